@@ -1,1 +1,19 @@
-//! tripline-cloudtrail
+//! What CloudTrail delivers: bytes in, records out.
+
+mod ids;
+mod json;
+mod parse;
+mod reader;
+mod record;
+mod scan;
+mod tally;
+mod time;
+mod unpack;
+mod walk;
+
+pub use ids::{EventId, SharedEventId};
+pub use json::{Json, JsonText};
+pub use reader::{Reader, Stream};
+pub use record::{Record, RecordKind, SessionContext, UserIdentity};
+pub use tally::{Counts, Fate, Limits, Origin, Problem, ProblemKind, Skip, Tally};
+pub use time::EventTime;

@@ -1,0 +1,173 @@
+//! Files to records, whatever they are wrapped in, however they are cut.
+//!
+//! Recognised by content alone: gzip or plain; the `Records` envelope, a bare array, one object,
+//! objects one after another (JSON lines among them), EventBridge's `detail`, a CloudWatch Logs
+//! subscription, LookupEvents' `CloudTrailEvent`, and a record as text in `original` or `message`.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use flate2::write::MultiGzDecoder;
+use tripline_text::Untrusted;
+
+use crate::record::Record;
+use crate::tally::{Fate, Limits, ProblemKind, Skip, Tally};
+use crate::unpack::Unpacker;
+use crate::walk::{Framing, Walk};
+
+/// Reads files one after another, keeping its buffers between them.
+///
+/// Memory: one file of at most [`Limits::unpack_whole_bytes_max`] unpacked, or else a window of
+/// twice the longest record.
+#[derive(Debug, Default)]
+pub struct Reader {
+    limits: Limits,
+    unpacker: Unpacker,
+}
+
+/// How much compressed input is unpacked at a time: DEFLATE expands at most 1,032-fold (zlib's
+/// technical details), so that one step makes 17 MB at the worst.
+const GZIP_STEP_BYTES: usize = 16 << 10;
+
+impl Reader {
+    /// A reader that keeps these limits.
+    pub fn new(limits: Limits) -> Self {
+        Self { limits, unpacker: Unpacker::default() }
+    }
+
+    /// Reads a whole file, as stored. `sink` is given each record that is not passed over, and
+    /// says what became of it.
+    pub fn read(
+        &mut self,
+        file: &Arc<Untrusted<'static>>,
+        stored: &[u8],
+        mut sink: impl FnMut(&Record<'_>) -> Fate,
+    ) -> Tally {
+        let whole = match is_gzip(stored) {
+            true => self.unpacker.whole(stored, self.limits.unpack_whole_bytes_max),
+            false => Some(stored),
+        };
+        if let Some(json) = whole {
+            let mut walk = Walk::new(file, &self.limits);
+            Framing::default().advance(json, true, &mut walk, &mut sink);
+            return walk.finish(stored.len() as u64, json.len() as u64);
+        }
+        let mut stream = self.stream(file);
+        stream.feed(stored, &mut sink);
+        stream.finish(sink)
+    }
+
+    /// Starts a file that comes in pieces.
+    pub fn stream(&self, file: &Arc<Untrusted<'static>>) -> Stream<'_> {
+        Stream {
+            walk: Walk::new(file, &self.limits),
+            framing: Framing::default(),
+            input: Input::Unknown,
+            pending: Vec::new(),
+            stored_bytes: 0,
+            json_bytes: 0,
+        }
+    }
+}
+
+/// A file that comes in pieces.
+#[derive(Debug)]
+pub struct Stream<'r> {
+    walk: Walk<'r>,
+    framing: Framing,
+    input: Input,
+    /// JSON not yet walked: the beginning of a record whose end is still to come.
+    pending: Vec<u8>,
+    stored_bytes: u64,
+    json_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Input {
+    /// Fewer than two bytes so far.
+    Unknown,
+    Plain,
+    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    /// Nothing more is to be read from it.
+    Broken,
+}
+
+impl Stream<'_> {
+    /// Takes the next piece of the file, as stored, of any length.
+    pub fn feed(&mut self, piece: &[u8], sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+        self.stored_bytes += piece.len() as u64;
+        match &mut self.input {
+            Input::Unknown => {
+                self.pending.extend_from_slice(piece);
+                if self.pending.len() >= 2 {
+                    let start = std::mem::take(&mut self.pending);
+                    self.input = match is_gzip(&start) {
+                        true => Input::Gzip(Box::new(MultiGzDecoder::new(Vec::new()))),
+                        false => Input::Plain,
+                    };
+                    self.stored_bytes -= start.len() as u64;
+                    self.feed(&start, sink);
+                }
+            }
+            Input::Plain => {
+                self.pending.extend_from_slice(piece);
+                self.json_bytes += piece.len() as u64;
+                self.advance(false, sink);
+            }
+            Input::Gzip(_) => {
+                for step in piece.chunks(GZIP_STEP_BYTES) {
+                    self.unpack(step, sink);
+                }
+            }
+            Input::Broken => {}
+        }
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self, mut sink: impl FnMut(&Record<'_>) -> Fate) -> Tally {
+        if let Input::Gzip(decoder) = &mut self.input {
+            let ended = decoder.try_finish();
+            self.pending.append(decoder.get_mut());
+            if ended.is_err() {
+                self.walk.file_problem(ProblemKind::BadGzip);
+            }
+        }
+        self.advance(true, &mut sink);
+        self.walk.finish(self.stored_bytes, self.json_bytes)
+    }
+
+    fn unpack(&mut self, step: &[u8], sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+        let Input::Gzip(decoder) = &mut self.input else { return };
+        let written = decoder.write_all(step);
+        let before = self.pending.len();
+        self.pending.append(decoder.get_mut());
+        self.json_bytes += (self.pending.len() - before) as u64;
+        let limit = self.walk.limits().unpacked_bytes_max;
+        if self.json_bytes > limit {
+            self.walk.file_problem(ProblemKind::Bomb { limit });
+            self.input = Input::Broken;
+        } else if written.is_err() {
+            self.walk.file_problem(ProblemKind::BadGzip);
+            self.input = Input::Broken;
+        }
+        self.advance(false, sink);
+    }
+
+    fn advance(&mut self, last: bool, sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+        let walked = self.framing.advance(&self.pending, last, &mut self.walk, sink);
+        self.pending.drain(..walked.min(self.pending.len()));
+    }
+}
+
+/// RFC 1952, section 2.3.1: the two bytes every gzip member begins with.
+pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// What a record is passed over for, or what the sink made of it.
+pub(crate) fn fate(record: &Record<'_>, sink: &mut impl FnMut(&Record<'_>) -> Fate) -> Fate {
+    match Skip::of(record.kind()) {
+        Some(why) => Fate::Skipped(why),
+        None => sink(record),
+    }
+}

@@ -1,0 +1,416 @@
+//! One CloudTrail record, borrowed from the buffer it was delivered in.
+//!
+//! Only the top level and `userIdentity` are taken apart; request parameters, response elements
+//! and the like stay [`Json`] until somebody asks. Field names and meanings:
+//! UG/cloudtrail-event-reference-record-contents and -user-identity (eventVersion 1.11). Fields
+//! that are unknown are passed over, since AWS adds some at any time.
+
+use tripline_iam::AccountId;
+
+use crate::ids::{EventId, SharedEventId};
+use crate::json::{Cursor, Json, JsonText, Stuck};
+use crate::time::EventTime;
+
+/// One CloudTrail event as delivered. Every text in it may be written by somebody hostile.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    pub(crate) raw: &'a str,
+    pub(crate) id: EventId,
+    pub(crate) time: EventTime,
+    pub(crate) kind: RecordKind,
+    pub(crate) fields: Fields<'a>,
+}
+
+/// The families of records that share a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RecordKind {
+    /// An API call, a sign-in, a console or service event: management and data events.
+    Log,
+    /// A VPC endpoint's view of a call (`eventCategory` NetworkActivity).
+    NetworkActivity,
+    /// An anomaly of rates, as CloudTrail Insights sees it; no identity in it.
+    Insight,
+    /// Counts of data events over five minutes; no identity in it.
+    Aggregated,
+}
+
+/// The top level as found; absent and `null` are alike.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fields<'a> {
+    pub(crate) event_time: Option<JsonText<'a>>,
+    pub(crate) event_source: Option<JsonText<'a>>,
+    pub(crate) event_name: Option<JsonText<'a>>,
+    pub(crate) event_type: Option<JsonText<'a>>,
+    pub(crate) event_category: Option<JsonText<'a>>,
+    pub(crate) event_id: Option<JsonText<'a>>,
+    pub(crate) shared_event_id: Option<JsonText<'a>>,
+    pub(crate) aws_region: Option<JsonText<'a>>,
+    pub(crate) source_ip_address: Option<JsonText<'a>>,
+    pub(crate) user_agent: Option<JsonText<'a>>,
+    pub(crate) error_code: Option<JsonText<'a>>,
+    pub(crate) error_message: Option<JsonText<'a>>,
+    pub(crate) recipient_account_id: Option<JsonText<'a>>,
+    pub(crate) vpc_endpoint_id: Option<JsonText<'a>>,
+    pub(crate) read_only: Option<JsonText<'a>>,
+    pub(crate) session_from_console: Option<JsonText<'a>>,
+    pub(crate) identity: UserIdentity<'a>,
+    pub(crate) request_parameters: Option<Json<'a>>,
+    pub(crate) response_elements: Option<Json<'a>>,
+    pub(crate) additional_event_data: Option<Json<'a>>,
+    pub(crate) resources: Option<Json<'a>>,
+    pub(crate) addendum: Option<Json<'a>>,
+    pub(crate) timestamp: Option<JsonText<'a>>,
+    pub(crate) wrapped: Option<(Wrapper, Json<'a>)>,
+}
+
+/// A top-level key that says: this object is not a record, but holds some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrapper {
+    /// An array of records or of further wrappers: `Records`, `Events`, `logEvents`.
+    Array,
+    /// An object that is a record: EventBridge's `detail`.
+    Object,
+    /// A record as text: `CloudTrailEvent`, `original`, `message`.
+    Text,
+    /// Base64 of gzip: the `data` of a CloudWatch Logs subscription's `awslogs`.
+    Packed,
+    /// A digest file, which holds no records.
+    Digest,
+}
+
+/// Who made the call. All fields are optional, since each is missing somewhere in real logs.
+#[derive(Clone, Debug, Default)]
+pub struct UserIdentity<'a> {
+    pub(crate) kind: Option<JsonText<'a>>,
+    pub(crate) principal_id: Option<JsonText<'a>>,
+    pub(crate) arn: Option<JsonText<'a>>,
+    pub(crate) account_id: Option<JsonText<'a>>,
+    pub(crate) access_key_id: Option<JsonText<'a>>,
+    pub(crate) user_name: Option<JsonText<'a>>,
+    pub(crate) invoked_by: Option<JsonText<'a>>,
+    pub(crate) session: SessionContext<'a>,
+}
+
+/// What a record says of the session of its credentials.
+#[derive(Clone, Debug, Default)]
+pub struct SessionContext<'a> {
+    pub(crate) creation_date: Option<JsonText<'a>>,
+    pub(crate) source_identity: Option<JsonText<'a>>,
+    pub(crate) sign_in_session_arn: Option<JsonText<'a>>,
+    pub(crate) issuer_arn: Option<JsonText<'a>>,
+    pub(crate) issuer_account_id: Option<JsonText<'a>>,
+    pub(crate) assumed_root: Option<JsonText<'a>>,
+}
+
+impl<'a> Record<'a> {
+    /// The record as written.
+    pub fn as_written(&self) -> &'a str {
+        self.raw
+    }
+    /// `eventID`, or what stands for it (see [`EventId`]).
+    pub fn id(&self) -> EventId {
+        self.id
+    }
+    /// `sharedEventID`: present only when the call was delivered to more than one account.
+    pub fn shared_id(&self) -> Option<SharedEventId> {
+        self.fields.shared_event_id.map(|text| SharedEventId::of(&text.decode()))
+    }
+    /// `eventTime`; of records from log shippers that drop it, `@timestamp`.
+    pub fn time(&self) -> EventTime {
+        self.time
+    }
+    /// Which family it belongs to.
+    pub fn kind(&self) -> RecordKind {
+        self.kind
+    }
+    /// `eventSource`, such as `iam.amazonaws.com`; empty if missing.
+    pub fn event_source(&self) -> JsonText<'a> {
+        self.fields.event_source.unwrap_or_default()
+    }
+    /// `eventName`, such as `CreateAccessKey`; empty only in records without identity.
+    pub fn event_name(&self) -> JsonText<'a> {
+        self.fields.event_name.unwrap_or_default()
+    }
+    /// Whether this is the event `name` of the service `source` (`sts.amazonaws.com`).
+    pub fn is_event(&self, source: &str, name: &str) -> bool {
+        self.event_name().is(name) && self.event_source().is(source)
+    }
+    /// `eventType`, such as `AwsApiCall`.
+    pub fn event_type(&self) -> Option<JsonText<'a>> {
+        self.fields.event_type
+    }
+    /// `awsRegion`; made-up names occur in anonymised logs.
+    pub fn region(&self) -> Option<JsonText<'a>> {
+        self.fields.aws_region
+    }
+    /// `sourceIPAddress`: an address, a service's DNS name, `AWS Internal`, or nothing.
+    pub fn source_ip(&self) -> Option<JsonText<'a>> {
+        self.fields.source_ip_address.filter(|text| !text.is_empty())
+    }
+    /// `userAgent`, up to 1 KB, written by the caller.
+    pub fn user_agent(&self) -> Option<JsonText<'a>> {
+        self.fields.user_agent
+    }
+    /// `errorCode`: present when the call failed.
+    pub fn error_code(&self) -> Option<JsonText<'a>> {
+        self.fields.error_code.filter(|text| !text.is_empty())
+    }
+    /// `errorMessage`.
+    pub fn error_message(&self) -> Option<JsonText<'a>> {
+        self.fields.error_message
+    }
+    /// Whether the call was refused for want of permission, by any service's spelling: for
+    /// example `AccessDenied`, `AccessDeniedException`, `Client.UnauthorizedOperation`,
+    /// `VpceAccessDenied`.
+    pub fn is_denied(&self) -> bool {
+        self.error_code().is_some_and(|code| {
+            let code = code.decode();
+            ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"].iter().any(|word| code.contains(word))
+        })
+    }
+    /// `recipientAccountId`: whose trail this copy is from.
+    pub fn recipient_account(&self) -> Option<AccountId> {
+        AccountId::parse(&self.fields.recipient_account_id?.decode()).ok()
+    }
+    /// `vpcEndpointId`.
+    pub fn vpc_endpoint(&self) -> Option<JsonText<'a>> {
+        self.fields.vpc_endpoint_id.filter(|text| !text.is_empty())
+    }
+    /// `readOnly`, the service's own opinion: AssumeRole counts as read-only.
+    pub fn is_read_only(&self) -> Option<bool> {
+        Some(self.fields.read_only?.as_written().eq_ignore_ascii_case("true"))
+    }
+    /// `sessionCredentialFromConsole`: only ever present when true, and a string.
+    pub fn is_from_console(&self) -> bool {
+        self.fields.session_from_console.is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
+    }
+    /// `userIdentity`; all empty when missing.
+    pub fn identity(&self) -> &UserIdentity<'a> {
+        &self.fields.identity
+    }
+    /// `requestParameters`, unless missing or null.
+    pub fn request(&self) -> Option<Json<'a>> {
+        self.fields.request_parameters.filter(|json| !json.is_null())
+    }
+    /// `responseElements`, unless missing or null. May hold a live `sessionToken`: never keep it.
+    pub fn response(&self) -> Option<Json<'a>> {
+        self.fields.response_elements.filter(|json| !json.is_null())
+    }
+    /// `additionalEventData`, unless missing or null.
+    pub fn additional(&self) -> Option<Json<'a>> {
+        self.fields.additional_event_data.filter(|json| !json.is_null())
+    }
+    /// The ARNs of `resources`, `ARNPrefix` where S3 writes that instead. Absent in 96 % of
+    /// management events.
+    pub fn resource_arns(&self) -> impl Iterator<Item = JsonText<'a>> {
+        let items = self.fields.resources.into_iter().flat_map(Json::items);
+        items.filter_map(|item| item.get_text("ARN").or_else(|| item.get_text("ARNPrefix")))
+    }
+    /// Of a late correction (`addendum.reason` UPDATED_DATA), the id of the record it corrects.
+    pub fn corrects(&self) -> Option<EventId> {
+        let addendum = self.fields.addendum?;
+        let original = addendum.get_text("originalEventID")?;
+        (addendum.get_text("reason")?.is("UPDATED_DATA")).then(|| EventId::of(&original.decode()))
+    }
+}
+
+impl<'a> UserIdentity<'a> {
+    /// `type`: AssumedRole, IAMUser, Root, AWSService and others; an open set.
+    pub fn kind(&self) -> Option<JsonText<'a>> {
+        self.kind
+    }
+    /// `principalId`: `AROA…:session-name` for roles, `account:name` for federated users.
+    pub fn principal_id(&self) -> Option<JsonText<'a>> {
+        self.principal_id.filter(|text| !text.is_empty())
+    }
+    /// `arn`.
+    pub fn arn(&self) -> Option<JsonText<'a>> {
+        self.arn.filter(|text| !text.is_empty())
+    }
+    /// `accountId` of the caller.
+    pub fn account(&self) -> Option<AccountId> {
+        AccountId::parse(&self.account_id?.decode()).ok()
+    }
+    /// `accessKeyId` as written; AWS may leave it out or empty, and shippers mask it.
+    pub fn access_key(&self) -> Option<JsonText<'a>> {
+        self.access_key_id.filter(|text| !text.is_empty())
+    }
+    /// `userName`.
+    pub fn user_name(&self) -> Option<JsonText<'a>> {
+        self.user_name.filter(|text| !text.is_empty())
+    }
+    /// `invokedBy`: the AWS service that made the call on the identity's behalf.
+    pub fn invoked_by(&self) -> Option<JsonText<'a>> {
+        self.invoked_by.filter(|text| !text.is_empty())
+    }
+    /// `sessionContext`.
+    pub fn session(&self) -> &SessionContext<'a> {
+        &self.session
+    }
+}
+
+impl<'a> SessionContext<'a> {
+    /// `attributes.creationDate`, in the extended or the basic form.
+    pub fn created(&self) -> Option<EventTime> {
+        EventTime::parse(&self.creation_date?.decode())
+    }
+    /// `sourceIdentity`: on every event of a session that set it.
+    pub fn source_identity(&self) -> Option<JsonText<'a>> {
+        self.source_identity.filter(|text| !text.is_empty())
+    }
+    /// `signInSessionArn`: OAuth and MCP sessions; survives the rotation of keys.
+    pub fn sign_in_session_arn(&self) -> Option<JsonText<'a>> {
+        self.sign_in_session_arn.filter(|text| !text.is_empty())
+    }
+    /// `sessionIssuer.arn`: the role (or user) that the session's permissions come from.
+    pub fn issuer_arn(&self) -> Option<JsonText<'a>> {
+        self.issuer_arn.filter(|text| !text.is_empty())
+    }
+    /// `sessionIssuer.accountId`.
+    pub fn issuer_account(&self) -> Option<AccountId> {
+        AccountId::parse(&self.issuer_account_id?.decode()).ok()
+    }
+    /// `assumedRoot`, a string "true": a root session of AssumeRoot.
+    pub fn is_assumed_root(&self) -> bool {
+        self.assumed_root.is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
+    }
+}
+
+/// The top level of the object at the cursor, which stands behind its opening brace; afterwards it
+/// stands behind the closing one.
+pub(crate) fn fields<'a>(cursor: &mut Cursor<'a>) -> Result<Fields<'a>, Stuck> {
+    let mut fields = Fields::default();
+    while let Some(key) = cursor.key()? {
+        // Each arm reads its value. Keys are compared as written: AWS escapes none.
+        let slot = match key.as_written() {
+            "eventVersion" | "requestID" | "eventTypeVersion" => {
+                cursor.value()?;
+                continue;
+            }
+            "userIdentity" => {
+                identity(cursor, &mut fields.identity)?;
+                continue;
+            }
+            "eventTime" => &mut fields.event_time,
+            "eventSource" => &mut fields.event_source,
+            "eventName" => &mut fields.event_name,
+            "awsRegion" => &mut fields.aws_region,
+            "sourceIPAddress" => &mut fields.source_ip_address,
+            "userAgent" => &mut fields.user_agent,
+            "errorCode" => &mut fields.error_code,
+            "errorMessage" => &mut fields.error_message,
+            "eventID" => &mut fields.event_id,
+            "readOnly" => &mut fields.read_only,
+            "eventType" => &mut fields.event_type,
+            "recipientAccountId" => &mut fields.recipient_account_id,
+            "sharedEventID" => &mut fields.shared_event_id,
+            "eventCategory" => &mut fields.event_category,
+            "vpcEndpointId" => &mut fields.vpc_endpoint_id,
+            "sessionCredentialFromConsole" => &mut fields.session_from_console,
+            "@timestamp" => &mut fields.timestamp,
+            "requestParameters" => {
+                fields.request_parameters = Some(cursor.value()?);
+                continue;
+            }
+            "responseElements" => {
+                fields.response_elements = Some(cursor.value()?);
+                continue;
+            }
+            "additionalEventData" => {
+                fields.additional_event_data = Some(cursor.value()?);
+                continue;
+            }
+            "resources" => {
+                fields.resources = Some(cursor.value()?);
+                continue;
+            }
+            "addendum" => {
+                fields.addendum = Some(cursor.value()?);
+                continue;
+            }
+            other => {
+                let value = cursor.value()?;
+                if let Some(wrapper) = wrapper(other, value) {
+                    fields.wrapped.get_or_insert((wrapper, value));
+                }
+                continue;
+            }
+        };
+        *slot = cursor.text_value()?;
+    }
+    Ok(fields)
+}
+
+/// Whether a key that no record has, with this value, wraps records.
+fn wrapper(key: &str, value: Json<'_>) -> Option<Wrapper> {
+    let first = value.as_written().as_bytes().first();
+    match (key, first) {
+        ("Records" | "Events" | "logEvents", Some(b'[')) => Some(Wrapper::Array),
+        ("detail", Some(b'{')) => Some(Wrapper::Object),
+        ("CloudTrailEvent" | "original" | "message", Some(b'"')) => Some(Wrapper::Text),
+        ("awslogs", Some(b'{')) => Some(Wrapper::Packed),
+        ("digestS3Object", Some(b'"')) => Some(Wrapper::Digest),
+        _ => None,
+    }
+}
+
+fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Result<(), Stuck> {
+    if cursor.peek() != Some(b'{') {
+        cursor.value()?;
+        return Ok(());
+    }
+    cursor.at += 1;
+    while let Some(key) = cursor.key()? {
+        let slot = match key.as_written() {
+            "type" => &mut identity.kind,
+            "principalId" => &mut identity.principal_id,
+            "arn" => &mut identity.arn,
+            "accountId" => &mut identity.account_id,
+            "accessKeyId" => &mut identity.access_key_id,
+            "userName" => &mut identity.user_name,
+            "invokedBy" => &mut identity.invoked_by,
+            "sessionContext" => {
+                session_context(cursor, &mut identity.session)?;
+                continue;
+            }
+            _ => {
+                cursor.value()?;
+                continue;
+            }
+        };
+        *slot = cursor.text_value()?;
+    }
+    Ok(())
+}
+
+fn session_context<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>) -> Result<(), Stuck> {
+    if cursor.peek() != Some(b'{') {
+        cursor.value()?;
+        return Ok(());
+    }
+    cursor.at += 1;
+    while let Some(key) = cursor.key()? {
+        match key.as_written() {
+            "sourceIdentity" => session.source_identity = cursor.text_value()?,
+            "signInSessionArn" => session.sign_in_session_arn = cursor.text_value()?,
+            "assumedRoot" => session.assumed_root = cursor.text_value()?,
+            "attributes" => {
+                // One member of two is wanted.
+                session.creation_date = cursor.value()?.get_text("creationDate");
+            }
+            "sessionIssuer" => {
+                for (key, value) in cursor.value()?.members() {
+                    match key.as_written() {
+                        "arn" => session.issuer_arn = value.text(),
+                        "accountId" => session.issuer_account_id = value.text(),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {
+                cursor.value()?;
+            }
+        }
+    }
+    Ok(())
+}
