@@ -166,6 +166,30 @@ impl<'a> Json<'a> {
     }
 }
 
+/// The key of a member, with its first eight bytes in a register: most keys are told apart by those.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key<'a> {
+    text: JsonText<'a>,
+    head: u64,
+}
+
+impl<'a> Key<'a> {
+    /// Whether the key is `name`, as written: AWS escapes none of the keys that are looked for.
+    #[inline(always)]
+    pub(crate) fn is(self, name: &'static str) -> bool {
+        self.head == head(name.as_bytes()) && self.text.body == name
+    }
+}
+
+/// The first eight bytes, zeros behind a shorter text.
+#[inline(always)]
+fn head(bytes: &[u8]) -> u64 {
+    match bytes.first_chunk::<8>() {
+        Some(first) => u64::from_le_bytes(*first),
+        None => bytes.iter().rev().fold(0, |word, byte| (word << 8) | u64::from(*byte)),
+    }
+}
+
 /// Why a value could not be read where one was due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stuck {
@@ -210,12 +234,12 @@ impl<'a> Cursor<'a> {
     #[inline]
     pub(crate) fn member(&mut self) -> Result<Option<(JsonText<'a>, Json<'a>)>, Stuck> {
         let Some(key) = self.key()? else { return Ok(None) };
-        Ok(Some((key, self.value()?)))
+        Ok(Some((key.text, self.value()?)))
     }
 
     /// The next key, with the cursor left before its value. `None` behind the closing brace.
     #[inline]
-    pub(crate) fn key(&mut self) -> Result<Option<JsonText<'a>>, Stuck> {
+    pub(crate) fn key(&mut self) -> Result<Option<Key<'a>>, Stuck> {
         self.blanks();
         let mut next = self.peek().ok_or(Stuck::Short)?;
         if next == b',' {
@@ -227,7 +251,18 @@ impl<'a> Cursor<'a> {
             self.at += 1;
             return Ok(None);
         }
-        let key = self.string()?;
+        let from = self.at + 1;
+        let text = self.string()?;
+        // Eight bytes are mostly there to be read at once; those behind a shorter key are cut off.
+        let window = self.text.as_bytes().get(from..).and_then(<[u8]>::first_chunk::<8>);
+        let head = match (window, text.body.len()) {
+            (Some(window), length @ 1..=7) => {
+                u64::from_le_bytes(*window) & (u64::MAX >> (64 - 8 * length))
+            }
+            (Some(window), 8..) => u64::from_le_bytes(*window),
+            _ => head(text.body.as_bytes()),
+        };
+        let key = Key { text, head };
         self.blanks();
         match self.peek().ok_or(Stuck::Short)? {
             b':' => self.at += 1,

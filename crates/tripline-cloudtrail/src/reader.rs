@@ -127,30 +127,37 @@ impl Stream<'_> {
     pub fn finish(mut self, mut sink: impl FnMut(&Record<'_>) -> Fate) -> Tally {
         if let Input::Gzip(decoder) = &mut self.input {
             let ended = decoder.try_finish();
-            self.pending.append(decoder.get_mut());
-            if ended.is_err() {
-                self.walk.file_problem(ProblemKind::BadGzip);
-            }
+            self.take_unpacked(ended.is_ok());
         }
         self.advance(true, &mut sink);
         self.walk.finish(self.stored_bytes, self.json_bytes)
     }
 
+    /// Notes that the rest of the file could not be fetched.
+    pub fn broken(&mut self, why: String) {
+        self.walk.file_problem(ProblemKind::Unreadable(why));
+    }
+
     fn unpack(&mut self, step: &[u8], sink: &mut impl FnMut(&Record<'_>) -> Fate) {
         let Input::Gzip(decoder) = &mut self.input else { return };
         let written = decoder.write_all(step);
-        let before = self.pending.len();
+        self.take_unpacked(written.is_ok());
+        self.advance(false, sink);
+    }
+
+    /// Takes what was unpacked, and gives the file up when it is damaged or too much.
+    fn take_unpacked(&mut self, intact: bool) {
+        let Input::Gzip(decoder) = &mut self.input else { return };
+        self.json_bytes += decoder.get_ref().len() as u64;
         self.pending.append(decoder.get_mut());
-        self.json_bytes += (self.pending.len() - before) as u64;
         let limit = self.walk.limits().unpacked_bytes_max;
         if self.json_bytes > limit {
             self.walk.file_problem(ProblemKind::Bomb { limit });
             self.input = Input::Broken;
-        } else if written.is_err() {
+        } else if !intact {
             self.walk.file_problem(ProblemKind::BadGzip);
             self.input = Input::Broken;
         }
-        self.advance(false, sink);
     }
 
     fn advance(&mut self, last: bool, sink: &mut impl FnMut(&Record<'_>) -> Fate) {
@@ -171,3 +178,6 @@ pub(crate) fn fate(record: &Record<'_>, sink: &mut impl FnMut(&Record<'_>) -> Fa
         None => sink(record),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 use tripline_iam::AccountId;
 
 use crate::ids::{EventId, SharedEventId};
-use crate::json::{Cursor, Json, JsonText, Stuck};
+use crate::json::{Cursor, Json, JsonText, Key, Stuck};
 use crate::time::EventTime;
 
 /// One CloudTrail event as delivered. Every text in it may be written by somebody hostile.
@@ -281,75 +281,74 @@ impl<'a> SessionContext<'a> {
 pub(crate) fn fields<'a>(cursor: &mut Cursor<'a>) -> Result<Fields<'a>, Stuck> {
     let mut fields = Fields::default();
     while let Some(key) = cursor.key()? {
-        // Each arm reads its value. Keys are compared as written: AWS escapes none.
-        let slot = match key.as_written() {
-            "eventVersion" | "requestID" | "eventTypeVersion" => {
-                cursor.value()?;
-                continue;
+        if key.is("userIdentity") {
+            identity(cursor, &mut fields.identity)?;
+        } else if let Some(slot) = text_slot(key, &mut fields) {
+            *slot = cursor.text_value()?;
+        } else if let Some(slot) = json_slot(key, &mut fields) {
+            *slot = Some(cursor.value()?);
+        } else {
+            let value = cursor.value()?;
+            if let Some(wrapper) = wrapper(key, value) {
+                fields.wrapped.get_or_insert((wrapper, value));
             }
-            "userIdentity" => {
-                identity(cursor, &mut fields.identity)?;
-                continue;
-            }
-            "eventTime" => &mut fields.event_time,
-            "eventSource" => &mut fields.event_source,
-            "eventName" => &mut fields.event_name,
-            "awsRegion" => &mut fields.aws_region,
-            "sourceIPAddress" => &mut fields.source_ip_address,
-            "userAgent" => &mut fields.user_agent,
-            "errorCode" => &mut fields.error_code,
-            "errorMessage" => &mut fields.error_message,
-            "eventID" => &mut fields.event_id,
-            "readOnly" => &mut fields.read_only,
-            "eventType" => &mut fields.event_type,
-            "recipientAccountId" => &mut fields.recipient_account_id,
-            "sharedEventID" => &mut fields.shared_event_id,
-            "eventCategory" => &mut fields.event_category,
-            "vpcEndpointId" => &mut fields.vpc_endpoint_id,
-            "sessionCredentialFromConsole" => &mut fields.session_from_console,
-            "@timestamp" => &mut fields.timestamp,
-            "requestParameters" => {
-                fields.request_parameters = Some(cursor.value()?);
-                continue;
-            }
-            "responseElements" => {
-                fields.response_elements = Some(cursor.value()?);
-                continue;
-            }
-            "additionalEventData" => {
-                fields.additional_event_data = Some(cursor.value()?);
-                continue;
-            }
-            "resources" => {
-                fields.resources = Some(cursor.value()?);
-                continue;
-            }
-            "addendum" => {
-                fields.addendum = Some(cursor.value()?);
-                continue;
-            }
-            other => {
-                let value = cursor.value()?;
-                if let Some(wrapper) = wrapper(other, value) {
-                    fields.wrapped.get_or_insert((wrapper, value));
-                }
-                continue;
-            }
-        };
-        *slot = cursor.text_value()?;
+        }
     }
     Ok(fields)
 }
 
+/// The place of a top-level text, in the order in which CloudTrail writes them.
+#[inline(always)]
+fn text_slot<'f, 'a>(key: Key<'a>, fields: &'f mut Fields<'a>) -> Option<&'f mut Option<JsonText<'a>>> {
+    Some(match key {
+        _ if key.is("eventTime") => &mut fields.event_time,
+        _ if key.is("eventSource") => &mut fields.event_source,
+        _ if key.is("eventName") => &mut fields.event_name,
+        _ if key.is("awsRegion") => &mut fields.aws_region,
+        _ if key.is("sourceIPAddress") => &mut fields.source_ip_address,
+        _ if key.is("userAgent") => &mut fields.user_agent,
+        _ if key.is("errorCode") => &mut fields.error_code,
+        _ if key.is("errorMessage") => &mut fields.error_message,
+        _ if key.is("eventID") => &mut fields.event_id,
+        _ if key.is("readOnly") => &mut fields.read_only,
+        _ if key.is("eventType") => &mut fields.event_type,
+        _ if key.is("recipientAccountId") => &mut fields.recipient_account_id,
+        _ if key.is("sharedEventID") => &mut fields.shared_event_id,
+        _ if key.is("eventCategory") => &mut fields.event_category,
+        _ if key.is("vpcEndpointId") => &mut fields.vpc_endpoint_id,
+        _ if key.is("sessionCredentialFromConsole") => &mut fields.session_from_console,
+        _ if key.is("@timestamp") => &mut fields.timestamp,
+        _ => return None,
+    })
+}
+
+/// The place of a top-level value that stays JSON.
+#[inline(always)]
+fn json_slot<'f, 'a>(key: Key<'a>, fields: &'f mut Fields<'a>) -> Option<&'f mut Option<Json<'a>>> {
+    Some(match key {
+        _ if key.is("requestParameters") => &mut fields.request_parameters,
+        _ if key.is("responseElements") => &mut fields.response_elements,
+        _ if key.is("additionalEventData") => &mut fields.additional_event_data,
+        _ if key.is("resources") => &mut fields.resources,
+        _ if key.is("addendum") => &mut fields.addendum,
+        _ => return None,
+    })
+}
+
 /// Whether a key that no record has, with this value, wraps records.
-fn wrapper(key: &str, value: Json<'_>) -> Option<Wrapper> {
-    let first = value.as_written().as_bytes().first();
-    match (key, first) {
-        ("Records" | "Events" | "logEvents", Some(b'[')) => Some(Wrapper::Array),
-        ("detail", Some(b'{')) => Some(Wrapper::Object),
-        ("CloudTrailEvent" | "original" | "message", Some(b'"')) => Some(Wrapper::Text),
-        ("awslogs", Some(b'{')) => Some(Wrapper::Packed),
-        ("digestS3Object", Some(b'"')) => Some(Wrapper::Digest),
+#[inline(always)]
+fn wrapper(key: Key<'_>, value: Json<'_>) -> Option<Wrapper> {
+    let starts = |byte| value.as_written().as_bytes().first() == Some(&byte);
+    match key {
+        _ if key.is("Records") || key.is("Events") || key.is("logEvents") => {
+            starts(b'[').then_some(Wrapper::Array)
+        }
+        _ if key.is("detail") => starts(b'{').then_some(Wrapper::Object),
+        _ if key.is("CloudTrailEvent") || key.is("original") || key.is("message") => {
+            starts(b'"').then_some(Wrapper::Text)
+        }
+        _ if key.is("awslogs") => starts(b'{').then_some(Wrapper::Packed),
+        _ if key.is("digestS3Object") => starts(b'"').then_some(Wrapper::Digest),
         _ => None,
     }
 }
@@ -361,15 +360,15 @@ fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Res
     }
     cursor.at += 1;
     while let Some(key) = cursor.key()? {
-        let slot = match key.as_written() {
-            "type" => &mut identity.kind,
-            "principalId" => &mut identity.principal_id,
-            "arn" => &mut identity.arn,
-            "accountId" => &mut identity.account_id,
-            "accessKeyId" => &mut identity.access_key_id,
-            "userName" => &mut identity.user_name,
-            "invokedBy" => &mut identity.invoked_by,
-            "sessionContext" => {
+        let slot = match key {
+            _ if key.is("type") => &mut identity.kind,
+            _ if key.is("principalId") => &mut identity.principal_id,
+            _ if key.is("arn") => &mut identity.arn,
+            _ if key.is("accountId") => &mut identity.account_id,
+            _ if key.is("accessKeyId") => &mut identity.access_key_id,
+            _ if key.is("userName") => &mut identity.user_name,
+            _ if key.is("invokedBy") => &mut identity.invoked_by,
+            _ if key.is("sessionContext") => {
                 session_context(cursor, &mut identity.session)?;
                 continue;
             }
@@ -390,23 +389,33 @@ fn session_context<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>
     }
     cursor.at += 1;
     while let Some(key) = cursor.key()? {
-        match key.as_written() {
-            "sourceIdentity" => session.source_identity = cursor.text_value()?,
-            "signInSessionArn" => session.sign_in_session_arn = cursor.text_value()?,
-            "assumedRoot" => session.assumed_root = cursor.text_value()?,
-            "attributes" => {
-                // One member of two is wanted.
+        match key {
+            _ if key.is("sessionIssuer") => session_issuer(cursor, session)?,
+            _ if key.is("attributes") => {
+                // One member of two or three is wanted.
                 session.creation_date = cursor.value()?.get_text("creationDate");
             }
-            "sessionIssuer" => {
-                for (key, value) in cursor.value()?.members() {
-                    match key.as_written() {
-                        "arn" => session.issuer_arn = value.text(),
-                        "accountId" => session.issuer_account_id = value.text(),
-                        _ => {}
-                    }
-                }
+            _ if key.is("sourceIdentity") => session.source_identity = cursor.text_value()?,
+            _ if key.is("signInSessionArn") => session.sign_in_session_arn = cursor.text_value()?,
+            _ if key.is("assumedRoot") => session.assumed_root = cursor.text_value()?,
+            _ => {
+                cursor.value()?;
             }
+        }
+    }
+    Ok(())
+}
+
+fn session_issuer<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>) -> Result<(), Stuck> {
+    if cursor.peek() != Some(b'{') {
+        cursor.value()?;
+        return Ok(());
+    }
+    cursor.at += 1;
+    while let Some(key) = cursor.key()? {
+        match key {
+            _ if key.is("arn") => session.issuer_arn = cursor.text_value()?,
+            _ if key.is("accountId") => session.issuer_account_id = cursor.text_value()?,
             _ => {
                 cursor.value()?;
             }

@@ -192,9 +192,11 @@ mod tests {
         let (mut depth, mut in_string, mut escaped) = (1_u32, false, false);
         for (at, byte) in bytes.iter().enumerate().skip(from) {
             match byte {
-                _ if escaped => escaped = false,
-                b'\\' => escaped = true,
-                b'"' => in_string = !in_string,
+                b'\\' if !escaped => {
+                    escaped = true;
+                    continue;
+                }
+                b'"' if !escaped => in_string = !in_string,
                 b'{' | b'[' if !in_string => depth += 1,
                 b'}' | b']' if !in_string => {
                     depth -= 1;
@@ -204,6 +206,7 @@ mod tests {
                 }
                 _ => {}
             }
+            escaped = false;
         }
         None
     }

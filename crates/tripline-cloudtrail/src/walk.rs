@@ -169,10 +169,13 @@ enum Mode {
     Top,
     /// Inside an array of records.
     Items { in_envelope: bool },
+    /// At something in an array of records that is not even an object.
+    Stray { in_envelope: bool },
     /// Behind the array of an envelope, before its closing brace.
     EnvelopeRest,
-    /// Inside something that is no JSON, or too long: up to the next line or record.
-    Lost,
+    /// Inside something that is no JSON, or too long: up to the next record or, between values,
+    /// the next line.
+    Lost { in_items: Option<bool> },
 }
 
 /// What the walk needs before it can go on.
@@ -255,8 +258,9 @@ impl Framing {
             let step = match self.mode {
                 Mode::Top => self.top(text, at, last, walk, sink),
                 Mode::Items { in_envelope } => self.items(text, at, in_envelope, last, walk, sink),
+                Mode::Stray { in_envelope } => Ok(self.stray(text, at, in_envelope)),
                 Mode::EnvelopeRest => self.envelope_rest(text, at, last, walk),
-                Mode::Lost => Ok(self.lost(text, at)),
+                Mode::Lost { in_items } => self.lost(text, at, in_items, last),
             };
             match step {
                 Ok(next) => at = next,
@@ -293,7 +297,7 @@ impl Framing {
             Some(0xEF) if rest.starts_with('\u{feff}') => Ok(at + '\u{feff}'.len_utf8()),
             Some(_) => {
                 walk.failed(ProblemKind::Malformed { at: 0 });
-                self.mode = Mode::Lost;
+                self.lose();
                 Ok(at)
             }
         }
@@ -319,7 +323,8 @@ impl Framing {
             }
             Some(_) => {
                 walk.failed(ProblemKind::NotARecord { missing: "eventName" });
-                Ok(resume(text.as_bytes(), at + 1, self.mode).unwrap_or(text.len()))
+                self.mode = Mode::Stray { in_envelope };
+                Ok(at)
             }
         }
     }
@@ -357,7 +362,10 @@ impl Framing {
         let end = match stuck {
             Stuck::Short => None,
             // The brackets may still balance, and a separator follow: then only this one is lost.
-            Stuck::Malformed(_) => container_end(bytes, 1).filter(|end| is_boundary(bytes, *end)),
+            // But a quote too few makes text of structure: no record begins inside another.
+            Stuck::Malformed(_) => container_end(bytes, 1)
+                .filter(|end| is_boundary(bytes, *end, last))
+                .map(|end| memmem::find(bytes.get(1..end).unwrap_or_default(), RECORD_START).map_or(end, |start| start + 1)),
         };
         if end.is_none() && !last && bytes.len() <= limit {
             return Err(Pause::MoreText);
@@ -374,9 +382,9 @@ impl Framing {
         }
         if resumed.is_none() {
             walk.file_damaged = true;
-            self.mode = Mode::Lost;
+            self.lose();
         }
-        Ok(resumed.unwrap_or(bytes.len()))
+        Ok(resumed.unwrap_or(1))
     }
 
     fn envelope_rest(&mut self, text: &str, at: usize, last: bool, walk: &mut Walk<'_>) -> Result<usize, Pause> {
@@ -394,48 +402,66 @@ impl Framing {
             // All records are in; what is broken is only the wrapping.
             Err(_) => {
                 walk.file_problem(ProblemKind::Malformed { at: 0 });
-                self.mode = Mode::Lost;
-                Ok(text.len().max(at + 1))
+                self.lose();
+                Ok(at)
             }
         }
     }
 
-    /// Looks for a place to go on, in text that is lost otherwise.
-    fn lost(&mut self, text: &str, at: usize) -> usize {
+    /// Steps over what is no object: up to the array's next object or its end.
+    fn stray(&mut self, text: &str, at: usize, in_envelope: bool) -> usize {
         let rest = text.as_bytes().get(at..).unwrap_or_default();
-        let line = memchr(b'\n', rest).map(|found| found + 1);
-        match line {
-            Some(step) => {
-                self.mode = Mode::Top;
-                at + step
+        match memchr2(b'{', b']', rest) {
+            Some(found) => {
+                self.mode = Mode::Items { in_envelope };
+                at + found
             }
             None => text.len(),
         }
     }
+
+    fn lose(&mut self) {
+        let in_items = match self.mode {
+            Mode::Items { in_envelope } => Some(in_envelope),
+            _ => None,
+        };
+        self.mode = Mode::Lost { in_items };
+    }
+
+    /// Looks for a place to go on, in text that is lost otherwise.
+    fn lost(&mut self, text: &str, at: usize, in_items: Option<bool>, last: bool) -> Result<usize, Pause> {
+        let mode = in_items.map_or(Mode::Top, |in_envelope| Mode::Items { in_envelope });
+        if let Some(next) = resume(text.as_bytes(), at, mode) {
+            self.mode = mode;
+            return Ok(next);
+        }
+        if last {
+            return Ok(text.len());
+        }
+        // The start of a record may be cut by the end of this text.
+        let kept = text.floor_char_boundary(text.len().saturating_sub(RECORD_START.len()));
+        if kept > at { Ok(kept) } else { Err(Pause::MoreText) }
+    }
 }
 
-/// Whether a value may end at `at`: a separator, a closing bracket or nothing follows.
-fn is_boundary(bytes: &[u8], at: usize) -> bool {
-    matches!(bytes.get(at), None | Some(b',' | b']' | b'\n' | b'\r' | b' ' | b'\t' | b'{'))
+/// Whether a value may end at `at`: a separator, a closing bracket, the next value or the end.
+fn is_boundary(bytes: &[u8], at: usize, last: bool) -> bool {
+    bytes.get(at).map_or(last, |next| matches!(next, b',' | b']' | b'}' | b'{' | b'\n' | b'\r' | b' ' | b'\t'))
 }
 
-/// Where to go on after something broken: at the next thing that begins as records do, or (between
-/// values) on the next line, or (in an array) at its next object or end.
+/// Where to go on after something broken: at the next thing that begins as records do or, between
+/// values, on the next line.
 fn resume(bytes: &[u8], from: usize, mode: Mode) -> Option<usize> {
     let rest = bytes.get(from..)?;
     let record = memmem::find(rest, RECORD_START);
-    let other = match mode {
+    let line = match mode {
         Mode::Items { .. } => None,
         _ => memchr(b'\n', rest).map(|found| found + 1),
     };
-    let nearest = match (record, other) {
-        (Some(record), Some(other)) => Some(record.min(other)),
+    let nearest = match (record, line) {
+        (Some(record), Some(line)) => Some(record.min(line)),
         (found, None) | (None, found) => found,
     };
-    let nearest = nearest.or_else(|| match mode {
-        Mode::Items { .. } => memchr2(b'{', b']', rest),
-        _ => None,
-    });
     nearest.map(|found| from + found)
 }
 
@@ -445,7 +471,7 @@ fn envelope_array(text: &str, from: usize) -> Option<usize> {
     let mut cursor = Cursor::new(text);
     cursor.at = from;
     let key = cursor.key().ok()??;
-    let is_envelope = matches!(key.as_written(), "Records" | "Events" | "logEvents");
+    let is_envelope = key.is("Records") || key.is("Events") || key.is("logEvents");
     (is_envelope && cursor.peek() == Some(b'[')).then_some(cursor.at + 1)
 }
 
