@@ -75,9 +75,9 @@ fn delivery_stamp(path: &Path) -> String {
 }
 
 impl LocalFile {
-    /// The file's name as text, for messages; bytes that are not UTF-8 become U+FFFD.
-    pub fn name(&self) -> Arc<Untrusted<'static>> {
-        Arc::new(Untrusted::new(self.path.to_string_lossy().into_owned()))
+    /// A path as text, for messages; bytes that are not UTF-8 become U+FFFD.
+    pub fn name_of(path: &Path) -> Arc<Untrusted<'static>> {
+        Arc::new(Untrusted::new(path.to_string_lossy().into_owned()))
     }
 
     /// Reads the file through `reader`, whole or in pieces. A file that cannot be read is a problem
@@ -88,7 +88,7 @@ impl LocalFile {
         buffer: &mut Vec<u8>,
         mut sink: impl FnMut(&Record<'_>) -> Fate,
     ) -> Tally {
-        let name = self.name();
+        let name = Self::name_of(&self.path);
         let outcome = match self.bytes <= WHOLE_BYTES_MAX {
             true => self.read_whole(buffer).map(|()| reader.read(&name, buffer, &mut sink)),
             false => self.read_in_pieces(reader, &name, buffer, &mut sink),

@@ -78,7 +78,7 @@ pub(crate) fn localised(out: &mut Vec<u8>, unix: i64) {
     out.text(", ");
     out.number(c.year);
     out.text(", ");
-    out.number(if c.hour % 12 == 0 { 12 } else { c.hour % 12 });
+    out.number(if c.hour.is_multiple_of(12) { 12 } else { c.hour % 12 });
     out.push(b':');
     out.digits(c.minute, 2);
     out.push(b':');

@@ -9,9 +9,30 @@ use crate::rng::{Rng, mix};
 
 /// What services, buckets and tables are called in the made-up company.
 pub(crate) const WORDS: [&str; 24] = [
-    "checkout", "payments", "orders", "catalog", "search", "inventory", "shipping", "accounts",
-    "sessions", "billing", "reports", "gateway", "mailer", "images", "events", "ledger", "quotes",
-    "returns", "pricing", "loyalty", "partners", "metrics", "audit", "webhooks",
+    "checkout",
+    "payments",
+    "orders",
+    "catalog",
+    "search",
+    "inventory",
+    "shipping",
+    "accounts",
+    "sessions",
+    "billing",
+    "reports",
+    "gateway",
+    "mailer",
+    "images",
+    "events",
+    "ledger",
+    "quotes",
+    "returns",
+    "pricing",
+    "loyalty",
+    "partners",
+    "metrics",
+    "audit",
+    "webhooks",
 ];
 
 /// The values of one call's places.
@@ -57,12 +78,10 @@ impl<'a> Places<'a> {
 
 /// Writes a template with its places filled in.
 pub(crate) fn expand(out: &mut Vec<u8>, template: &str, places: &Places<'_>, rng: &mut Rng) {
-    let mut parts = template.split('$');
-    if let Some(first) = parts.next() {
-        out.text(first);
-    }
-    for part in parts {
-        let mut letters = part.chars();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        out.text(before);
+        let mut letters = after.chars();
         match letters.next().unwrap_or('$') {
             'a' => out.text(places.account),
             'r' => out.text(places.region),
@@ -89,11 +108,13 @@ pub(crate) fn expand(out: &mut Vec<u8>, template: &str, places: &Places<'_>, rng
                 out.base64_noise(rng, 75);
                 out.push(b'=');
             }
-            // Not a place: a template of ours is wrong, and the test that parses each line shows it.
-            other => out.escaped(&format!("${other}")),
+            '$' => out.push(b'$'),
+            // Not a place: a template of ours is wrong, and the test on templates shows it.
+            other => out.escaped(&format!("$?{other}")),
         }
-        out.text(letters.as_str());
+        rest = letters.as_str();
     }
+    out.text(rest);
 }
 
 fn date(out: &mut Vec<u8>, now: i64, separator: u8) {

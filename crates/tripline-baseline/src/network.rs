@@ -1,0 +1,79 @@
+//! Where a call came from, as far as a record tells.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+use tripline_cloudtrail::Record;
+use tripline_text::Untrusted;
+
+/// The network end of a call: `sourceIPAddress` and `vpcEndpointId`, told apart.
+///
+/// Source: UG/cloudtrail-event-reference-record-contents. AWS fills both fields in; the caller
+/// chooses only which address and which endpoint it really uses.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Network {
+    /// An address, IPv4-mapped IPv6 folded into IPv4.
+    Address(IpAddr),
+    /// A VPC endpoint; the address is then a private one, whose meaning depends on the VPC.
+    VpcEndpoint {
+        /// `vpce-…`.
+        #[serde(with = "tripline_text::stored")]
+        id: Untrusted<'static>,
+        /// The caller's address inside the VPC.
+        address: Option<IpAddr>,
+    },
+    /// An AWS service that called with the agent's permissions, such as
+    /// `cloudformation.amazonaws.com`.
+    AwsService(#[serde(with = "tripline_text::stored")] Untrusted<'static>),
+    /// `AWS Internal` or `AWS Internal/<n>`: from within AWS, nothing more is told.
+    AwsInternal,
+    /// Anything else that was written there.
+    Other(#[serde(with = "tripline_text::stored")] Untrusted<'static>),
+    /// Nothing was written.
+    Unknown,
+}
+
+impl Network {
+    /// The network end of the call that `record` tells of.
+    pub fn of(record: &Record<'_>) -> Self {
+        let source = record.source_ip().map(|text| text.decode());
+        let source = source.as_deref().unwrap_or_default();
+        let address = source.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        // The field may also read `AWS Internal` or be a service's name: that is no endpoint.
+        let endpoint = record.vpc_endpoint().filter(|id| id.as_written().starts_with("vpce-"));
+        if let Some(id) = endpoint {
+            return Self::VpcEndpoint { id: id.untrusted().into_owned(), address };
+        }
+        match address {
+            Some(address) => Self::Address(address),
+            None if source.is_empty() => Self::Unknown,
+            None if source == "AWS Internal" || source.starts_with("AWS Internal/") => {
+                Self::AwsInternal
+            }
+            None if is_aws_name(source) => Self::AwsService(owned(source)),
+            None => Self::Other(owned(source)),
+        }
+    }
+
+    /// The network as one text, for a reason's value: the endpoint's id rather than the address
+    /// behind it.
+    pub fn to_untrusted(&self) -> Untrusted<'static> {
+        match self {
+            Self::Address(address) => Untrusted::new(address.to_string()),
+            Self::VpcEndpoint { id: text, .. } | Self::AwsService(text) | Self::Other(text) => {
+                text.clone()
+            }
+            Self::AwsInternal => Untrusted::borrowed("AWS Internal"),
+            Self::Unknown => Untrusted::borrowed(""),
+        }
+    }
+}
+
+fn owned(text: &str) -> Untrusted<'static> {
+    Untrusted::new(text.to_owned())
+}
+
+/// The domains in which AWS names its services in records; `api.aws` since the MCP server.
+fn is_aws_name(text: &str) -> bool {
+    [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| text.ends_with(end))
+}

@@ -1,0 +1,76 @@
+//! `tripline.toml`: everything a user may set, in one versioned value.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use thiserror::Error;
+use tripline_attribution::AgentRules;
+use tripline_iam::{AccountId, Arn};
+
+/// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The version of this format; 1.
+    pub version: Version,
+    /// How agents are named.
+    #[serde(default)]
+    pub agents: AgentRules,
+    /// Verdicts of invariants, other than the listed ones: `stop-trail = "alert"`, or `"off"`.
+    #[serde(default)]
+    pub invariants: BTreeMap<String, String>,
+    /// What only a break-in would touch.
+    #[serde(default)]
+    pub canaries: Vec<String>,
+    /// Buckets that trails write to, besides those named `aws-cloudtrail-logs-*`.
+    #[serde(default)]
+    pub trail_buckets: Vec<String>,
+    /// What the kill switch may and may not touch.
+    #[serde(default)]
+    pub containment: Containment,
+}
+
+/// What the kill switch may and may not touch.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Containment {
+    /// The role that contains: never its own target.
+    pub responder: Option<Arn>,
+    /// Break-glass and other principals that are never contained.
+    #[serde(default)]
+    pub protected: Vec<Arn>,
+    /// Management accounts, where no service control policy has effect.
+    #[serde(default)]
+    pub management_accounts: Vec<AccountId>,
+}
+
+/// The version of the format of `tripline.toml`: the number 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Version;
+
+impl TryFrom<u32> for Version {
+    type Error = String;
+
+    fn try_from(version: u32) -> Result<Self, String> {
+        match version {
+            1 => Ok(Self),
+            other => Err(format!("version {other} is not known; this program reads version 1")),
+        }
+    }
+}
+
+/// A `tripline.toml` that cannot be used.
+#[derive(Debug, Error)]
+#[error("{0}")]
+pub struct ConfigError(#[from] toml::de::Error);
+
+impl Config {
+    /// Reads a `tripline.toml`.
+    ///
+    /// # Errors
+    /// When it is not TOML, has an unknown key, or a value of the wrong form.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        Ok(toml::from_str(text)?)
+    }
+}

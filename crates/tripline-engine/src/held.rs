@@ -1,0 +1,65 @@
+//! What is set aside until everything was read: calls whose agent is not known yet, calls that
+//! have something to show, and copies of which only one may count.
+
+use serde::{Deserialize, Serialize};
+use tripline_attribution::Use;
+use tripline_baseline::Call;
+use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
+use tripline_detector::BrokenInvariant;
+
+/// What rows are ordered by: bytes, compared from the first on.
+pub type Key = [u8; 24];
+
+/// Where rows are put; the world decides whether that is memory or a disk.
+pub trait Hold {
+    /// Keeps a call, to be judged in order of `key`.
+    fn call(&mut self, key: Key, row: &[u8]);
+    /// Keeps one of several copies of a call; those whose keys share their first 16 bytes are one
+    /// call, and the first in order of `key` stands for it.
+    fn copy(&mut self, key: Key, row: &[u8]);
+}
+
+/// Says of each record whether it was there before.
+pub trait Seen {
+    /// Notes the id; whether it is new.
+    fn is_first(&mut self, id: EventId) -> bool;
+}
+
+/// A call, with all that is needed to attribute and to judge it later.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Held {
+    pub(crate) used: Use,
+    pub(crate) call: Call,
+    pub(crate) broken: Vec<BrokenInvariant>,
+    /// Of a late correction: the record that it corrects.
+    pub(crate) corrects: Option<EventId>,
+}
+
+/// Judged calls are ordered by time, then id: the order in which evidence counts.
+pub(crate) fn call_key(time: EventTime, id: EventId) -> Key {
+    key(u128::from(time.unix_secs().unsigned_abs()) << 64 | id.bits() >> 64, id.bits() as u64)
+}
+
+/// Copies are grouped by what they share. Of the copies of a cross-account call the one that names
+/// the caller's key comes first, then the smallest account's.
+pub(crate) fn copy_key(shared: SharedEventId, used: &Use, call: &Call) -> Key {
+    let account = call.account.map_or(u64::MAX >> 1, |account| account.as_u64());
+    key(shared.bits(), u64::from(!used.has_access_key()) << 63 | account)
+}
+
+/// Corrections are grouped by the record they correct; the earliest comes first.
+pub(crate) fn correction_key(original: EventId, time: EventTime) -> Key {
+    key(original.bits(), time.unix_secs().unsigned_abs())
+}
+
+fn key(high: u128, low: u64) -> Key {
+    let mut key = Key::default();
+    let bytes = high.to_be_bytes().into_iter().chain(low.to_be_bytes());
+    key.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    key
+}
+
+/// Whether two keys are of copies of one call.
+pub(crate) fn same_call(a: &Key, b: &Key) -> bool {
+    a.first_chunk::<16>() == b.first_chunk::<16>()
+}

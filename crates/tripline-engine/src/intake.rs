@@ -1,0 +1,161 @@
+//! The first half of a record's way: counted once, attributed as far as can be, and set aside if
+//! there may be something to say about it.
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use tripline_attribution::Attributor;
+use tripline_baseline::Call;
+use tripline_cloudtrail::{Fate, Record, Skip};
+use tripline_detector::BrokenInvariant;
+use tripline_iam::Action;
+use tripline_text::Untrusted;
+
+use crate::filter::Filter;
+use crate::held::{Held, Hold, Seen, call_key, copy_key, correction_key};
+use crate::model::Model;
+
+/// One worker's share of the records. Several intakes over disjoint files, merged, are as one over
+/// all of them.
+#[derive(Debug)]
+pub struct Intake<'m> {
+    model: &'m Model,
+    filter: &'m Filter,
+    /// Whether every call is to be judged and shown, not only what may have a verdict.
+    all: bool,
+    attributor: Attributor,
+    actions: Actions,
+    row: Vec<u8>,
+}
+
+impl<'m> Intake<'m> {
+    /// An intake that has taken in nothing.
+    pub fn new(model: &'m Model, filter: &'m Filter, all: bool, attributor: Attributor) -> Self {
+        let actions = Actions::new(attributor.hash_seed());
+        Self { model, filter, all, attributor, actions, row: Vec::new() }
+    }
+
+    /// What was learned of sessions and mints.
+    pub fn attributor(&mut self) -> &mut Attributor {
+        &mut self.attributor
+    }
+
+    /// Ends the intake.
+    pub fn into_attributor(self) -> Attributor {
+        self.attributor
+    }
+
+    /// Takes a record in. This is all that happens to nearly every record there is.
+    pub fn ingest(&mut self, record: &Record<'_>, seen: &mut impl Seen, hold: &mut impl Hold) -> Fate {
+        if !seen.is_first(record.id()) {
+            return Fate::Duplicate;
+        }
+        if !self.filter.admits(record) {
+            self.attributor.note_mint(record);
+            return Fate::Skipped(Skip::Filtered);
+        }
+        let broken = self.model.invariants().look(record);
+        if let Some(shared) = record.shared_id() {
+            // One of several accounts' copies: which of them counts is known at the end.
+            self.attributor.note_mint(record);
+            let held = Held::of(record, broken, None);
+            hold.copy(copy_key(shared, &held.used, &held.call), self.encode(&held));
+        } else if let Some(original) = record.corrects() {
+            let held = Held::of(record, broken, Some(original));
+            hold.copy(correction_key(original, record.time()), self.encode(&held));
+        } else if self.is_worth_holding(record, &broken) {
+            let held = Held::of(record, broken, None);
+            hold.call(call_key(record.time(), record.id()), self.encode(&held));
+        }
+        Fate::Read
+    }
+
+    /// Attributes the record and says whether it may have a verdict.
+    ///
+    /// An agent that is resolved here can later only turn out to be contested, which leaves it
+    /// without a scope: so what its scope is content with now needs no second look.
+    #[inline]
+    fn is_worth_holding(&mut self, record: &Record<'_>, broken: &[BrokenInvariant]) -> bool {
+        let attributed = self.attributor.observe(record);
+        if self.all || !broken.is_empty() {
+            return true;
+        }
+        if !self.model.has_scopes() {
+            return false;
+        }
+        let Some(agent) = attributed.agent() else {
+            return attributed.may_be_an_agent();
+        };
+        let Some((nth, scope)) = self.model.scope_of(agent) else { return false };
+        if nth < 64 && self.actions.content(self.model, record) >> nth & 1 == 1 {
+            return false;
+        }
+        // Pace counts every call, and a tenant is known only with the session.
+        let needs = scope.needs();
+        needs.limits || needs.tenant || !scope.check(&Call::of(record), None).is_empty()
+    }
+
+    fn encode(&mut self, held: &Held) -> &[u8] {
+        self.row.clear();
+        let row = std::mem::take(&mut self.row);
+        // INVARIANT: `Held` has no map and no unsized sequence, all that postcard refuses.
+        self.row = postcard::to_extend(held, row).unwrap_or_default();
+        &self.row
+    }
+}
+
+impl Held {
+    fn of(record: &Record<'_>, broken: Vec<BrokenInvariant>, corrects: Option<tripline_cloudtrail::EventId>) -> Self {
+        Self { used: tripline_attribution::Use::of(record), call: Call::of(record), broken, corrects }
+    }
+}
+
+/// What scopes say of an event by its name alone, remembered.
+#[derive(Debug)]
+struct Actions {
+    table: HashTable<KnownEvent>,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct KnownEvent {
+    source: Untrusted<'static>,
+    name: Untrusted<'static>,
+    /// The scopes that are content with it: one bit a scope.
+    content: u64,
+}
+
+/// Event names are a caller's text where a service logs what it did not understand.
+const KNOWN_EVENTS_MAX: usize = 50_000;
+
+impl Actions {
+    fn new(seed: u64) -> Self {
+        Self { table: HashTable::new(), hasher: RandomState::with_seeds(seed, 5, 6, 7) }
+    }
+
+    #[inline]
+    fn content(&mut self, model: &Model, record: &Record<'_>) -> u64 {
+        let (source, name) = (record.event_source().as_written(), record.event_name().as_written());
+        let hash = self.hasher.hash_one((source, name));
+        let is_it = |known: &KnownEvent| known.name == *name && known.source == *source;
+        if let Some(known) = self.table.find(hash, is_it) {
+            return known.content;
+        }
+        let content = model.content_with(&Action::from_event(
+            &record.event_source().decode(),
+            &record.event_name().decode(),
+        ));
+        if self.table.len() < KNOWN_EVENTS_MAX {
+            let known = KnownEvent {
+                source: Untrusted::new(source.to_owned()),
+                name: Untrusted::new(name.to_owned()),
+                content,
+            };
+            let hasher = &self.hasher;
+            let rehash = |known: &KnownEvent| {
+                hasher.hash_one((known.source.as_unescaped(), known.name.as_unescaped()))
+            };
+            self.table.insert_unique(hash, known, rehash);
+        }
+        content
+    }
+}

@@ -1,0 +1,132 @@
+//! The second half of a record's way, once everything was read: agents are known, calls are judged
+//! in order of time, and what must be stopped becomes an incident.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+use tripline_attribution::{AgentId, Attributor, Basis, EpisodeId, SessionId, Sessions};
+use tripline_baseline::{Call, LimitCounter};
+use tripline_detector::{Assessment, Verdict, assess};
+
+use crate::filter::Filter;
+use crate::held::{Held, Hold, Key, Seen, call_key, same_call};
+use crate::incident::{Incident, Incidents};
+use crate::model::Model;
+
+/// A call and what is thought of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scored {
+    /// What was done.
+    pub call: Call,
+    /// The session it was done in.
+    pub session: SessionId,
+    /// Whose session that is, if that is known.
+    pub agent: Option<AgentId>,
+    /// What the attribution rests on.
+    pub basis: Option<Basis>,
+    /// The unit of evidence that the call belongs to.
+    pub episode: EpisodeId,
+    /// The verdict and its reasons.
+    pub assessment: Assessment,
+}
+
+/// A row that was set aside and cannot be read back: the work directory was tampered with or is
+/// damaged.
+#[derive(Debug, Error)]
+#[error("a row in the work directory is damaged")]
+pub struct DamagedRow;
+
+/// Chooses, of the copies of each call, the one that counts, and sets it aside with the other
+/// calls; how many do not count. `copies` come in order of their keys.
+///
+/// # Errors
+/// Those of `copies`, and a damaged row.
+pub fn settle_copies<E: From<DamagedRow>>(
+    copies: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
+    attributor: &mut Attributor,
+    seen: &mut impl Seen,
+    hold: &mut impl Hold,
+) -> Result<u64, E> {
+    let mut last: Option<Key> = None;
+    let mut duplicates = 0;
+    for copy in copies {
+        let (key, row) = copy?;
+        let held = Held::decode(&row)?;
+        let is_further = last.is_some_and(|last| same_call(&last, &key));
+        last = Some(key);
+        // A correction counts only where the record that it corrects never came: what was scored is
+        // not scored again, so that a late correction re-opens nothing.
+        if is_further || held.corrects.is_some_and(|original| !seen.is_first(original)) {
+            duplicates += 1;
+            continue;
+        }
+        attributor.observe_call(&held.used);
+        hold.call(call_key(held.call.time, held.call.id), &row);
+    }
+    Ok(duplicates)
+}
+
+/// Judges calls one after another, in order of time and id.
+#[derive(Debug)]
+pub struct Judge<'m> {
+    model: &'m Model,
+    filter: &'m Filter,
+    sessions: &'m Sessions,
+    /// The pace of each agent that has a limit.
+    paces: BTreeMap<AgentId, LimitCounter>,
+    incidents: Incidents,
+}
+
+impl<'m> Judge<'m> {
+    /// A judge who has judged nothing.
+    pub fn new(model: &'m Model, filter: &'m Filter, sessions: &'m Sessions) -> Self {
+        Self { model, filter, sessions, paces: BTreeMap::new(), incidents: Incidents::default() }
+    }
+
+    /// Judges the call in a row; `None` where it is not shown.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn judge(&mut self, row: &[u8]) -> Result<Option<Scored>, DamagedRow> {
+        let Held { used, call, broken, .. } = Held::decode(row)?;
+        let session = self.sessions.find(&used);
+        let agent = session.agent();
+        if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
+            return Ok(None);
+        }
+        let mut breaches = Vec::new();
+        let mut broken = broken;
+        if let Some(agent) = agent
+            && let Some((_, scope)) = self.model.scope_of(agent)
+        {
+            breaches = scope.check(&call, session.tenant().as_ref());
+            let pace = self.paces.entry(agent.id.clone()).or_insert_with(|| LimitCounter::new(scope.limits()));
+            breaches.extend(pace.count(call.time).map(|exceeded| exceeded.breach()));
+            broken.extend(self.model.invariants().declared_canary(scope, &call));
+        }
+        let assessment = assess(&broken, &breaches);
+        let scored = Scored {
+            session: session.id().clone(),
+            agent: agent.map(|agent| agent.id.clone()),
+            basis: session.basis(),
+            episode: self.sessions.episode_of(session, call.time),
+            call,
+            assessment,
+        };
+        if scored.assessment.verdict > Verdict::Normal {
+            self.incidents.note(session, &scored);
+        }
+        Ok(Some(scored))
+    }
+
+    /// Ends the judging: what must be stopped, each with its plan.
+    pub fn into_incidents(self, containment: &crate::config::Containment) -> Vec<Incident> {
+        self.incidents.finish(self.sessions, containment)
+    }
+}
+
+impl Held {
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, DamagedRow> {
+        postcard::from_bytes(row).map_err(|_| DamagedRow)
+    }
+}

@@ -1,0 +1,43 @@
+//! The workspace's automation: `generate` writes big trees for benches, `fixtures` the small ones that are committed.
+#![expect(clippy::disallowed_methods, reason = "edge: reads arguments, writes files, runs threads")]
+
+mod command {
+    pub(crate) mod fixtures;
+    pub(crate) mod generate;
+}
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(about, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a big tree of generated logs.
+    Generate(command::generate::Generate),
+    /// Write the committed fixtures, or check that they are fresh.
+    Fixtures(command::fixtures::Fixtures),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Generate(generate) => generate.run(),
+        Command::Fixtures(fixtures) => fixtures.run(),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            let _ = std::io::Write::write_fmt(
+                &mut std::io::stderr(),
+                format_args!("error: {error:#}\n"),
+            );
+            ExitCode::from(2)
+        }
+    }
+}
