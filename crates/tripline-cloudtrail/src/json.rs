@@ -216,13 +216,13 @@ impl<'a> Cursor<'a> {
         (raw.as_bytes().first() == Some(&open)).then_some(Self { text: raw, at: 1 })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
     }
 
     /// Steps over white space; compact JSON has none, so the first look mostly decides.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn blanks(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
             self.at += 1;
@@ -238,7 +238,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The next key, with the cursor left before its value. `None` behind the closing brace.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Option<Key<'a>>, Stuck> {
         self.blanks();
         let mut next = self.peek().ok_or(Stuck::Short)?;
@@ -289,7 +289,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The string here.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<JsonText<'a>, Stuck> {
         match self.peek() {
             Some(b'"') => {}
@@ -306,7 +306,7 @@ impl<'a> Cursor<'a> {
 
     /// The text here, if the value is a string or a scalar; `None` for `null` and for containers,
     /// which are stepped over.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text_value(&mut self) -> Result<Option<JsonText<'a>>, Stuck> {
         if self.peek() == Some(b'"') {
             return self.string().map(Some);

@@ -10,7 +10,7 @@ use wide::u8x16;
 /// The index of the quote that ends the string whose first body byte is at `from`.
 ///
 /// `None` when the buffer ends first.
-#[inline]
+#[inline(always)]
 pub(crate) fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
     let quote = u8x16::splat(b'"');
     let backslash = u8x16::splat(b'\\');
@@ -23,17 +23,17 @@ pub(crate) fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
         let quotes = block.simd_eq(quote).to_bitmask();
         let escapes = block.simd_eq(backslash).to_bitmask();
         if (quotes | escapes) == 0 {
-            at += 16;
+            at = at.wrapping_add(16);
             continue;
         }
         let first_quote = quotes.trailing_zeros();
         let first_escape = escapes.trailing_zeros();
         if first_quote < first_escape {
-            return Some(at + first_quote as usize);
+            return Some(at.wrapping_add(first_quote as usize));
         }
         // The escaped byte is stepped over whatever it is: `\"` and `\\` are the ones that matter,
         // and the hex digits of `\u` are ordinary bytes.
-        at += first_escape as usize + 2;
+        at = at.wrapping_add(first_escape as usize + 2);
     }
 }
 

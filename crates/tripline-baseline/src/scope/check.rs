@@ -119,6 +119,11 @@ impl Scope {
         breaches
     }
 
+    /// Whether the scope declares decoys.
+    pub fn has_canaries(&self) -> bool {
+        !self.canaries.0.is_empty()
+    }
+
     /// The first resource of the call that is one of the scope's decoys.
     pub fn touched_canary<'c>(&self, call: &'c Call) -> Option<&'c Untrusted<'static>> {
         let patterns = &self.canaries;
@@ -415,7 +420,7 @@ mod tests {
             let quoted = |text: &str| text.replace(['"', '\\'], "");
             let call = call(&quoted(&source), &quoted(&event), "eu-west-1", &quoted(&address), &quoted(&bucket));
             let scope = scope(
-                "[allow]\nactions = [\"a*:*\"]\nresources = [\"arn:aws:s3:::a*\"]\nregions = [\"x\"]\nnetworks = [\"::/0\"]\n\
+                "[allow]\nactions = [\"s3:*\"]\nresources = [\"arn:aws:s3:::a*\"]\nregions = [\"x\"]\nnetworks = [\"::/0\"]\n\
                  [never]\nresources = [\"*b*\"]\n[canary]\nresources = [\"*\"]",
             );
             for breach in scope.check(&call, Some(&Untrusted::new(bucket))) {

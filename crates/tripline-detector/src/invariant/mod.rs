@@ -1,0 +1,15 @@
+//! Rules that need no statistics: one call is enough.
+
+mod caller;
+mod checks;
+mod index;
+mod list;
+mod look;
+mod policy;
+mod rules;
+mod settings;
+
+pub use list::Invariant;
+pub use look::{Broken, Invariants};
+pub use rules::TRIPLINE_PREFIX;
+pub use settings::{InvariantSettings, Setting, SettingsError};
