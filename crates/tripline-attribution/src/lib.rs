@@ -1,1 +1,23 @@
-//! tripline-attribution
+//! Record → agent, session, lineage.
+//!
+//! Only the record that minted a credential carries its session tags; every other names a key. So
+//! the facts of mints and uses are gathered, in any order, and joined in the end.
+
+mod agent;
+mod coverage;
+mod episode;
+mod mint;
+mod resolve;
+mod rules;
+mod session;
+mod table;
+mod used;
+
+pub use agent::{Agent, AgentId, Basis};
+pub use coverage::{Cause, Coverage, Share};
+pub use episode::EpisodeId;
+pub use resolve::Sessions;
+pub use rules::{AgentRules, Fallback, Pattern};
+pub use session::{Named, Session, SessionId};
+pub use table::{Attributed, Attributor, News};
+pub use used::{AnchorKind, Use};

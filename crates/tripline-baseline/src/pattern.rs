@@ -74,6 +74,20 @@ impl ResourcePattern {
             .all(|(pattern, part)| like(pattern.as_bytes(), part.as_bytes(), unknown))
     }
 
+    /// As [`ResourcePattern::matches`], and also when the pattern means the bucket that the object
+    /// `text` is in. For never-rules and decoys: IAM tells a bucket from its objects, but whoever
+    /// writes down a forbidden bucket means what is in it.
+    pub fn touches(&self, text: &str) -> bool {
+        let bucket = || match arn_parts(text)? {
+            [_, _, "s3", _, _, object] => {
+                let key = object.len() - object.split_once('/')?.0.len();
+                text.get(..text.len() - key)
+            }
+            _ => None,
+        };
+        self.matches(text) || bucket().is_some_and(|bucket| self.matches(bucket))
+    }
+
     /// The pattern as written, but for a log group's `:*`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -176,6 +190,14 @@ mod tests {
             );
         }
         assert!(!matches("arn:aws:secretsmanager:*:*:secret:canary-dc-*", named));
+    }
+
+    #[test]
+    fn an_object_touches_its_bucket() {
+        let bait = ResourcePattern::parse("arn:aws:s3:::bait").unwrap();
+        assert!(bait.touches("arn:aws:s3:::bait") && bait.touches("arn:aws:s3:::bait/a/b"));
+        assert!(!bait.matches("arn:aws:s3:::bait/a/b") && !bait.touches("arn:aws:s3:::baits/a"));
+        assert!(!bait.touches("arn:aws:iam:::bait/a"));
     }
 
     #[test]

@@ -43,8 +43,11 @@ pub struct Reason {
 /// The assessment of a call by rules alone: a broken invariant has its own verdict, a breach of the
 /// scope is a fence, and the strongest of them is the verdict of the call.
 pub fn assess(broken: &[Broken], breaches: &[Breach]) -> Assessment {
-    let mut reasons: Vec<Reason> =
-        broken.iter().map(Reason::of_broken).chain(breaches.iter().map(Reason::of_breach)).collect();
+    let mut reasons: Vec<Reason> = broken
+        .iter()
+        .map(Reason::of_broken)
+        .chain(breaches.iter().map(Reason::of_breach))
+        .collect();
     reasons.sort_by(|one, other| {
         let by = |it: &Reason| (std::cmp::Reverse(it.verdict), it.feature);
         by(one)

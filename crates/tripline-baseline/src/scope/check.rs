@@ -127,7 +127,7 @@ impl Scope {
     /// The first resource of the call that is one of the scope's decoys.
     pub fn touched_canary<'c>(&self, call: &'c Call) -> Option<&'c Untrusted<'static>> {
         let patterns = &self.canaries;
-        call.resources.iter().find(|resource| patterns.first_match(resource).is_some())
+        call.resources.iter().find(|resource| patterns.first_touch(resource).is_some())
     }
 
     fn check_action(&self, action: &Action, breaches: &mut Vec<Breach>) {
@@ -151,7 +151,7 @@ impl Scope {
 
     fn check_resources(&self, call: &Call, breaches: &mut Vec<Breach>) {
         for resource in &call.resources {
-            let (feature, detail) = if let Some(at) = self.never_resources.first_match(resource) {
+            let (feature, detail) = if let Some(at) = self.never_resources.first_touch(resource) {
                 let total = self.never_resources.0.len();
                 let detail = format!(
                     "the scope says never to this resource (pattern {} of {total})",
@@ -247,6 +247,10 @@ impl Actions {
 impl Resources {
     fn first_match(&self, resource: &Untrusted<'_>) -> Option<usize> {
         self.0.iter().position(|pattern| pattern.matches(resource.as_unescaped()))
+    }
+
+    fn first_touch(&self, resource: &Untrusted<'_>) -> Option<usize> {
+        self.0.iter().position(|pattern| pattern.touches(resource.as_unescaped()))
     }
 
     fn texts(&self) -> Vec<String> {
@@ -366,6 +370,7 @@ mod tests {
         assert_eq!(by_bucket(""), []);
         assert_eq!(by_bucket("payroll"), [Feature::Resource]);
         assert_eq!(by_bucket("incident-hr"), [Feature::Never]);
+        assert_eq!(by_bucket("incident-hr/salaries"), [Feature::Never]);
     }
 
     #[test]

@@ -115,7 +115,8 @@ impl Scope {
     /// Every table and every key but `version` and `agent` or `class` may be left out. `allow.services`
     /// and `allow.actions` add up; if both are left out, any action is allowed. Actions are patterns
     /// with `*` and `?`, case not mattering; resources as in [`ResourcePattern`]. A call with several
-    /// resources needs each of them allowed.
+    /// resources needs each of them allowed. A bucket in `never` or `canary` means its objects, too; in
+    /// `allow`, as in IAM, it does not.
     ///
     /// # Errors
     /// [`ScopeError`], with the line and the key. An unknown key is an error: a typing mistake in a

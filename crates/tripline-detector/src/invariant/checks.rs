@@ -74,13 +74,26 @@ pub(super) fn activates(it: &Examined<'_, '_>) -> bool {
 /// The last part of a name or ARN counts; a path or an account before it is the caller's to choose.
 pub(super) fn tripline_named(it: &Examined<'_, '_>) -> bool {
     const PARAMETERS: [&str; 14] = [
-        "functionName", "name", "permissionsBoundary", "policyArn", "policyName", "queueUrl", "roleName",
-        "rule", "ruleName", "stackName", "subscriptionArn", "tableName", "topicArn", "userName",
+        "functionName",
+        "name",
+        "permissionsBoundary",
+        "policyArn",
+        "policyName",
+        "queueUrl",
+        "roleName",
+        "rule",
+        "ruleName",
+        "stackName",
+        "subscriptionArn",
+        "tableName",
+        "topicArn",
+        "userName",
     ];
     PARAMETERS.iter().filter_map(|parameter| it.text(parameter)).any(|text| {
         let text = text.decode();
         text.rsplit(['/', ':']).any(|part| {
-            part.get(..TRIPLINE_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(TRIPLINE_PREFIX))
+            part.get(..TRIPLINE_PREFIX.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(TRIPLINE_PREFIX))
         })
     })
 }
@@ -97,10 +110,16 @@ pub(super) fn not_enabled(it: &Examined<'_, '_>) -> bool {
     it.is_false(&["enable"])
 }
 
+/// A filter that archives findings as they come, rather than one to look through.
+pub(super) fn archives(it: &Examined<'_, '_>) -> bool {
+    it.is("action", "ARCHIVE")
+}
+
 /// Part of a service switched off: a feature `DISABLED`, a data source `false`.
 pub(super) fn partly_disabled(it: &Examined<'_, '_>) -> bool {
     let Some(request) = it.request else { return false };
-    let parts = ["features", "dataSources", "controlStatus", "standardsControlStatus", "associationStatus"];
+    let parts =
+        ["features", "dataSources", "controlStatus", "standardsControlStatus", "associationStatus"];
     !not_enabled(it)
         && parts.iter().filter_map(|part| request.get(part)).any(|part| {
             let written = part.as_written();
@@ -113,13 +132,29 @@ pub(super) fn without_log_target(it: &Examined<'_, '_>) -> bool {
     it.at(&["BucketLoggingStatus"]).is_some_and(|status| status.get("LoggingEnabled").is_none())
 }
 
-/// A resource policy, under any of the names that services give the parameter, lets everybody in.
+/// A resource policy lets everybody in.
 pub(super) fn policy_for_anyone(it: &Examined<'_, '_>) -> bool {
+    resource_policy(it) == Reach::Anyone
+}
+
+/// A resource policy lets another account in.
+pub(super) fn policy_for_other_account(it: &Examined<'_, '_>) -> bool {
+    resource_policy(it) == Reach::OtherAccount
+}
+
+/// The reach of a resource policy, under any of the names that services give the parameter.
+fn resource_policy(it: &Examined<'_, '_>) -> Reach {
     const PARAMETERS: [&str; 8] = [
-        "accessPolicies", "bucketPolicy", "policy", "policyDocument", "policyInJson", "policyText",
-        "resourcePolicy", "Policy",
+        "accessPolicies",
+        "bucketPolicy",
+        "policy",
+        "policyDocument",
+        "policyInJson",
+        "policyText",
+        "resourcePolicy",
+        "Policy",
     ];
-    PARAMETERS.iter().any(|name| it.reach_of(it.at(&[name])) == Reach::Anyone)
+    PARAMETERS.iter().map(|name| it.reach_of(it.at(&[name]))).max().unwrap_or_default()
 }
 
 /// SQS keeps the policy among the attributes; SNS names one attribute and its value.
@@ -132,6 +167,13 @@ pub(super) fn attribute_for_anyone(it: &Examined<'_, '_>) -> bool {
 pub(super) fn principal_anyone(it: &Examined<'_, '_>) -> bool {
     let narrowed = ["principalOrgID", "organizationId", "sourceAccount", "sourceArn", "condition"];
     it.is("principal", "*") && narrowed.iter().all(|name| it.at(&[name]).is_none_or(Json::is_null))
+}
+
+/// A principal of another account given on its own: an id, or an ARN.
+pub(super) fn principal_outside(it: &Examined<'_, '_>) -> bool {
+    it.at(&["principal"]).is_some_and(|principal| {
+        policy::named(principal, &|account| it.is_own_account(account)) == Reach::OtherAccount
+    })
 }
 
 /// A function URL that asks for no signature.
@@ -163,7 +205,8 @@ pub(super) fn acl_for_anyone(it: &Examined<'_, '_>) -> bool {
 
 /// Any of the four settings of a public access block given as false.
 pub(super) fn unblocks(it: &Examined<'_, '_>) -> bool {
-    it.at(&["PublicAccessBlockConfiguration"]).is_some_and(|block| block.as_written().contains("false"))
+    it.at(&["PublicAccessBlockConfiguration"])
+        .is_some_and(|block| block.as_written().contains("false"))
 }
 
 pub(super) fn trusts_anyone(it: &Examined<'_, '_>) -> bool {
@@ -204,7 +247,8 @@ fn sharing(it: &Examined<'_, '_>) -> Reach {
     }
     let reach_of = |text: JsonText<'_>| {
         let text = text.decode();
-        let account = if text.starts_with("arn:") { text.split(':').nth(4) } else { Some(text.as_ref()) };
+        let account =
+            if text.starts_with("arn:") { text.split(':').nth(4) } else { Some(text.as_ref()) };
         match account {
             Some("all") => Reach::Anyone,
             Some(account) if policy::is_account(account) && !it.is_own_account(account) => {
@@ -213,7 +257,8 @@ fn sharing(it: &Examined<'_, '_>) -> Reach {
             _ => Reach::Inside,
         }
     };
-    let values = lists.iter().filter_map(|path| it.at(path)).flat_map(|list| list.items().chain([list]));
+    let values =
+        lists.iter().filter_map(|path| it.at(path)).flat_map(|list| list.items().chain([list]));
     let texts = values.flat_map(|value| {
         let members = [value.get_text("userId"), value.get_text("group")];
         value.text().into_iter().chain(members.into_iter().flatten())
@@ -231,9 +276,11 @@ pub(super) fn opens_administration(it: &Examined<'_, '_>) -> bool {
 
 fn is_from_everywhere(rule: Json<'_>) -> bool {
     let is_all = |block: JsonText<'_>| block.as_written().ends_with("/0");
-    let ranges = ["ipRanges", "ipv6Ranges"].into_iter().filter_map(|name| rule.get(name)?.get("items"));
+    let ranges =
+        ["ipRanges", "ipv6Ranges"].into_iter().filter_map(|name| rule.get(name)?.get("items"));
     let blocks = ranges.flat_map(Json::items).chain([rule]);
-    let mut texts = blocks.flat_map(|block| ["cidrIp", "cidrIpv6"].map(|name| block.get_text(name)));
+    let mut texts =
+        blocks.flat_map(|block| ["cidrIp", "cidrIpv6"].map(|name| block.get_text(name)));
     texts.any(|text| text.is_some_and(is_all))
 }
 

@@ -60,7 +60,8 @@ fn slot_of(name: &str) -> usize {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
         _ => (bytes.iter().fold(0, |word, &byte| (word << 8) | u64::from(byte)), 0),
     };
-    let mixed = (first ^ last.rotate_left(23) ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mixed =
+        (first ^ last.rotate_left(23) ^ bytes.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     // The top 11 bits of the product depend on all the bits below.
     (mixed >> 53) as usize % SLOTS
 }

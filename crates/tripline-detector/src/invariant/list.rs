@@ -165,7 +165,10 @@ impl Invariant {
     /// The events that can break it, as IAM service and event name; for some, the request decides.
     /// None for decoys: any call breaks that one.
     pub fn events(&'static self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        RULES.iter().filter(move |rule| rule.invariant == self).map(|rule| (rule.service, rule.event))
+        RULES
+            .iter()
+            .filter(move |rule| rule.invariant == self)
+            .map(|rule| (rule.service, rule.event))
     }
 }
 
@@ -179,13 +182,20 @@ mod tests {
     fn ids_are_kebab_and_unique() {
         let ids: BTreeSet<_> = ALL.iter().map(|invariant| invariant.id).collect();
         assert_eq!(ids.len(), ALL.len());
-        assert!(ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')));
+        assert!(
+            ids.iter().all(|id| id.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+        );
     }
 
     #[test]
     fn every_invariant_but_decoys_has_events() {
         for invariant in ALL {
-            assert_eq!(invariant.events().count() == 0, invariant.id == "touch-canary", "{}", invariant.id);
+            assert_eq!(
+                invariant.events().count() == 0,
+                invariant.id == "touch-canary",
+                "{}",
+                invariant.id
+            );
         }
     }
 
@@ -193,7 +203,10 @@ mod tests {
     fn techniques_have_mitre_form() {
         for technique in ALL.iter().filter_map(|invariant| invariant.technique) {
             let digits = technique.strip_prefix('T').unwrap();
-            assert!(digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && digits.len() >= 4);
+            assert!(
+                digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+                    && digits.len() >= 4
+            );
         }
     }
 }

@@ -80,7 +80,7 @@ impl Invariants {
     pub fn look(&self, record: &Record<'_>) -> Vec<Broken> {
         let name = record.event_name();
         let written = name.as_written();
-        let rules = if written.contains('\\') {
+        let rules = if written.as_bytes().contains(&b'\\') {
             self.index.find(RULES, without_version(&name.decode()))
         } else {
             self.index.find(RULES, without_version(written))
@@ -100,7 +100,7 @@ impl Invariants {
         let invariant = Invariant::by_id("touch-canary")?;
         let verdict = self.settings.verdict(invariant)?;
         let is_ours = |resource: &&Untrusted<'_>| {
-            self.canaries.iter().any(|pattern| pattern.matches(resource.as_unescaped()))
+            self.canaries.iter().any(|pattern| pattern.touches(resource.as_unescaped()))
         };
         let resource =
             call.resources.iter().find(is_ours).or_else(|| scope?.touched_canary(call))?;
@@ -133,7 +133,12 @@ impl Invariants {
         broken.filter_map(|rule| self.broken(record, &source, rule.invariant)).collect()
     }
 
-    fn broken(&self, record: &Record<'_>, source: &str, invariant: &'static Invariant) -> Option<Broken> {
+    fn broken(
+        &self,
+        record: &Record<'_>,
+        source: &str,
+        invariant: &'static Invariant,
+    ) -> Option<Broken> {
         let verdict = self.settings.verdict(invariant)?;
         let action = Action::from_event(source, &record.event_name().decode());
         let failed = record.error_code().is_some();

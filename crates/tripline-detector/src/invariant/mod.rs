@@ -13,3 +13,8 @@ pub use list::Invariant;
 pub use look::{Broken, Invariants};
 pub use rules::TRIPLINE_PREFIX;
 pub use settings::{InvariantSettings, Setting, SettingsError};
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;

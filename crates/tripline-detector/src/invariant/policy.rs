@@ -24,14 +24,19 @@ pub(super) enum Reach {
 pub(super) fn reach(policy: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
     match policy.text().map(JsonText::decode) {
         Some(text) if text.len() > DOCUMENT_BYTES_MAX => Reach::Inside,
-        Some(text) => Json::first_in(&text).map_or(Reach::Inside, |policy| document(policy, is_own)),
+        Some(text) => {
+            Json::first_in(&text).map_or(Reach::Inside, |policy| document(policy, is_own))
+        }
         None => document(policy, is_own),
     }
 }
 
 fn document(policy: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
     let Some(statements) = policy.get("Statement") else { return Reach::Inside };
-    one_or_many(statements).map(|statement| self::statement(statement, is_own)).max().unwrap_or_default()
+    one_or_many(statements)
+        .map(|statement| self::statement(statement, is_own))
+        .max()
+        .unwrap_or_default()
 }
 
 fn statement(statement: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
@@ -42,7 +47,9 @@ fn statement(statement: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
         // Everybody but the ones named.
         (_, Some(_)) => Reach::Anyone,
         (Some(principal), None) => match principal.get("AWS") {
-            Some(principals) => one_or_many(principals).map(|it| named(it, is_own)).max().unwrap_or_default(),
+            Some(principals) => {
+                one_or_many(principals).map(|it| named(it, is_own)).max().unwrap_or_default()
+            }
             None => named(principal, is_own),
         },
         (None, None) => Reach::Inside,
@@ -53,14 +60,16 @@ fn statement(statement: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
     }
 }
 
-fn named(principal: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
+/// The reach of one principal: `*`, an account id or an ARN.
+pub(super) fn named(principal: Json<'_>, is_own: &dyn Fn(&str) -> bool) -> Reach {
     let Some(text) = principal.text() else { return Reach::Inside };
     let text = text.decode();
     if text == "*" {
         return Reach::Anyone;
     }
     // An account id alone, or the fifth part of an ARN; unique ids (`AROA…`) name no account.
-    let account = if text.starts_with("arn:") { text.split(':').nth(4) } else { Some(text.as_ref()) };
+    let account =
+        if text.starts_with("arn:") { text.split(':').nth(4) } else { Some(text.as_ref()) };
     match account {
         Some(account) if is_account(account) && !is_own(account) => Reach::OtherAccount,
         _ => Reach::Inside,
@@ -143,11 +152,20 @@ mod tests {
     #[test]
     fn principals_are_told_apart() {
         assert_eq!(of_statement(r#""Principal":"*""#), Reach::Anyone);
-        assert_eq!(of_statement(r#""Principal":{"AWS":["arn:aws:iam::111111111111:root","*"]}"#), Reach::Anyone);
+        assert_eq!(
+            of_statement(r#""Principal":{"AWS":["arn:aws:iam::111111111111:root","*"]}"#),
+            Reach::Anyone
+        );
         assert_eq!(of_statement(r#""NotPrincipal":{"AWS":"111111111111"}"#), Reach::Anyone);
         assert_eq!(of_statement(r#""Principal":{"AWS":"222222222222"}"#), Reach::OtherAccount);
-        assert_eq!(of_statement(r#""Principal":{"AWS":"arn:aws:iam::222222222222:role/x"}"#), Reach::OtherAccount);
-        assert_eq!(of_statement(r#""Principal":{"AWS":"arn:aws:iam::111111111111:root"}"#), Reach::Inside);
+        assert_eq!(
+            of_statement(r#""Principal":{"AWS":"arn:aws:iam::222222222222:role/x"}"#),
+            Reach::OtherAccount
+        );
+        assert_eq!(
+            of_statement(r#""Principal":{"AWS":"arn:aws:iam::111111111111:root"}"#),
+            Reach::Inside
+        );
         assert_eq!(of_statement(r#""Principal":{"Service":"ec2.amazonaws.com"}"#), Reach::Inside);
         assert_eq!(of_statement(r#""Resource":"*""#), Reach::Inside);
         assert_eq!(of(r#"{"Statement":{"Effect":"Deny","Principal":"*"}}"#), Reach::Inside);
@@ -155,17 +173,31 @@ mod tests {
 
     #[test]
     fn documents_come_as_strings_too() {
-        assert_eq!(of(r#""{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\"}}""#), Reach::Anyone);
+        assert_eq!(
+            of(r#""{\"Statement\":{\"Effect\":\"Allow\",\"Principal\":\"*\"}}""#),
+            Reach::Anyone
+        );
         assert_eq!(of("\"\""), Reach::Inside);
     }
 
     #[test]
     fn only_a_condition_on_the_caller_narrows() {
-        let with = |condition: &str| of_statement(&format!(r#""Principal":"*","Condition":{{{condition}}}"#));
+        let with = |condition: &str| {
+            of_statement(&format!(r#""Principal":"*","Condition":{{{condition}}}"#))
+        };
         assert_eq!(with(r#""StringEquals":{"aws:PrincipalOrgID":"o-1"}"#), Reach::Inside);
-        assert_eq!(with(r#""StringEquals":{"aws:PrincipalAccount":"222222222222"}"#), Reach::OtherAccount);
-        assert_eq!(with(r#""StringEquals":{"aws:PrincipalAccount":"111111111111"}"#), Reach::Inside);
-        assert_eq!(with(r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","192.0.2.0/24"]}"#), Reach::Inside);
+        assert_eq!(
+            with(r#""StringEquals":{"aws:PrincipalAccount":"222222222222"}"#),
+            Reach::OtherAccount
+        );
+        assert_eq!(
+            with(r#""StringEquals":{"aws:PrincipalAccount":"111111111111"}"#),
+            Reach::Inside
+        );
+        assert_eq!(
+            with(r#""IpAddress":{"aws:SourceIp":["10.0.0.0/8","192.0.2.0/24"]}"#),
+            Reach::Inside
+        );
         for loose in [
             r#""Bool":{"aws:SecureTransport":"true"}"#,
             r#""StringNotEquals":{"aws:PrincipalOrgID":"o-1"}"#,

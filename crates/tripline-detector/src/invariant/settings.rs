@@ -111,8 +111,11 @@ pub(super) fn patterns(
     texts: &[String],
 ) -> Result<Vec<ResourcePattern>, SettingsError> {
     let read = |text: &String| {
-        ResourcePattern::parse(text)
-            .map_err(|problem| SettingsError::Pattern { key, pattern: escaped(text), problem })
+        ResourcePattern::parse(text).map_err(|problem| SettingsError::Pattern {
+            key,
+            pattern: escaped(text),
+            problem,
+        })
     };
     texts.iter().map(read).collect()
 }

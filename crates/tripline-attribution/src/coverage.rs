@@ -1,0 +1,107 @@
+//! What stays unattributed, and why: never silence.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::session::Session;
+
+/// Why a session is nobody's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// Its mint is not in the input, though others are.
+    NoMint,
+    /// No mint of any session is in the input.
+    NoMintAtAll,
+    /// Its mint is known and carries no tag that names an agent.
+    NoTag,
+    /// Two different records claim to have minted its key: one of them is forged.
+    Contested,
+    /// A user's or the root's own key.
+    LongLivedKey,
+    /// A console, OAuth or MCP session: most likely a person's.
+    Person,
+    /// An AWS service acting for itself.
+    Service,
+    /// No credential at all: sign-ins, anonymous calls, a bucket owner's copies.
+    Unknown,
+}
+
+impl Cause {
+    /// What to do about it, for people.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::NoMint => {
+                "their mint is not in these logs: minted before they begin, in another account, or in \
+                 another Region (calls to the global STS endpoint are logged in us-east-1)"
+            }
+            Self::NoMintAtAll => {
+                "no mint at all is in these logs: a trail that logs WriteOnly drops them, since \
+                 AssumeRole counts as read-only; log read and write management events"
+            }
+            Self::NoTag => {
+                "minted without an agent tag: set `AgentID` when the role is assumed, or name \
+                 fallbacks under [agents] in tripline.toml"
+            }
+            Self::Contested => "two different records claim to have minted the same key: look at both",
+            Self::LongLivedKey => {
+                "long-lived keys carry no tags: name users under [agents] in tripline.toml, or better, \
+                 give agents roles"
+            }
+            Self::Person => "console, OAuth and MCP sessions: people, unless you know better",
+            Self::Service => "AWS services acting for themselves: nobody's agent",
+            Self::Unknown => "no credential in the record: sign-ins, anonymous calls, copies in other trails",
+        }
+    }
+
+    /// Whether an agent may be hiding behind it.
+    pub fn is_worrying(self) -> bool {
+        matches!(self, Self::NoMint | Self::NoMintAtAll | Self::NoTag | Self::Contested)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoMint => "no-mint",
+            Self::NoMintAtAll => "no-mint-at-all",
+            Self::NoTag => "no-tag",
+            Self::Contested => "contested",
+            Self::LongLivedKey => "long-lived-key",
+            Self::Person => "person",
+            Self::Service => "service",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// How much of the input is attributed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Sessions and records with an agent.
+    pub attributed: Share,
+    /// Sessions and records without, by cause.
+    pub unattributed: BTreeMap<Cause, Share>,
+}
+
+/// Some of the sessions, and their records.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Share {
+    /// Sessions that made a call.
+    pub sessions: u64,
+    /// Their calls.
+    pub records: u64,
+}
+
+impl Coverage {
+    pub(crate) fn note(&mut self, session: &Session) {
+        if session.records == 0 {
+            return;
+        }
+        let share = match &session.named {
+            Ok(_) => &mut self.attributed,
+            Err(cause) => self.unattributed.entry(*cause).or_default(),
+        };
+        share.sessions += 1;
+        share.records += session.records;
+    }
+}

@@ -1,0 +1,143 @@
+//! The `tripline` program as its users meet it.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::whole::{files_below, workspace};
+
+/// The program, built by Cargo for these tests; colours and configuration of this machine left out.
+pub(crate) fn tripline() -> Command {
+    let mut command = Command::new(binary());
+    command.env_remove("NO_COLOR").env("TERM", "dumb").current_dir(std::env::temp_dir());
+    command
+}
+
+/// Test binaries lie in `target/PROFILE/deps`, the programs beside them. Cargo gives paths of
+/// programs only to tests of their own package, so it is asked to build this one.
+fn binary() -> PathBuf {
+    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let build = || {
+        let profile = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet", "--locked", "--offline", "--bin", "tripline", "--target-dir"]);
+        cargo.arg(profile.parent().unwrap()).current_dir(workspace());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success());
+        profile.join("tripline")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn fixtures(folder: &str) -> PathBuf {
+    workspace().join("fixtures").join(folder)
+}
+
+#[test]
+fn the_demo_stops_the_hijacked_agent_and_nobody_else() {
+    let output = tripline()
+        .args(["score", "--format", "ndjson", "--baselines"])
+        .arg(workspace().join("baselines"))
+        .arg(fixtures("demo"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().any(|line| line["verdict"] == "kill"));
+    let agents: std::collections::BTreeSet<_> = lines.iter().map(|line| line["agent"].to_string()).collect();
+    assert_eq!(agents.into_iter().collect::<Vec<_>>(), ["\"oncall-investigator\""]);
+}
+
+#[test]
+fn exit_codes_say_what_happened() {
+    let code = |args: &[&str], folder: &str| {
+        tripline().args(args).arg(fixtures(folder)).output().unwrap().status.code()
+    };
+    assert_eq!(code(&["score", "--quiet"], "demo"), Some(0));
+    assert_eq!(code(&["score", "--quiet", "--fail-on", "kill"], "demo"), Some(1));
+    assert_eq!(code(&["score", "--no-such-flag"], "demo"), Some(2));
+    assert_eq!(code(&["score", "--quiet"], "envelopes"), Some(3));
+    assert_eq!(code(&["score", "--quiet", "--fail-on", "alert"], "envelopes"), Some(3));
+    assert_eq!(code(&["score", "--quiet"], "no-such-folder"), Some(3));
+    assert_eq!(tripline().args(["score", "s3://bucket/prefix"]).output().unwrap().status.code(), Some(2));
+}
+
+#[test]
+fn one_thread_or_two_one_file_or_many_the_lines_are_the_same() {
+    let run = |threads: &str| {
+        let mut command = tripline();
+        command.args(["score", "--all", "--format", "ndjson", "--threads", threads, "--baselines"]);
+        stdout(&command.arg(workspace().join("baselines")).arg(fixtures("corpus")).output().unwrap())
+    };
+    let one = run("1");
+    assert!(one.lines().count() > 1_500);
+    assert_eq!(one, run("2"));
+    assert_eq!(one, run("7"));
+}
+
+/// Rule 4 and trap 25: a live token in the logs reaches no output of any command.
+#[test]
+fn trap_25_no_session_token_reaches_an_output() {
+    const MARKER: &str = "FwoGEXAMPLETOKEN";
+    let logs = fixtures("corpus");
+    let plain = files_below(&fixtures("envelopes"));
+    assert!(plain.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("sessionToken")) || logs.exists());
+    for args in [
+        &["score", "--all", "--format", "ndjson"][..],
+        &["score", "--all", "--format", "table"],
+        &["score", "--format", "table"],
+        &["sessions", "--format", "ndjson"],
+        &["sessions", "--format", "table"],
+    ] {
+        for folder in ["corpus", "demo", "envelopes"] {
+            let output = tripline().args(args).arg(fixtures(folder)).output().unwrap();
+            assert!(!stdout(&output).contains(MARKER), "{args:?} {folder}");
+            assert!(!stderr(&output).contains(MARKER), "{args:?} {folder}");
+        }
+    }
+}
+
+/// Nothing that a record says reaches the terminal as a control sequence.
+#[test]
+fn trap_9_terminal_output_is_harmless() {
+    let harmful = |c: char| c.is_control() && c != '\n' || ('\u{202a}'..='\u{202e}').contains(&c);
+    for args in [
+        &["score", "--all", "--color", "never"][..],
+        &["score", "--all", "--format", "ndjson"],
+        &["sessions", "--color", "never"],
+        &["sessions", "--format", "ndjson"],
+    ] {
+        let output = tripline().args(args).arg(fixtures("envelopes")).output().unwrap();
+        for text in [stdout(&output), stderr(&output)] {
+            let found = text.lines().find(|line| line.chars().any(harmful));
+            assert_eq!(found, None, "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn counts_reconcile_in_what_people_read() {
+    for folder in ["corpus", "demo", "envelopes"] {
+        let output = tripline().args(["sessions", "--format", "ndjson"]).arg(fixtures(folder)).output().unwrap();
+        let text = stderr(&output);
+        for what in ["files", "records"] {
+            let line = text.lines().find(|line| line.trim_start().starts_with(what)).expect(&text);
+            let numbers: Vec<u64> = line
+                .split(|c: char| !c.is_ascii_digit())
+                .filter_map(|word| word.parse().ok())
+                .collect();
+            assert_eq!(numbers[0], numbers[1..5].iter().sum(), "{folder}: {line}");
+        }
+    }
+}
