@@ -33,7 +33,7 @@ fn check(folder: &str, truth_file: &str) {
     let truth = truth(truth_file);
     let scored = scored(
         folder,
-        "version = 1\n[agents]\nagent-tags = [\"AgentID\", \"kubernetes-service-account\"]\n",
+        "version = 1\n[agents]\nagent_tags = [\"AgentID\", \"kubernetes-service-account\"]\n",
     );
     let (mut agents, mut sessions, mut wrong) = (0, 0, Vec::new());
     for (id, line) in &scored {

@@ -9,7 +9,7 @@ use crate::agent::{AgentId, Basis};
 
 /// Which tags name an agent, and what does where there is no tag.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+#[serde(deny_unknown_fields, default)]
 pub struct AgentRules {
     /// Session tags that name the agent, the first that is there; upper and lower case are alike,
     /// as in IAM.

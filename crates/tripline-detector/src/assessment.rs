@@ -43,22 +43,25 @@ pub struct Reason {
 /// The assessment of a call by rules alone: a broken invariant has its own verdict, a breach of the
 /// scope is a fence, and the strongest of them is the verdict of the call.
 pub fn assess(broken: &[Broken], breaches: &[Breach]) -> Assessment {
-    let mut reasons: Vec<Reason> = broken
-        .iter()
-        .map(Reason::of_broken)
-        .chain(breaches.iter().map(Reason::of_breach))
-        .collect();
-    reasons.sort_by(|one, other| {
-        let by = |it: &Reason| (std::cmp::Reverse(it.verdict), it.feature);
-        by(one)
-            .cmp(&by(other))
-            .then_with(|| one.value.cmp(&other.value))
-            .then_with(|| one.invariant.cmp(&other.invariant))
-            .then_with(|| one.detail.cmp(&other.detail))
-    });
-    reasons.dedup();
-    let verdict = reasons.first().map_or(Verdict::Normal, |reason| reason.verdict);
-    Assessment { verdict, score: None, reasons }
+    let broken = broken.iter().map(Reason::of_broken);
+    Assessment::of(broken.chain(breaches.iter().map(Reason::of_breach)).collect())
+}
+
+impl Assessment {
+    /// The assessment that these reasons make, whatever order they come in.
+    pub fn of(mut reasons: Vec<Reason>) -> Self {
+        reasons.sort_by(|one, other| {
+            let by = |it: &Reason| (std::cmp::Reverse(it.verdict), it.feature);
+            by(one)
+                .cmp(&by(other))
+                .then_with(|| one.value.cmp(&other.value))
+                .then_with(|| one.invariant.cmp(&other.invariant))
+                .then_with(|| one.detail.cmp(&other.detail))
+        });
+        reasons.dedup();
+        let verdict = reasons.first().map_or(Verdict::Normal, |reason| reason.verdict);
+        Assessment { verdict, score: None, reasons }
+    }
 }
 
 impl Reason {

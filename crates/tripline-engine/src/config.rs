@@ -1,30 +1,23 @@
 //! `tripline.toml`: everything a user may set, in one versioned value.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use thiserror::Error;
 use tripline_attribution::AgentRules;
+use tripline_detector::InvariantSettings;
 use tripline_iam::{AccountId, Arn};
 
 /// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// The version of this format; 1.
     pub version: Version,
     /// How agents are named.
     #[serde(default)]
     pub agents: AgentRules,
-    /// Verdicts of invariants, other than the listed ones: `stop-trail = "alert"`, or `"off"`.
+    /// What breaks an invariant here, and with which verdict.
     #[serde(default)]
-    pub invariants: BTreeMap<String, String>,
-    /// What only a break-in would touch.
-    #[serde(default)]
-    pub canaries: Vec<String>,
-    /// Buckets that trails write to, besides those named `aws-cloudtrail-logs-*`.
-    #[serde(default)]
-    pub trail_buckets: Vec<String>,
+    pub invariants: InvariantSettings,
     /// What the kill switch may and may not touch.
     #[serde(default)]
     pub containment: Containment,
@@ -32,7 +25,7 @@ pub struct Config {
 
 /// What the kill switch may and may not touch.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub struct Containment {
     /// The role that contains: never its own target.
     pub responder: Option<Arn>,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use tripline_attribution::Use;
 use tripline_baseline::Call;
 use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
-use tripline_detector::BrokenInvariant;
+use tripline_detector::Reason;
 
 /// What rows are ordered by: bytes, compared from the first on.
 pub type Key = [u8; 24];
@@ -26,11 +26,12 @@ pub trait Seen {
 }
 
 /// A call, with all that is needed to attribute and to judge it later.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
     pub(crate) used: Use,
     pub(crate) call: Call,
-    pub(crate) broken: Vec<BrokenInvariant>,
+    /// What the record itself shows, whoever's call it was.
+    pub(crate) reasons: Vec<Reason>,
     /// Of a late correction: the record that it corrects.
     pub(crate) corrects: Option<EventId>,
 }
@@ -43,7 +44,7 @@ pub(crate) fn call_key(time: EventTime, id: EventId) -> Key {
 /// Copies are grouped by what they share. Of the copies of a cross-account call the one that names
 /// the caller's key comes first, then the smallest account's.
 pub(crate) fn copy_key(shared: SharedEventId, used: &Use, call: &Call) -> Key {
-    let account = call.account.map_or(u64::MAX >> 1, |account| account.as_u64());
+    let account = call.account.map_or(u64::MAX >> 1, u64::from);
     key(shared.bits(), u64::from(!used.has_access_key()) << 63 | account)
 }
 

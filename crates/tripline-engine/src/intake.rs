@@ -3,10 +3,10 @@
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use tripline_attribution::Attributor;
+use tripline_attribution::{Attributor, Use};
 use tripline_baseline::Call;
-use tripline_cloudtrail::{Fate, Record, Skip};
-use tripline_detector::BrokenInvariant;
+use tripline_cloudtrail::{EventId, Fate, Record, Skip};
+use tripline_detector::{Broken, Reason, assess};
 use tripline_iam::Action;
 use tripline_text::Untrusted;
 
@@ -53,20 +53,32 @@ impl<'m> Intake<'m> {
             self.attributor.note_mint(record);
             return Fate::Skipped(Skip::Filtered);
         }
-        let broken = self.model.invariants().look(record);
+        let broken = self.broken_by(record);
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.attributor.note_mint(record);
-            let held = Held::of(record, broken, None);
+            let held = Held::of(record, &broken, None);
             hold.copy(copy_key(shared, &held.used, &held.call), self.encode(&held));
         } else if let Some(original) = record.corrects() {
-            let held = Held::of(record, broken, Some(original));
+            let held = Held::of(record, &broken, Some(original));
             hold.copy(correction_key(original, record.time()), self.encode(&held));
         } else if self.is_worth_holding(record, &broken) {
-            let held = Held::of(record, broken, None);
+            let held = Held::of(record, &broken, None);
             hold.call(call_key(record.time(), record.id()), self.encode(&held));
         }
         Fate::Read
+    }
+
+    /// What the record shows by itself.
+    #[inline]
+    fn broken_by(&self, record: &Record<'_>) -> Vec<Broken> {
+        let invariants = self.model.invariants();
+        let mut broken = invariants.look(record);
+        // Decoys of one agent's scope are looked for once the agent is known.
+        if invariants.watches_canaries(None) {
+            broken.extend(invariants.touched_canary(&Call::of(record), None));
+        }
+        broken
     }
 
     /// Attributes the record and says whether it may have a verdict.
@@ -74,7 +86,7 @@ impl<'m> Intake<'m> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope: so what its scope is content with now needs no second look.
     #[inline]
-    fn is_worth_holding(&mut self, record: &Record<'_>, broken: &[BrokenInvariant]) -> bool {
+    fn is_worth_holding(&mut self, record: &Record<'_>, broken: &[Broken]) -> bool {
         let attributed = self.attributor.observe(record);
         if self.all || !broken.is_empty() {
             return true;
@@ -91,7 +103,10 @@ impl<'m> Intake<'m> {
         }
         // Pace counts every call, and a tenant is known only with the session.
         let needs = scope.needs();
-        needs.limits || needs.tenant || !scope.check(&Call::of(record), None).is_empty()
+        needs.limits || needs.tenant || {
+            let call = Call::of(record);
+            !scope.check(&call, None).is_empty() || scope.touched_canary(&call).is_some()
+        }
     }
 
     fn encode(&mut self, held: &Held) -> &[u8] {
@@ -104,8 +119,9 @@ impl<'m> Intake<'m> {
 }
 
 impl Held {
-    fn of(record: &Record<'_>, broken: Vec<BrokenInvariant>, corrects: Option<tripline_cloudtrail::EventId>) -> Self {
-        Self { used: tripline_attribution::Use::of(record), call: Call::of(record), broken, corrects }
+    fn of(record: &Record<'_>, broken: &[Broken], corrects: Option<EventId>) -> Self {
+        let reasons: Vec<Reason> = assess(broken, &[]).reasons;
+        Self { used: Use::of(record), call: Call::of(record), reasons, corrects }
     }
 }
 

@@ -98,7 +98,7 @@ fn content_hash(invariants: &Invariants, scopes: &[Scope]) -> ModelId {
     let mut parts: Vec<String> = scopes.iter().map(Scope::content_hash_input).collect();
     parts.sort_unstable();
     let mut hash = Sha256::new();
-    for part in std::iter::once(invariants.content_hash_input()).chain(parts) {
+    for part in std::iter::once(invariants.settings().content_hash_input()).chain(parts) {
         // The length first, so that no two lists of parts run together into one text.
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tripline_attribution::{AgentId, Attributor, Basis, EpisodeId, SessionId, Sessions};
-use tripline_baseline::{Call, LimitCounter};
+use tripline_baseline::{Call, Exceeded, LimitCounter};
 use tripline_detector::{Assessment, Verdict, assess};
 
 use crate::filter::Filter;
@@ -14,7 +14,7 @@ use crate::incident::{Incident, Incidents};
 use crate::model::Model;
 
 /// A call and what is thought of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scored {
     /// What was done.
     pub call: Call,
@@ -28,6 +28,13 @@ pub struct Scored {
     pub episode: EpisodeId,
     /// The verdict and its reasons.
     pub assessment: Assessment,
+}
+
+impl Scored {
+    /// Whether there is anything to say about it.
+    pub fn is_finding(&self) -> bool {
+        self.assessment.verdict > Verdict::Normal
+    }
 }
 
 /// A row that was set aside and cannot be read back: the work directory was tampered with or is
@@ -88,33 +95,31 @@ impl<'m> Judge<'m> {
     /// # Errors
     /// When the row is damaged.
     pub fn judge(&mut self, row: &[u8]) -> Result<Option<Scored>, DamagedRow> {
-        let Held { used, call, broken, .. } = Held::decode(row)?;
+        let Held { used, call, mut reasons, .. } = Held::decode(row)?;
         let session = self.sessions.find(&used);
         let agent = session.agent();
         if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
             return Ok(None);
         }
-        let mut breaches = Vec::new();
-        let mut broken = broken;
         if let Some(agent) = agent
             && let Some((_, scope)) = self.model.scope_of(agent)
         {
-            breaches = scope.check(&call, session.tenant().as_ref());
+            let mut breaches = scope.check(&call, session.tenant.as_ref());
             let pace = self.paces.entry(agent.id.clone()).or_insert_with(|| LimitCounter::new(scope.limits()));
-            breaches.extend(pace.count(call.time).map(|exceeded| exceeded.breach()));
-            broken.extend(self.model.invariants().declared_canary(scope, &call));
+            breaches.extend(pace.count(call.time).map(Exceeded::breach));
+            let canary = self.model.invariants().touched_canary(&call, Some(scope));
+            reasons.extend(assess(canary.as_slice(), &breaches).reasons);
         }
-        let assessment = assess(&broken, &breaches);
         let scored = Scored {
-            session: session.id().clone(),
+            session: session.id.clone(),
             agent: agent.map(|agent| agent.id.clone()),
             basis: session.basis(),
-            episode: self.sessions.episode_of(session, call.time),
+            episode: self.sessions.episode_of(&session, call.time),
             call,
-            assessment,
+            assessment: Assessment::of(reasons),
         };
-        if scored.assessment.verdict > Verdict::Normal {
-            self.incidents.note(session, &scored);
+        if scored.is_finding() {
+            self.incidents.note(&session, &scored);
         }
         Ok(Some(scored))
     }

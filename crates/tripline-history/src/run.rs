@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use tripline_attribution::{Attributor, Coverage, Mint, Sessions};
+use tripline_attribution::{Attributor, Coverage, News, Sessions};
 use tripline_cloudtrail::{EventId, Limits, Reader, Tally};
 use tripline_engine::{
     Config, DamagedRow, Filter, Hold, Incident, Intake, Judge, Key, Model, Scored, Seen, settle_copies,
@@ -218,14 +218,14 @@ fn read_files<'m>(
             tally: Tally::default(),
         };
         let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
-        let mut known_mints = 0;
+        let mut known_news = 0;
         while let Some(file) = lock(&next).next() {
-            worker.learn_mints(&exchange, &mut known_mints);
+            worker.hear_news(&exchange, &mut known_news);
             let (mut seen, Worker { intake, held, .. }) = (seen, &mut worker);
             let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, &mut seen, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
-            worker.teach_mints(&exchange);
+            worker.tell_news(&exchange);
         }
         worker
     };
@@ -237,18 +237,16 @@ fn read_files<'m>(
 }
 
 impl Worker<'_> {
-    /// Learns what others read of mints, so that fewer calls have to wait for their agent.
-    fn learn_mints(&mut self, exchange: &Mutex<Vec<Mint>>, known: &mut usize) {
-        let mints = lock(exchange);
-        for mint in mints.get(*known..).unwrap_or_default() {
-            self.intake.attributor().learn_mint(mint);
-        }
-        *known = mints.len();
+    /// Hears which keys others saw minted, so that fewer calls have to wait for their agent.
+    fn hear_news(&mut self, exchange: &Mutex<Vec<News>>, known: &mut usize) {
+        let news = lock(exchange);
+        news.get(*known..).unwrap_or_default().iter().for_each(|one| self.intake.attributor().hear(one));
+        *known = news.len();
     }
 
-    fn teach_mints(&mut self, exchange: &Mutex<Vec<Mint>>) {
-        let mints = self.intake.attributor().take_new_mints();
-        lock(exchange).extend(mints);
+    fn tell_news(&mut self, exchange: &Mutex<Vec<News>>) {
+        let news = self.intake.attributor().take_news();
+        lock(exchange).extend(news);
     }
 }
 

@@ -123,6 +123,12 @@ pub(crate) use {shown_as_is, shown_escaped, text_id};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AccountId(u64);
 
+impl From<AccountId> for u64 {
+    fn from(account: AccountId) -> Self {
+        account.0
+    }
+}
+
 impl AccountId {
     /// Parses exactly twelve ASCII digits.
     ///
