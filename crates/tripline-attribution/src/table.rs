@@ -101,7 +101,7 @@ pub struct News {
 #[derive(Clone, Copy, Debug)]
 pub struct Attributed<'a> {
     standing: Standing,
-    agent: Option<&'a Agent>,
+    agent: Option<(u32, &'a Agent)>,
 }
 
 impl<'a> Attributed<'a> {
@@ -110,7 +110,9 @@ impl<'a> Attributed<'a> {
     ///
     /// This can change in one way only: a second, different mint of the same key may come, as only
     /// a forged record can be. Then the session is nobody's.
-    pub fn agent(self) -> Option<&'a Agent> {
+    ///
+    /// The number is this attributor's own for the agent: small, and the same whenever it comes.
+    pub fn agent(self) -> Option<(u32, &'a Agent)> {
         self.agent
     }
 
@@ -151,7 +153,7 @@ impl Attributor {
         let at = self.count(&Facts::of(record));
         let standing = self.standing(at);
         let agent = match standing {
-            Standing::Agent(nth) => self.agents.get(nth as usize),
+            Standing::Agent(nth) => self.agents.get(nth as usize).map(|agent| (nth, agent)),
             _ => None,
         };
         Attributed { standing, agent }

@@ -49,7 +49,8 @@ impl<'a> Record<'a> {
 
 fn interpret<'a>(raw: &'a str, fields: Fields<'a>) -> Result<Object<'a>, ProblemKind> {
     let kind = kind_of(&fields);
-    if fields.event_name.is_none() && kind != RecordKind::Aggregated {
+    // Insights name the event they are about further in; counts of data events have none.
+    if fields.event_name.is_none() && kind == RecordKind::Log {
         return match fields.wrapped {
             Some((wrapper, inner)) => Ok(Object::Wraps(wrapper, inner)),
             None => Err(ProblemKind::NotARecord { missing: "eventName" }),

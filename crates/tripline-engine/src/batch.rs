@@ -21,6 +21,7 @@ use crate::settle::{DamagedRow, Judge, Scored, settle_copies};
 pub struct Batch<'m> {
     model: &'m Model,
     filter: &'m Filter,
+    all: bool,
     intake: Intake<'m>,
     reader: Reader,
     seen: MemorySeen,
@@ -51,6 +52,7 @@ impl<'m> Batch<'m> {
         Self {
             model,
             filter,
+            all,
             intake: Intake::new(model, filter, all, attributor),
             reader: Reader::new(Limits::default()),
             seen: MemorySeen::default(),
@@ -81,7 +83,7 @@ impl<'m> Batch<'m> {
         let duplicates = settle_copies(copies, &mut attributor, &mut self.seen, &mut self.held)?;
         self.tally.read_turned_duplicate(duplicates);
         let sessions = attributor.resolve();
-        let mut judge = Judge::new(self.model, self.filter, &sessions);
+        let mut judge = Judge::new(self.model, self.filter, &sessions, self.all);
         let mut scored = Vec::new();
         for (_, row) in &self.held.calls {
             scored.extend(judge.judge(row)?);

@@ -1,17 +1,14 @@
 //! The first half of a record's way: counted once, attributed as far as can be, and set aside if
 //! there may be something to say about it.
 
-use ahash::RandomState;
-use hashbrown::HashTable;
 use tripline_attribution::{Attributor, Use};
 use tripline_baseline::Call;
 use tripline_cloudtrail::{EventId, Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
-use tripline_iam::Action;
-use tripline_text::Untrusted;
 
 use crate::filter::Filter;
 use crate::held::{Held, Hold, Seen, call_key, copy_key, correction_key};
+use crate::known::KnownScopes;
 use crate::model::Model;
 
 /// One worker's share of the records. Several intakes over disjoint files, merged, are as one over
@@ -23,15 +20,15 @@ pub struct Intake<'m> {
     /// Whether every call is to be judged and shown, not only what may have a verdict.
     all: bool,
     attributor: Attributor,
-    actions: Actions,
+    scopes: KnownScopes<'m>,
     row: Vec<u8>,
 }
 
 impl<'m> Intake<'m> {
     /// An intake that has taken in nothing.
     pub fn new(model: &'m Model, filter: &'m Filter, all: bool, attributor: Attributor) -> Self {
-        let actions = Actions::new(attributor.hash_seed());
-        Self { model, filter, all, attributor, actions, row: Vec::new() }
+        let scopes = KnownScopes::new(attributor.hash_seed());
+        Self { model, filter, all, attributor, scopes, row: Vec::new() }
     }
 
     /// What was learned of sessions and mints.
@@ -94,11 +91,11 @@ impl<'m> Intake<'m> {
         if !self.model.has_scopes() {
             return false;
         }
-        let Some(agent) = attributed.agent() else {
+        let Some((number, agent)) = attributed.agent() else {
             return attributed.may_be_an_agent();
         };
-        let Some((nth, scope)) = self.model.scope_of(agent) else { return false };
-        if nth < 64 && self.actions.content(self.model, record) >> nth & 1 == 1 {
+        let Some(scope) = self.scopes.of(self.model, number, agent) else { return false };
+        if self.scopes.is_content(scope, number, record) {
             return false;
         }
         // Pace counts every call, and a tenant is known only with the session.
@@ -122,56 +119,5 @@ impl Held {
     fn of(record: &Record<'_>, broken: &[Broken], corrects: Option<EventId>) -> Self {
         let reasons: Vec<Reason> = assess(broken, &[]).reasons;
         Self { used: Use::of(record), call: Call::of(record), reasons, corrects }
-    }
-}
-
-/// What scopes say of an event by its name alone, remembered.
-#[derive(Debug)]
-struct Actions {
-    table: HashTable<KnownEvent>,
-    hasher: RandomState,
-}
-
-#[derive(Debug)]
-struct KnownEvent {
-    source: Untrusted<'static>,
-    name: Untrusted<'static>,
-    /// The scopes that are content with it: one bit a scope.
-    content: u64,
-}
-
-/// Event names are a caller's text where a service logs what it did not understand.
-const KNOWN_EVENTS_MAX: usize = 50_000;
-
-impl Actions {
-    fn new(seed: u64) -> Self {
-        Self { table: HashTable::new(), hasher: RandomState::with_seeds(seed, 5, 6, 7) }
-    }
-
-    #[inline]
-    fn content(&mut self, model: &Model, record: &Record<'_>) -> u64 {
-        let (source, name) = (record.event_source().as_written(), record.event_name().as_written());
-        let hash = self.hasher.hash_one((source, name));
-        let is_it = |known: &KnownEvent| known.name == *name && known.source == *source;
-        if let Some(known) = self.table.find(hash, is_it) {
-            return known.content;
-        }
-        let content = model.content_with(&Action::from_event(
-            &record.event_source().decode(),
-            &record.event_name().decode(),
-        ));
-        if self.table.len() < KNOWN_EVENTS_MAX {
-            let known = KnownEvent {
-                source: Untrusted::new(source.to_owned()),
-                name: Untrusted::new(name.to_owned()),
-                content,
-            };
-            let hasher = &self.hasher;
-            let rehash = |known: &KnownEvent| {
-                hasher.hash_one((known.source.as_unescaped(), known.name.as_unescaped()))
-            };
-            self.table.insert_unique(hash, known, rehash);
-        }
-        content
     }
 }

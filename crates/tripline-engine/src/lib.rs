@@ -8,6 +8,7 @@ mod filter;
 mod held;
 mod incident;
 mod intake;
+mod known;
 mod model;
 mod settle;
 

@@ -8,7 +8,6 @@ use thiserror::Error;
 use tripline_attribution::Agent;
 use tripline_baseline::{Scope, Subject};
 use tripline_detector::Invariants;
-use tripline_iam::Action;
 use tripline_text::Untrusted;
 
 /// Declared scopes and invariants.
@@ -72,25 +71,16 @@ impl Model {
         &self.invariants
     }
 
-    /// The scope of an agent: its own, else its class's. The number tells scopes apart.
-    pub(crate) fn scope_of(&self, agent: &Agent) -> Option<(usize, &Scope)> {
+    /// The scope of an agent: its own, else its class's.
+    pub(crate) fn scope_of(&self, agent: &Agent) -> Option<&Scope> {
         let own = self.of_agent.get(&agent.id.untrusted().into_owned());
         let class = || self.of_class.get(&agent.class.as_ref()?.untrusted().into_owned());
-        let nth = *own.or_else(class)?;
-        Some((nth, self.scopes.get(nth)?))
+        self.scopes.get(*own.or_else(class)?)
     }
 
     /// Whether any agent has a declared scope.
     pub(crate) fn has_scopes(&self) -> bool {
         !self.scopes.is_empty()
-    }
-
-    /// Which scopes are content with an action by itself, whatever it is done to: one bit a scope,
-    /// as far as there are bits.
-    pub(crate) fn content_with(&self, action: &Action) -> u64 {
-        let content = |scope: &Scope| scope.needs().only_action() && scope.allows_action(action);
-        let bits = self.scopes.iter().take(64).enumerate();
-        bits.fold(0, |bits, (nth, scope)| bits | u64::from(content(scope)) << nth)
     }
 }
 

@@ -79,6 +79,8 @@ pub struct Judge<'m> {
     model: &'m Model,
     filter: &'m Filter,
     sessions: &'m Sessions,
+    /// Whether calls without a finding are shown too.
+    all: bool,
     /// The pace of each agent that has a limit.
     paces: BTreeMap<AgentId, LimitCounter>,
     incidents: Incidents,
@@ -86,11 +88,11 @@ pub struct Judge<'m> {
 
 impl<'m> Judge<'m> {
     /// A judge who has judged nothing.
-    pub fn new(model: &'m Model, filter: &'m Filter, sessions: &'m Sessions) -> Self {
-        Self { model, filter, sessions, paces: BTreeMap::new(), incidents: Incidents::default() }
+    pub fn new(model: &'m Model, filter: &'m Filter, sessions: &'m Sessions, all: bool) -> Self {
+        Self { model, filter, sessions, all, paces: BTreeMap::new(), incidents: Incidents::default() }
     }
 
-    /// Judges the call in a row; `None` where it is not shown.
+    /// Judges the call in a row; `None` where there is nothing to show.
     ///
     /// # Errors
     /// When the row is damaged.
@@ -102,13 +104,18 @@ impl<'m> Judge<'m> {
             return Ok(None);
         }
         if let Some(agent) = agent
-            && let Some((_, scope)) = self.model.scope_of(agent)
+            && let Some(scope) = self.model.scope_of(agent)
         {
             let mut breaches = scope.check(&call, session.tenant.as_ref());
-            let pace = self.paces.entry(agent.id.clone()).or_insert_with(|| LimitCounter::new(scope.limits()));
-            breaches.extend(pace.count(call.time).map(Exceeded::breach));
+            if !scope.limits().is_empty() {
+                let pace = self.paces.entry(agent.id.clone()).or_insert_with(|| LimitCounter::new(scope.limits()));
+                breaches.extend(pace.count(call.time).map(Exceeded::breach));
+            }
             let canary = self.model.invariants().touched_canary(&call, Some(scope));
             reasons.extend(assess(canary.as_slice(), &breaches).reasons);
+        }
+        if reasons.is_empty() && !self.all {
+            return Ok(None);
         }
         let scored = Scored {
             session: session.id.clone(),

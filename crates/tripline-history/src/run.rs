@@ -118,12 +118,10 @@ pub fn score(
     let taken = take_in(job, all, progress)?;
     let sessions = taken.attributor.resolve();
     let spilled_bytes = taken.spilled_bytes + spilled(&taken.calls);
-    let mut judge = Judge::new(job.model, &job.filter, &sessions);
+    let mut judge = Judge::new(job.model, &job.filter, &sessions, all);
     for row in Sorter::into_rows(taken.calls).map_err(|source| job.work_dir_failed(source))? {
         let (_, row) = row.map_err(|source| job.work_dir_failed(source))?;
-        if let Some(scored) = judge.judge(&row)?
-            && (all || scored.is_finding())
-        {
+        if let Some(scored) = judge.judge(&row)? {
             sink(&scored).map_err(HistoryError::Output)?;
         }
     }

@@ -103,7 +103,7 @@ fn trap_13_other_families_are_told_apart() {
     let other = |kind: &str, category: &str| {
         record("X").replace("\"eventCategory\":\"Data\"", &format!("\"eventType\":\"{kind}\",\"eventCategory\":\"{category}\""))
     };
-    let insight = other("AwsCloudTrailInsight", "Insight").replace("userIdentity", "nobody");
+    let insight = other("AwsCloudTrailInsight", "Insight").replace("userIdentity", "nobody").replace("eventName", "none");
     let network = other("AwsVpceEvents", "NetworkActivity");
     let aggregated = r#"{"eventVersion":"1.0","eventId":"1","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","summary":{}}"#;
     let (names, tally) = whole(format!(r#"{{"Records":[{insight},{network},{aggregated}]}}"#).as_bytes());

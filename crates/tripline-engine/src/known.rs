@@ -1,0 +1,106 @@
+//! What scopes say of an event by its name and Region alone, remembered.
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+use tripline_attribution::Agent;
+use tripline_baseline::{Call, Scope};
+use tripline_cloudtrail::Record;
+
+use crate::model::Model;
+
+/// The scopes of the agents met so far, by the attributor's numbers for them, and their answers.
+#[derive(Debug)]
+pub(crate) struct KnownScopes<'m> {
+    events: HashTable<KnownEvent>,
+    hasher: RandomState,
+    agents: Vec<Option<KnownAgent<'m>>>,
+}
+
+#[derive(Debug)]
+struct KnownEvent {
+    source: Box<str>,
+    name: Box<str>,
+    region: Box<str>,
+    number: usize,
+}
+
+#[derive(Debug)]
+struct KnownAgent<'m> {
+    scope: Option<&'m Scope>,
+    /// By the event's number.
+    answers: Vec<Answer>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answer {
+    #[default]
+    NotAsked,
+    /// Whatever it is done to, and from wherever.
+    Content,
+    /// It depends, or no.
+    LookCloser,
+}
+
+/// Event names are a caller's text where a service logs what it did not understand.
+const KNOWN_EVENTS_MAX: usize = 20_000;
+
+impl<'m> KnownScopes<'m> {
+    pub(crate) fn new(seed: u64) -> Self {
+        let hasher = RandomState::with_seeds(seed, 5, 6, 7);
+        Self { events: HashTable::new(), hasher, agents: Vec::new() }
+    }
+
+    /// The scope of an agent with this number.
+    #[inline]
+    pub(crate) fn of(&mut self, model: &'m Model, number: u32, agent: &Agent) -> Option<&'m Scope> {
+        let number = number as usize;
+        if number >= self.agents.len() {
+            self.agents.resize_with(number + 1, || None);
+        }
+        let known = self.agents.get_mut(number)?;
+        let known = known.get_or_insert_with(|| KnownAgent { scope: model.scope_of(agent), answers: Vec::new() });
+        known.scope
+    }
+
+    /// Whether the agent's scope is content with the event whatever else there is to the call.
+    #[inline]
+    pub(crate) fn is_content(&mut self, scope: &Scope, number: u32, record: &Record<'_>) -> bool {
+        let needs = scope.needs();
+        if needs.resources || needs.network || needs.tenant || needs.limits {
+            return false;
+        }
+        let Some(event) = self.event(record) else { return false };
+        let Some(Some(known)) = self.agents.get_mut(number as usize) else { return false };
+        if event >= known.answers.len() {
+            known.answers.resize(event + 1, Answer::NotAsked);
+        }
+        let Some(answer) = known.answers.get_mut(event) else { return false };
+        if *answer == Answer::NotAsked {
+            let content = scope.check(&Call::of(record), None).is_empty();
+            *answer = if content { Answer::Content } else { Answer::LookCloser };
+        }
+        *answer == Answer::Content
+    }
+
+    /// The number of an event's name in a Region.
+    #[inline]
+    fn event(&mut self, record: &Record<'_>) -> Option<usize> {
+        let source = record.event_source().as_written();
+        let name = record.event_name().as_written();
+        let region = record.region().unwrap_or_default().as_written();
+        let hash = self.hasher.hash_one((source, name, region));
+        let is_it = |known: &KnownEvent| *known.name == *name && *known.region == *region && *known.source == *source;
+        if let Some(known) = self.events.find(hash, is_it) {
+            return Some(known.number);
+        }
+        let number = self.events.len();
+        if number >= KNOWN_EVENTS_MAX {
+            return None;
+        }
+        let known = KnownEvent { source: source.into(), name: name.into(), region: region.into(), number };
+        let hasher = &self.hasher;
+        let rehash = |known: &KnownEvent| hasher.hash_one((&*known.source, &*known.name, &*known.region));
+        self.events.insert_unique(hash, known, rehash);
+        Some(number)
+    }
+}
