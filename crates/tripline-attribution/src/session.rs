@@ -41,6 +41,8 @@ pub struct Session {
     pub(crate) root_place: u32,
     /// From the first session of its chain, whoever's that is, to itself.
     pub lineage: Vec<SessionId>,
+    /// What IAM calls the session that minted it.
+    pub minter: Option<Untrusted<'static>>,
     /// The ARN of its role.
     pub role: Option<Untrusted<'static>>,
     /// `AROA…:session-name` and the like: what IAM calls `aws:userid`.

@@ -88,7 +88,7 @@ impl<'m> Batch<'m> {
         for (_, row) in &self.held.calls {
             scored.extend(judge.judge(row)?);
         }
-        let incidents = judge.into_incidents(&config.containment);
+        let incidents = judge.into_incidents(config);
         let coverage = sessions.coverage();
         Ok(BatchReport { scored, incidents, sessions, coverage, tally: self.tally })
     }

@@ -8,6 +8,7 @@ use tripline_attribution::{AgentId, Attributor, Basis, EpisodeId, SessionId, Ses
 use tripline_baseline::{Call, Exceeded, LimitCounter};
 use tripline_detector::{Assessment, Verdict, assess};
 
+use crate::config::Config;
 use crate::filter::Filter;
 use crate::held::{Held, Hold, Key, Seen, call_key, same_call};
 use crate::incident::{Incident, Incidents};
@@ -132,8 +133,8 @@ impl<'m> Judge<'m> {
     }
 
     /// Ends the judging: what must be stopped, each with its plan.
-    pub fn into_incidents(self, containment: &crate::config::Containment) -> Vec<Incident> {
-        self.incidents.finish(self.sessions, containment)
+    pub fn into_incidents(self, config: &Config) -> Vec<Incident> {
+        self.incidents.finish(self.sessions, config)
     }
 }
 

@@ -125,7 +125,7 @@ pub fn score(
             sink(&scored).map_err(HistoryError::Output)?;
         }
     }
-    let incidents = judge.into_incidents(&job.config.containment);
+    let incidents = judge.into_incidents(job.config);
     Ok(ScoreReport { incidents, coverage: sessions.coverage(), tally: taken.tally, spilled_bytes })
 }
 
