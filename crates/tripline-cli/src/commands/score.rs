@@ -1,0 +1,88 @@
+//! `tripline score PATH...`
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::json;
+use tripline_detector::Verdict;
+use tripline_engine::{Incident, Scored};
+use tripline_history::ScoreReport;
+use tripline_report::{ndjson, table};
+
+use crate::args::{FailOn, Format, ScoreArgs};
+use crate::exit::{Ended, Failure};
+use crate::output::{Output, problems};
+use crate::progress::Bar;
+
+pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
+    let input = &arguments.input;
+    let prepared = input.prepare(arguments.baselines.as_deref())?;
+    let bar = Bar::new(input.quiet);
+    let mut out = Output::new(input.color);
+    let style = out.style();
+    let mut strongest = Verdict::Normal;
+    if input.format == Format::Table {
+        table::write_scored_head(&mut out)?;
+    }
+    let mut sink = |scored: &Scored| {
+        strongest = strongest.max(scored.assessment.verdict);
+        match input.format {
+            Format::Table => table::write_scored(&mut out, scored, style),
+            Format::Ndjson => ndjson::write_scored(&mut out, scored, prepared.model.id()),
+        }
+    };
+    let report = tripline_history::score(&prepared.job(), arguments.all, &bar, &mut sink)?;
+    bar.finish();
+    if input.format == Format::Table {
+        for incident in &report.incidents {
+            writeln!(out)?;
+            table::write_incident(&mut out, incident, style)?;
+        }
+        writeln!(out)?;
+    }
+    out.flush()?;
+    if let Some(file) = &arguments.plan_file {
+        write_plans(file, &report.incidents)?;
+    }
+    problems(&report.tally)?;
+    summarise(&mut out.for_summary(input.format, input.quiet), &report)?;
+    let at_least = arguments.fail_on.map(Verdict::from);
+    Ok(Ended {
+        unread: report.tally.has_problems(),
+        findings: at_least.is_some_and(|at_least| strongest >= at_least),
+    })
+}
+
+fn summarise(summary: &mut Output, report: &ScoreReport) -> Result<(), Failure> {
+    let style = summary.style();
+    table::write_tally(summary, &report.tally)?;
+    table::write_coverage(summary, &report.coverage, style)?;
+    if report.spilled_bytes > 0 {
+        writeln!(summary, "work directory: {} MB written", report.spilled_bytes.div_ceil(1_000_000))?;
+    }
+    Ok(summary.flush()?)
+}
+
+/// All plans, for programs. Nothing carries them out.
+fn write_plans(file: &Path, incidents: &[Incident]) -> Result<(), Failure> {
+    let plans: Vec<_> = incidents
+        .iter()
+        .map(|incident| match &incident.plan {
+            Ok(plan) => json!({"opened": incident.opened.to_string(), "plan": plan.to_json()}),
+            Err(refusal) => json!({"opened": incident.opened.to_string(), "refused": refusal.to_string()}),
+        })
+        .collect();
+    let text = format!("{:#}\n", serde_json::Value::Array(plans));
+    Ok(fs::write(file, text)?)
+}
+
+impl From<FailOn> for Verdict {
+    fn from(at_least: FailOn) -> Self {
+        match at_least {
+            FailOn::Alert => Self::Alert,
+            FailOn::Fence => Self::Fence,
+            FailOn::Kill => Self::Kill,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! How a run ends: one place decides, and renders what went wrong.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use thiserror::Error;
+use tripline_history::HistoryError;
+use tripline_runtime::SettingsError;
+
+/// All is well.
+pub(crate) const FINE: u8 = 0;
+/// Findings at or above `--fail-on`.
+pub(crate) const FINDINGS: u8 = 1;
+/// The command line or the configuration cannot be used. Clap ends with the same.
+pub(crate) const USAGE: u8 = 2;
+/// Some input could not be read; everything else was processed.
+pub(crate) const UNREAD: u8 = 3;
+/// Something that the run was to bring about failed.
+pub(crate) const EFFECT: u8 = 4;
+
+/// A run that came to its end: what there is to say about it by the exit code. Of several codes the
+/// one that matters most wins: 2, 4, 3, 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) unread: bool,
+    pub(crate) findings: bool,
+}
+
+/// A run that did not.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error("{message}")]
+    Usage { message: String, hint: &'static str },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error("cannot write: {0}")]
+    Output(#[from] io::Error),
+}
+
+impl Failure {
+    fn code(&self) -> u8 {
+        match self {
+            Self::Usage { .. } | Self::Settings(_) => USAGE,
+            Self::History(_) | Self::Output(_) => EFFECT,
+        }
+    }
+
+    fn hint(&self) -> &str {
+        match self {
+            Self::Usage { hint, .. } => hint,
+            Self::Settings(_) => "`baselines/README.md` has the format of scope.toml, README.md that of tripline.toml",
+            Self::History(HistoryError::WorkDir { .. }) => "give a directory with more room by --work-dir",
+            Self::History(_) | Self::Output(_) => "",
+        }
+    }
+
+    /// Whether the reader of our output has gone, as `head` does: no failure of ours.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) | Self::History(HistoryError::Output(error))
+            if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// Says what went wrong, and turns it into an exit code.
+pub(crate) fn render(outcome: Result<Ended, Failure>) -> ExitCode {
+    let code = match outcome {
+        Ok(ended) if ended.unread => UNREAD,
+        Ok(ended) if ended.findings => FINDINGS,
+        Ok(_) => FINE,
+        Err(failure) if failure.is_closed_pipe() => FINE,
+        Err(failure) => {
+            let mut text = format!("tripline: {failure}\n");
+            if !failure.hint().is_empty() {
+                // INVARIANT: writing to a string cannot fail.
+                let _ = writeln!(text, "\nhint: {}", failure.hint());
+            }
+            // Where stderr is closed, the code still tells.
+            let _ = io::stderr().write_all(text.as_bytes());
+            failure.code()
+        }
+    };
+    ExitCode::from(code)
+}

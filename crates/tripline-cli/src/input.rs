@@ -1,0 +1,154 @@
+//! What was typed → what it means.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use tempfile::TempDir;
+use tripline_cloudtrail::EventTime;
+use tripline_engine::{Config, Filter, Model};
+use tripline_history::Job;
+use tripline_iam::{AccountId, Region};
+use tripline_runtime::{hash_seed, settings};
+use tripline_text::Untrusted;
+
+use crate::args::InputArgs;
+use crate::exit::Failure;
+
+/// Everything a run needs, checked before anything is read.
+pub(crate) struct Prepared {
+    pub(crate) filter: Filter,
+    pub(crate) model: Model,
+    config: Config,
+    paths: Vec<PathBuf>,
+    threads: usize,
+    work_dir: PathBuf,
+    /// Removed with all that is in it when the run is over.
+    _temporary: Option<TempDir>,
+}
+
+impl InputArgs {
+    pub(crate) fn prepare(&self, baselines: Option<&Path>) -> Result<Prepared, Failure> {
+        for path in &self.paths {
+            let text = path.to_string_lossy();
+            if text.starts_with("s3://") || text.starts_with("lookup-events://") {
+                return usage(
+                    "buckets and LookupEvents are not read by this version".to_owned(),
+                    "copy the objects to a directory first: aws s3 sync s3://BUCKET/AWSLogs logs/",
+                );
+            }
+        }
+        let default = Path::new("tripline.toml");
+        let config = self.config.as_deref().or_else(|| default.is_file().then_some(default));
+        let (config, model) = settings(config, baselines)?;
+        let temporary = match &self.work_dir {
+            Some(_) => None,
+            None => Some(tempfile::Builder::new().prefix("tripline-").tempdir()?),
+        };
+        let work_dir = match (&self.work_dir, &temporary) {
+            (Some(given), _) => given.clone(),
+            (None, Some(temporary)) => temporary.path().to_owned(),
+            (None, None) => PathBuf::new(),
+        };
+        if !work_dir.is_dir() {
+            return usage(format!("`{}` is not a directory", work_dir.display()), "create the directory that --work-dir names");
+        }
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        Ok(Prepared {
+            filter: self.filter()?,
+            model,
+            config,
+            paths: self.paths.clone(),
+            threads: self.threads.map_or_else(cores, usize::from),
+            work_dir,
+            _temporary: temporary,
+        })
+    }
+
+    fn filter(&self) -> Result<Filter, Failure> {
+        let now = Timestamp::now().as_second();
+        let time = |text: &Option<String>| text.as_deref().map(|text| time(text, now)).transpose();
+        let accounts: Result<_, Failure> = self
+            .account
+            .iter()
+            .map(|text| match AccountId::parse(text) {
+                Ok(account) => Ok(account),
+                Err(_) => usage(format!("`{text}` is not an account id"), "an account id has twelve digits"),
+            })
+            .collect();
+        let regions: Result<_, Failure> = self
+            .region
+            .iter()
+            .map(|text| match Region::parse(text) {
+                Ok(region) => Ok(region),
+                Err(_) => usage(format!("`{text}` is not a Region"), "for example eu-central-1"),
+            })
+            .collect();
+        Ok(Filter {
+            since: time(&self.since)?,
+            until: time(&self.until)?,
+            accounts: accounts?,
+            regions: regions?,
+            agents: self.agent.iter().map(|name| Untrusted::new(name.clone())).collect(),
+        })
+    }
+}
+
+impl Prepared {
+    pub(crate) fn job(&self) -> Job<'_> {
+        Job {
+            paths: self.paths.clone(),
+            config: &self.config,
+            model: &self.model,
+            filter: self.filter.clone(),
+            threads: self.threads,
+            work_dir: self.work_dir.clone(),
+            hash_seed: hash_seed(),
+        }
+    }
+}
+
+/// A date, a time, or an age (`90m`, `12h`, `7d`) before `now`.
+fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
+    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let secs = match unit {
+        "m" => Some(60),
+        "h" => Some(3_600),
+        "d" => Some(86_400),
+        _ => None,
+    };
+    let age = secs.and_then(|secs| Some(number.parse::<u32>().ok()? as i64 * secs));
+    let date = || {
+        let midnight = text.parse::<civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
+        EventTime::from_unix_secs(midnight.timestamp().as_second())
+    };
+    let found = match age {
+        Some(age) => EventTime::from_unix_secs(now.saturating_sub(age)),
+        None => text.parse::<Timestamp>().ok().and_then(|time| EventTime::from_unix_secs(time.as_second())).or_else(date),
+    };
+    found.map_or_else(
+        || usage(format!("`{}` is not a time", text.escape_debug()), "for example 2026-11-20, 2026-11-20T10:00:00Z or 7d"),
+        Ok,
+    )
+}
+
+fn usage<T>(message: String, hint: &'static str) -> Result<T, Failure> {
+    Err(Failure::Usage { message, hint })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_ages() {
+        let check = |text: &str| time(text, 1_000_000).map(EventTime::unix_secs).ok();
+        assert_eq!(check("1970-01-02"), Some(86_400));
+        assert_eq!(check("1970-01-02T00:00:01Z"), Some(86_401));
+        assert_eq!(check("90m"), Some(1_000_000 - 5_400));
+        assert_eq!(check("2d"), Some(1_000_000 - 172_800));
+        for text in ["", "d", "yesterday", "-1d", "é"] {
+            assert_eq!(check(text), None, "{text}");
+        }
+    }
+}
