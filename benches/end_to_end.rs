@@ -21,7 +21,8 @@ use libdeflater::Decompressor;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let arguments: Vec<String> = env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let release = env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
     let program = build_program(&release);
     let (tree, scopes) = match &arguments[..] {
@@ -48,15 +49,26 @@ fn main() {
     let inflate = median(rows.iter().map(|row| rate(row.1)).collect());
     let one = median(rows.iter().map(|row| rate(row.2.wall)).collect());
     let two = median(rows.iter().map(|row| rate(row.3.wall)).collect());
-    let ratio = median(rows.iter().map(|row| row.1.as_secs_f64() / row.2.wall.as_secs_f64()).collect());
-    let scaling = median(rows.iter().map(|row| row.2.wall.as_secs_f64() / row.3.wall.as_secs_f64()).collect());
+    let ratio =
+        median(rows.iter().map(|row| row.1.as_secs_f64() / row.2.wall.as_secs_f64()).collect());
+    let scaling = median(
+        rows.iter().map(|row| row.2.wall.as_secs_f64() / row.3.wall.as_secs_f64()).collect(),
+    );
     let records = rows[0].2.records as f64;
     println!("json bytes                  {:>12}", rows[0].0);
     println!("records                     {:>12}", rows[0].2.records);
     println!("libdeflate alone            {inflate:>12.0} MB/s");
-    println!("score, one thread           {one:>12.0} MB/s  {:>10.0} records/s", one * 1e6 / json * records);
-    println!("score, two threads          {two:>12.0} MB/s  {:>10.0} records/s", two * 1e6 / json * records);
-    println!("ratio to libdeflate         {ratio:>12.3}  (one thread; at least 0.25, 0.33 aimed at)");
+    println!(
+        "score, one thread           {one:>12.0} MB/s  {:>10.0} records/s",
+        one * 1e6 / json * records
+    );
+    println!(
+        "score, two threads          {two:>12.0} MB/s  {:>10.0} records/s",
+        two * 1e6 / json * records
+    );
+    println!(
+        "ratio to libdeflate         {ratio:>12.3}  (one thread; at least 0.25, 0.33 aimed at)"
+    );
     println!("two threads against one     {scaling:>12.2}  (1.8 aimed at)");
     let peak = rows.iter().map(|row| row.2.peak_kb.max(row.3.peak_kb)).max().unwrap();
     println!("peak memory                 {:>12.0} MB  (300 at most)", peak as f64 / 1e3);
@@ -72,7 +84,15 @@ struct Run {
 fn score(program: &Path, tree: &Path, scopes: &Path, threads: usize) -> Run {
     let started = Instant::now();
     let mut child = Command::new(program)
-        .args(["score", "--format", "ndjson", "--color", "never", "--threads", &threads.to_string()])
+        .args([
+            "score",
+            "--format",
+            "ndjson",
+            "--color",
+            "never",
+            "--threads",
+            &threads.to_string(),
+        ])
         .arg("--baselines")
         .arg(scopes)
         .arg(tree)
@@ -87,7 +107,8 @@ fn score(program: &Path, tree: &Path, scopes: &Path, threads: usize) -> Run {
     let summary = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{summary}");
     let line = summary.lines().find(|line| line.contains("records")).unwrap();
-    let records = line.split(|c: char| !c.is_ascii_digit()).find_map(|word| word.parse().ok()).unwrap();
+    let records =
+        line.split(|c: char| !c.is_ascii_digit()).find_map(|word| word.parse().ok()).unwrap();
     Run { wall, peak_kb, records }
 }
 
@@ -117,7 +138,10 @@ fn inflate(files: &[PathBuf]) -> (u64, Duration) {
 }
 
 fn build_program(release: &Path) -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--release", "--bin", "tripline"]).status().unwrap();
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--release", "--bin", "tripline"])
+        .status()
+        .unwrap();
     assert!(built.success());
     release.join("tripline")
 }
@@ -129,7 +153,18 @@ fn generate(release: &Path) -> (PathBuf, PathBuf) {
     if !tree.exists() {
         let done = Command::new(env!("CARGO"))
             .args(["run", "--release", "--quiet", "-p", "tripline-testkit", "--", "generate"])
-            .args(["--seed", "7", "--agents", "200", "--days", "30", "--attacks", "yes", "--level", "6"])
+            .args([
+                "--seed",
+                "7",
+                "--agents",
+                "200",
+                "--days",
+                "30",
+                "--attacks",
+                "yes",
+                "--level",
+                "6",
+            ])
             .args(["--file-json-bytes", "20MB", "--json-bytes", &bytes])
             .arg("--out")
             .arg(&tree)

@@ -1,14 +1,16 @@
 //! One S3 notification: which objects it names, and what the pipeline says of them.
 
-use std::path::{Path, PathBuf};
-use std::{env, fs, io};
+use std::path::Path;
+use std::{env, io};
 
 use aws_config::SdkConfig;
 use aws_lambda_events::s3::S3Event;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tripline_aws::{ObjectRef, S3Source};
-use tripline_runtime::{Batch, Config, Filter, Model, drive, report};
+use tripline_engine::{Batch, Config, DamagedRow, Filter, Model};
+use tripline_report::ndjson;
+use tripline_runtime::{SettingsError, drive, hash_seed, settings};
 use tripline_text::Untrusted;
 
 /// What the function is set up with.
@@ -21,14 +23,12 @@ pub(crate) struct Settings {
 /// A function that is not set up, or an event that is not for it.
 #[derive(Debug, Error)]
 pub(crate) enum HandlerError {
-    #[error("cannot read `{}`: {source}", path.display())]
-    Settings { path: PathBuf, source: io::Error },
-    #[error("`{}`: {why}", path.display())]
-    Invalid { path: PathBuf, why: String },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("not an S3 notification: {0}")]
     NotS3(#[from] serde_json::Error),
     #[error("the pipeline's own rows are damaged: {0}")]
-    Damaged(#[from] tripline_runtime::DamagedRow),
+    Damaged(#[from] DamagedRow),
     #[error("cannot write the verdicts: {0}")]
     Output(#[from] io::Error),
 }
@@ -42,19 +42,20 @@ impl Settings {
     }
 
     fn from_home(home: &Path) -> Result<Self, HandlerError> {
-        let invalid = |path: &Path, why: String| HandlerError::Invalid { path: path.to_owned(), why };
-        let (config, model) = tripline_runtime::settings(
-            &home.join("tripline.toml"),
-            Some(&home.join("baselines")),
-        )
-        .map_err(|error| invalid(home, error.to_string()))?;
+        let present = |name: &str| Some(home.join(name)).filter(|path| path.exists());
+        let (config, model) =
+            settings(present("tripline.toml").as_deref(), present("baselines").as_deref())?;
         Ok(Self { config, model })
     }
 }
 
 /// Reads the objects that `event` names, and writes a line a finding to the function's log. The
 /// answer is the account of what was read.
-pub(crate) async fn handle(event: Value, aws: &SdkConfig, settings: &Settings) -> Result<Value, HandlerError> {
+pub(crate) async fn handle(
+    event: Value,
+    aws: &SdkConfig,
+    settings: &Settings,
+) -> Result<Value, HandlerError> {
     // Sent once when a notification is set up; an error here would be retried for nothing.
     if event.get("Event").and_then(Value::as_str) == Some("s3:TestEvent") {
         return Ok(json!({ "test": true }));
@@ -66,7 +67,7 @@ pub(crate) async fn handle(event: Value, aws: &SdkConfig, settings: &Settings) -
     let found = batch.finish(&settings.config)?;
     let mut log = io::stdout().lock();
     for scored in found.scored.iter().filter(|scored| scored.is_finding()) {
-        report::ndjson::write_scored(&mut log, scored, settings.model.id())?;
+        ndjson::write_scored(&mut log, scored, settings.model.id())?;
     }
     let records = found.tally.records;
     Ok(json!({
@@ -83,4 +84,29 @@ fn objects(event: Value) -> Result<Vec<ObjectRef>, HandlerError> {
         Some(ObjectRef { bucket: Untrusted::new(record.s3.bucket.name?), key: Untrusted::new(key) })
     };
     Ok(event.records.into_iter().filter_map(object).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notification_names_its_objects_with_decoded_keys() {
+        let event = json!({"Records": [{"eventVersion": "2.1", "eventSource": "aws:s3", "eventName": "ObjectCreated:Put",
+            "awsRegion": "eu-central-1", "eventTime": "2026-11-20T10:00:00.000Z", "userIdentity": {}, "requestParameters": {},
+            "responseElements": {}, "s3": {"bucket": {"name": "trail"}, "object": {"key": "AWSLogs/a+b%3D.json.gz", "size": 1}}}]});
+        let objects = objects(event).unwrap();
+        assert_eq!(objects.len(), 1);
+        assert!(objects[0].bucket == "trail" && objects[0].key == "AWSLogs/a b=.json.gz");
+    }
+
+    #[tokio::test]
+    async fn trap_18_the_test_event_is_acknowledged_and_nonsense_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        let settings = Settings::from_home(home.path()).unwrap();
+        let aws = SdkConfig::builder().build();
+        let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "trail"});
+        assert_eq!(handle(test, &aws, &settings).await.unwrap(), json!({"test": true}));
+        assert!(handle(json!({"Records": 7}), &aws, &settings).await.is_err());
+    }
 }

@@ -1,6 +1,9 @@
 //! The detector as a Lambda function: the same way of a record as the command line's, over the
 //! objects that one S3 notification names. It writes nothing to AWS; its verdicts go to its log.
-#![expect(clippy::disallowed_methods, reason = "edge: reads the environment and the bundled scopes")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "edge: reads the environment, and writes its verdicts to its log"
+)]
 
 mod handler;
 
@@ -12,7 +15,7 @@ async fn main() -> Result<(), Error> {
     let settings = &handler::Settings::from_environment()?;
     let aws = &aws;
     lambda_runtime::run(service_fn(async move |event: LambdaEvent<serde_json::Value>| {
-        handler::handle(event.payload, aws, settings).await
+        handler::handle(event.payload, aws, settings).await.map_err(Error::from)
     }))
     .await
 }

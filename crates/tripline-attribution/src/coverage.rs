@@ -42,14 +42,18 @@ impl Cause {
                 "minted without an agent tag: set `AgentID` when the role is assumed, or name \
                  fallbacks under [agents] in tripline.toml"
             }
-            Self::Contested => "two different records claim to have minted the same key: look at both",
+            Self::Contested => {
+                "two different records claim to have minted the same key: look at both"
+            }
             Self::LongLivedKey => {
                 "long-lived keys carry no tags: name users under [agents] in tripline.toml, or better, \
                  give agents roles"
             }
             Self::Person => "console, OAuth and MCP sessions: people, unless you know better",
             Self::Service => "AWS services acting for themselves: nobody's agent",
-            Self::Unknown => "no credential in the record: sign-ins, anonymous calls, copies in other trails",
+            Self::Unknown => {
+                "no credential in the record: sign-ins, anonymous calls, copies in other trails"
+            }
         }
     }
 

@@ -40,7 +40,11 @@ pub(crate) fn cut(minutes: &[u32]) -> Vec<Cut> {
     let mut cuts: Vec<Cut> = Vec::new();
     for &minute in minutes {
         match cuts.last_mut() {
-            Some(cut) if minute - cut.last <= IDLE_MINUTES && minute - cut.start < LENGTH_MINUTES => cut.last = minute,
+            Some(cut)
+                if minute - cut.last <= IDLE_MINUTES && minute - cut.start < LENGTH_MINUTES =>
+            {
+                cut.last = minute
+            }
             _ => cuts.push(Cut { start: minute, last: minute }),
         }
     }

@@ -74,7 +74,8 @@ impl Mint {
             }
             AnchorKind::Service | AnchorKind::Principal => None,
         };
-        let text = |json: Option<Json<'_>>, key| Some(json?.get_text(key)?.untrusted().into_owned());
+        let text =
+            |json: Option<Json<'_>>, key| Some(json?.get_text(key)?.untrusted().into_owned());
         let assumed = response.get("assumedRoleUser");
         let principal = text(assumed, "assumedRoleId")
             .or_else(|| text(response.get("federatedUser"), "federatedUserId"));
@@ -88,7 +89,8 @@ impl Mint {
             transitive: agent.is_some() && rules.agent_tags.iter().any(is_transitive),
             class: tag_value(&rules.class_tags, &tags).cloned(),
             tenant: tag_value(&rules.tenant_tags, &tags).cloned(),
-            source_identity: text(request, "sourceIdentity").or_else(|| text(Some(response), "sourceIdentity")),
+            source_identity: text(request, "sourceIdentity")
+                .or_else(|| text(Some(response), "sourceIdentity")),
             role: text(request, "roleArn"),
             account: account_of(assumed, response),
             ends_by: record.time().plus_secs(asked.unwrap_or(default_secs).clamp(0, secs_max)),
@@ -123,12 +125,18 @@ pub(crate) fn may_mint(record: &Record<'_>) -> bool {
 /// The access key that a response hands out. Nothing else of the credentials is looked at.
 fn child_key(response: Json<'_>) -> Option<Box<str>> {
     let of = |credentials: Json<'_>| {
-        let text = credentials.get_text("accessKeyId").or_else(|| credentials.get_text("accessKey"));
+        let text =
+            credentials.get_text("accessKeyId").or_else(|| credentials.get_text("accessKey"));
         let key = text?.decode();
         is_key(&key).then(|| Box::from(&*key))
     };
-    let set = || response.get("credentialSet")?.items().find_map(|item| of(item.get("credentials")?));
-    response.get("credentials").and_then(of).or_else(|| response.get("roleCredentials").and_then(of)).or_else(set)
+    let set =
+        || response.get("credentialSet")?.items().find_map(|item| of(item.get("credentials")?));
+    response
+        .get("credentials")
+        .and_then(of)
+        .or_else(|| response.get("roleCredentials").and_then(of))
+        .or_else(set)
 }
 
 fn account_of(assumed: Option<Json<'_>>, response: Json<'_>) -> Option<AccountId> {

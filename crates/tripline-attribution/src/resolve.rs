@@ -65,7 +65,9 @@ impl Sessions {
     /// All of them, in order of first use, then kind and id.
     pub fn iter(&self) -> impl Iterator<Item = Session> {
         let mut places: Vec<u32> = self.places().collect();
-        let key = |at: &u32| self.facts.sessions.get(*at as usize).map(|facts| (facts.first, facts.kind, &*facts.id));
+        let key = |at: &u32| {
+            self.facts.sessions.get(*at as usize).map(|facts| (facts.first, facts.kind, &*facts.id))
+        };
         places.sort_by(|a, b| key(a).cmp(&key(b)));
         places.into_iter().map(|at| self.session(at))
     }
@@ -89,7 +91,8 @@ impl Sessions {
     /// The sessions that share a root with `session`, itself included: what one agent did with one
     /// first credential and all that it minted from there. In order of first use, then id.
     pub fn lineage_of(&self, session: &Session) -> Vec<Session> {
-        let mut lineage: Vec<Session> = self.members(session.root_place).map(|at| self.session(*at)).collect();
+        let mut lineage: Vec<Session> =
+            self.members(session.root_place).map(|at| self.session(*at)).collect();
         lineage.sort_by(|a, b| (a.first, a.kind, &a.id).cmp(&(b.first, b.kind, &b.id)));
         lineage
     }
@@ -145,7 +148,8 @@ impl Sessions {
             return Rc::clone(known);
         }
         let facts = self.members(root).filter_map(|at| self.facts.sessions.get(*at as usize));
-        let minutes: BTreeSet<u32> = facts.flat_map(|facts| facts.minutes.iter().copied()).collect();
+        let minutes: BTreeSet<u32> =
+            facts.flat_map(|facts| facts.minutes.iter().copied()).collect();
         let cuts: Rc<[Cut]> = cut(&minutes.into_iter().collect::<Vec<_>>()).into();
         let mut recent = self.recent.borrow_mut();
         if recent.episodes.len() >= RECENT_MAX {
@@ -181,7 +185,8 @@ impl Sessions {
         let links = self.chain(at);
         let agent = |links: &[Link<'_>]| self.name(links).ok().map(|named| named.agent);
         let own = agent(&links);
-        let same = (1..links.len()).take_while(|nth| agent(links.get(*nth..).unwrap_or_default()) == own);
+        let same =
+            (1..links.len()).take_while(|nth| agent(links.get(*nth..).unwrap_or_default()) == own);
         let top = same.last().unwrap_or(0);
         links.get(top).map_or(at, |link| link.at)
     }
@@ -193,7 +198,9 @@ impl Sessions {
         let root = self.facts.sessions.get(root_place as usize).unwrap_or(own.facts);
         let names = self.names(&own);
         let owned = |text: Option<&str>| text.map(|text| Untrusted::new(text.to_owned()));
-        let of_chain = |get: fn(&KnownMint) -> Text| links.iter().find_map(|link| self.facts.texts.get(get(link.mint?)));
+        let of_chain = |get: fn(&KnownMint) -> Text| {
+            links.iter().find_map(|link| self.facts.texts.get(get(link.mint?)))
+        };
         let is_tagged = |mint: &&KnownMint| mint.agent != Text::NONE;
         Session {
             kind: own.facts.kind,
@@ -240,18 +247,27 @@ impl Sessions {
             if let Some(tag) = self.facts.texts.get(mint.agent) {
                 let id = AgentId::of(tag).ok_or(Cause::NoTag)?;
                 let class = class_within(links.get(..=nth).unwrap_or_default());
-                return Ok(Named { agent: Agent { id, class }, basis: Basis::SessionTag, inherited: nth > 0 });
+                return Ok(Named {
+                    agent: Agent { id, class },
+                    basis: Basis::SessionTag,
+                    inherited: nth > 0,
+                });
             }
         }
         for fallback in &self.facts.rules.fallbacks {
             let basis = fallback.basis();
-            let names = |(nth, link): (usize, &Link<'_>)| Some((nth, fallback.name(self.names(link))?));
+            let names =
+                |(nth, link): (usize, &Link<'_>)| Some((nth, fallback.name(self.names(link))?));
             let found = match basis {
                 Basis::Role | Basis::User => links.iter().enumerate().rev().find_map(names),
                 _ => links.iter().enumerate().find_map(names),
             };
             if let Some((nth, id)) = found {
-                return Ok(Named { agent: Agent { id, class: class_within(links) }, basis, inherited: nth > 0 });
+                return Ok(Named {
+                    agent: Agent { id, class: class_within(links) },
+                    basis,
+                    inherited: nth > 0,
+                });
             }
         }
         Err(self.cause(links, own.facts))
@@ -271,7 +287,9 @@ impl Sessions {
 
     fn cause(&self, links: &[Link<'_>], own: &SessionFacts) -> Cause {
         let ends = |link: &Link<'_>| {
-            link.mint.is_some() || link.facts.kind != AnchorKind::Key || is_long_lived(&link.facts.id)
+            link.mint.is_some()
+                || link.facts.kind != AnchorKind::Key
+                || is_long_lived(&link.facts.id)
         };
         match own.kind {
             AnchorKind::Service => Cause::Service,
@@ -326,7 +344,9 @@ fn fold(facts: &mut Attributor) -> BTreeMap<u32, u32> {
     }
     let mut folded_into = BTreeMap::new();
     for (at, session) in facts.sessions.iter().enumerate() {
-        let (AnchorKind::Console, Some(created)) = (session.kind, session.created) else { continue };
+        let (AnchorKind::Console, Some(created)) = (session.kind, session.created) else {
+            continue;
+        };
         let Some(keys) = keys.get(&session.principal) else { continue };
         let secs = created.unix_secs();
         let near = secs - CREATION_SECS_APART_MAX..=secs + CREATION_SECS_APART_MAX;

@@ -135,7 +135,10 @@ fn role_name(arn: &str) -> Option<String> {
 }
 
 /// The value of the first of `keys` that is among `tags` and not empty.
-pub(crate) fn tag_value<'t>(keys: &[TagKey], tags: &'t [(TagKey, Untrusted<'static>)]) -> Option<&'t Untrusted<'static>> {
+pub(crate) fn tag_value<'t>(
+    keys: &[TagKey],
+    tags: &'t [(TagKey, Untrusted<'static>)],
+) -> Option<&'t Untrusted<'static>> {
     let value = |key: &TagKey| {
         tags.iter().find(|(tag, value)| tag == key && !value.is_empty()).map(|(_, value)| value)
     };

@@ -193,7 +193,9 @@ impl Attributor {
         let at = self.session(AnchorKind::Key, &mint.key, mint.time);
         let next = KnownMint::of(mint, &mut self.texts);
         self.meet(at, next);
-        let name = |text: &Option<tripline_text::Untrusted<'_>>| AgentId::of(text.as_ref()?.as_unescaped());
+        let name = |text: &Option<tripline_text::Untrusted<'_>>| {
+            AgentId::of(text.as_ref()?.as_unescaped())
+        };
         if let (Ok(key), Some(id)) = (mint.key.as_bytes().try_into(), name(&mint.agent)) {
             self.news.push(News { key, agent: Agent { id, class: name(&mint.class) } });
         }
@@ -223,10 +225,16 @@ impl Attributor {
         for session in other.sessions {
             let at = self.session(session.kind, &session.id, session.first);
             let text = |text: Text| other.texts.get(text);
-            let texts = [session.principal, session.role, session.user, session.source_identity].map(text);
+            let texts =
+                [session.principal, session.role, session.user, session.source_identity].map(text);
             if let Some(mine) = self.sessions.get_mut(at as usize) {
                 mine.join(&session);
-                let places = [&mut mine.principal, &mut mine.role, &mut mine.user, &mut mine.source_identity];
+                let places = [
+                    &mut mine.principal,
+                    &mut mine.role,
+                    &mut mine.user,
+                    &mut mine.source_identity,
+                ];
                 for (place, text) in places.into_iter().zip(texts) {
                     self.texts.least(place, text);
                 }
@@ -251,7 +259,9 @@ impl Attributor {
     /// The place of the session with this anchor.
     pub(crate) fn place(&self, kind: AnchorKind, id: &str) -> Option<u32> {
         let is_it = |at: &u32| {
-            self.sessions.get(*at as usize).is_some_and(|session| session.kind == kind && &*session.id == id)
+            self.sessions
+                .get(*at as usize)
+                .is_some_and(|session| session.kind == kind && &*session.id == id)
         };
         self.by_anchor.find(self.hasher.hash_one((kind, id)), is_it).copied()
     }
@@ -263,7 +273,10 @@ impl Attributor {
         session.note_time(facts.time);
         least(&mut session.account, facts.account);
         least(&mut session.created, facts.created);
-        self.texts.least(&mut session.principal, facts.principal.as_ref().map(|text| text.as_unescaped()));
+        self.texts.least(
+            &mut session.principal,
+            facts.principal.as_ref().map(|text| text.as_unescaped()),
+        );
         self.texts.least(&mut session.role, facts.role.as_ref().map(|text| text.as_unescaped()));
         self.texts.least(&mut session.user, facts.user.as_ref().map(|text| text.as_unescaped()));
         let source_identity = facts.source_identity.as_ref().map(|text| text.as_unescaped());
@@ -413,8 +426,10 @@ impl KnownMint {
                 *mine = *theirs;
             }
         }
-        let key = |parent: Option<(AnchorKind, Text)>| parent.map(|(kind, id)| (kind, texts.get(id)));
-        if other.parent.is_some() && (self.parent.is_none() || key(other.parent) < key(self.parent)) {
+        let key =
+            |parent: Option<(AnchorKind, Text)>| parent.map(|(kind, id)| (kind, texts.get(id)));
+        if other.parent.is_some() && (self.parent.is_none() || key(other.parent) < key(self.parent))
+        {
             self.parent = other.parent;
         }
     }
@@ -552,7 +567,9 @@ impl Texts {
         let at = index(self.texts.len());
         self.texts.push(text.into());
         let (texts, hasher) = (&self.texts, &self.hasher);
-        self.numbers.insert_unique(hash, at, |at| hasher.hash_one(texts.get(*at as usize).map_or("", |text| &**text)));
+        self.numbers.insert_unique(hash, at, |at| {
+            hasher.hash_one(texts.get(*at as usize).map_or("", |text| &**text))
+        });
         Text(at)
     }
 }

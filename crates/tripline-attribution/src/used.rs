@@ -111,7 +111,10 @@ impl<'a> Facts<'a> {
             created,
             principal,
             // For a user's own temporary credentials the issuer is the user.
-            role: session.issuer_arn().map(JsonText::untrusted).filter(|arn| arn.as_unescaped().contains(":role/")),
+            role: session
+                .issuer_arn()
+                .map(JsonText::untrusted)
+                .filter(|arn| arn.as_unescaped().contains(":role/")),
             user: identity.user_name().map(JsonText::untrusted),
             source_identity: session.source_identity().map(JsonText::untrusted),
         }
@@ -158,7 +161,8 @@ pub(crate) fn console_id<'a>(principal: &Untrusted<'_>, created: EventTime) -> U
 /// Whether a text is an access key id, rather than empty or masked by a shipper (`AKIA****`).
 /// Source of the alphabet: the STS API reference, `Credentials.AccessKeyId`.
 pub(crate) fn is_key(text: &str) -> bool {
-    (16..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    (16..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// Whether a key was made to last: a user's, or the root's. Others are minted.

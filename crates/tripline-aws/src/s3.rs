@@ -41,7 +41,8 @@ impl S3Source {
             .get_object()
             .bucket(object.bucket.as_unescaped())
             .key(object.key.as_unescaped());
-        let response = request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let response =
+            request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
         if response.content_length().is_some_and(|bytes| bytes > OBJECT_BYTES_MAX) {
             return Err(format!("longer than {OBJECT_BYTES_MAX} bytes"));
         }

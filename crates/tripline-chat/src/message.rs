@@ -32,18 +32,26 @@ impl Message {
         let first = incident.findings.first();
         let did = first.map_or_else(String::new, |found| format!(" called {}", found.call.action));
         let root = incident.lineage.iter().find(|session| session.id == incident.root);
-        let text = |text: Option<&Untrusted<'_>>| text.map_or_else(|| "unknown".to_owned(), slack);
+        // What a person copies from here must come out as it is in the logs: a code span.
+        let code = |text: Option<&Untrusted<'_>>| {
+            text.map_or_else(|| "unknown".to_owned(), |text| escape::slack_code(text).to_string())
+        };
         let basis = incident.basis.map_or_else(|| "nothing".to_owned(), |basis| basis.to_string());
         let who = vec![
             ("agent", format!("{agent} (by {basis})")),
-            ("role", text(root.and_then(|root| root.role.as_ref()))),
-            ("account", root.and_then(|root| root.account).map_or_else(String::new, |account| account.to_string())),
-            ("session", slack(&incident.root.untrusted())),
-            ("started by", text(root.and_then(|root| root.minter.as_ref()))),
+            ("role", code(root.and_then(|root| root.role.as_ref()))),
+            (
+                "account",
+                root.and_then(|root| root.account)
+                    .map_or_else(String::new, |account| account.to_string()),
+            ),
+            ("session", code(Some(&incident.root.untrusted()))),
+            ("started by", code(root.and_then(|root| root.minter.as_ref()))),
         ];
         let mut reasons: Vec<String> = Vec::new();
         for reason in incident.findings.iter().flat_map(|found| &found.assessment.reasons) {
-            let reason = slack(&Untrusted::borrowed(&reason.detail));
+            // INVARIANT: a detail is made of our own words and validated identifiers only.
+            let reason = reason.detail.clone();
             if reasons.len() < REASONS_MAX && !reasons.contains(&reason) {
                 reasons.push(reason);
             }
@@ -74,7 +82,8 @@ fn plan_line(incident: &Incident) -> String {
     match &incident.plan {
         Err(refusal) => format!("nothing (observe mode); and nothing could be planned: {refusal}"),
         Ok(plan) => {
-            let cut: std::collections::BTreeSet<_> = plan.steps.iter().flat_map(|step| &step.cuts).collect();
+            let cut: std::collections::BTreeSet<_> =
+                plan.steps.iter().flat_map(|step| &step.cuts).collect();
             let spared = plan.steps.iter().map(|step| step.others_spared).max().unwrap_or(0);
             format!(
                 "nothing (observe mode). The plan: {} steps, {} sessions cut, {spared} other users of the role spared",
@@ -89,6 +98,7 @@ fn damage_line(incident: &Incident) -> String {
     if incident.done.is_empty() {
         return "nothing of it succeeded".to_owned();
     }
-    let parts: Vec<String> = incident.done.iter().map(|(action, count)| format!("{action} ×{count}")).collect();
+    let parts: Vec<String> =
+        incident.done.iter().map(|(action, count)| format!("{action} ×{count}")).collect();
     parts.join(", ")
 }

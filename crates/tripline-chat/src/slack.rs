@@ -15,9 +15,12 @@ impl Message {
             "type": "header",
             "text": {"type": "plain_text", "text": cut(&self.headline, HEADER_CHARS_MAX)},
         })];
-        let who: Vec<String> = self.who.iter().map(|(label, text)| format!("*{label}* {text}")).collect();
-        let reasons: Vec<String> = self.reasons.iter().map(|reason| format!("• {reason}")).collect();
-        let last = format!("*done* {}\n*so far* {}\n*next* `{}`", self.done, self.damage, self.next);
+        let who: Vec<String> =
+            self.who.iter().map(|(label, text)| format!("*{label}* {text}")).collect();
+        let reasons: Vec<String> =
+            self.reasons.iter().map(|reason| format!("• {reason}")).collect();
+        let last =
+            format!("*done* {}\n*so far* {}\n*next* `{}`", self.done, self.damage, self.next);
         for text in [who.join("\n"), reasons.join("\n"), last] {
             if !text.is_empty() {
                 let text = json!({"type": "mrkdwn", "text": cut(&text, SECTION_CHARS_MAX), "verbatim": true});

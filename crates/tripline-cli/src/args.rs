@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Watches what AI agents do with AWS credentials, and plans how to stop the one that breaks scope.
 #[derive(Debug, Parser)]
 #[command(name = "tripline", version, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 some input could\nnot be read (the rest was processed), 4 an effect failed.")]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 some input could\nnot be read (the rest was processed), 4 an effect failed."
+)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -21,11 +23,15 @@ pub(crate) enum Command {
     /// Verdicts over logs, by invariants and declared scopes, and the plan for each kill
     ///
     /// Writes nothing to AWS.
-    #[command(after_help = "Examples:\n  tripline score --baselines baselines logs/\n  tripline score --format ndjson --since 7d logs/ > verdicts.ndjson\n  tripline score --fail-on fence --agent deploy-bot logs/")]
+    #[command(
+        after_help = "Examples:\n  tripline score --baselines baselines logs/\n  tripline score --format ndjson --since 7d logs/ > verdicts.ndjson\n  tripline score --fail-on fence --agent deploy-bot logs/"
+    )]
     Score(ScoreArgs),
     /// Agents, their sessions and lineage, and what stays unattributed
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
-    #[command(after_help = "Examples:\n  tripline sessions logs/\n  tripline sessions list --format ndjson logs/ | head")]
+    #[command(
+        after_help = "Examples:\n  tripline sessions logs/\n  tripline sessions list --format ndjson logs/ | head"
+    )]
     Sessions(SessionsArgs),
 }
 

@@ -13,7 +13,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         Command::Score(arguments) => score::run(arguments),
         Command::Sessions(arguments) => match (&arguments.command, &arguments.input) {
             (Some(SessionsCommand::List(input)), _) | (None, Some(input)) => sessions::run(input),
-            (None, None) => Err(Failure::Usage { message: "no PATH given".to_owned(), hint: "tripline sessions PATH..." }),
+            (None, None) => Err(Failure::Usage {
+                message: "no PATH given".to_owned(),
+                hint: "tripline sessions PATH...",
+            }),
         },
     }
 }

@@ -51,8 +51,12 @@ impl Failure {
     fn hint(&self) -> &str {
         match self {
             Self::Usage { hint, .. } => hint,
-            Self::Settings(_) => "`baselines/README.md` has the format of scope.toml, README.md that of tripline.toml",
-            Self::History(HistoryError::WorkDir { .. }) => "give a directory with more room by --work-dir",
+            Self::Settings(_) => {
+                "`baselines/README.md` has the format of scope.toml, README.md that of tripline.toml"
+            }
+            Self::History(HistoryError::WorkDir { .. }) => {
+                "give a directory with more room by --work-dir"
+            }
             Self::History(_) | Self::Output(_) => "",
         }
     }

@@ -51,7 +51,10 @@ impl InputArgs {
             (None, None) => PathBuf::new(),
         };
         if !work_dir.is_dir() {
-            return usage(format!("`{}` is not a directory", work_dir.display()), "create the directory that --work-dir names");
+            return usage(
+                format!("`{}` is not a directory", work_dir.display()),
+                "create the directory that --work-dir names",
+            );
         }
         let cores = || thread::available_parallelism().map_or(1, usize::from);
         Ok(Prepared {
@@ -73,7 +76,10 @@ impl InputArgs {
             .iter()
             .map(|text| match AccountId::parse(text) {
                 Ok(account) => Ok(account),
-                Err(_) => usage(format!("`{text}` is not an account id"), "an account id has twelve digits"),
+                Err(_) => usage(
+                    format!("`{text}` is not an account id"),
+                    "an account id has twelve digits",
+                ),
             })
             .collect();
         let regions: Result<_, Failure> = self
@@ -110,7 +116,8 @@ impl Prepared {
 
 /// A date, a time, or an age (`90m`, `12h`, `7d`) before `now`.
 fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
-    let (number, unit) = text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let (number, unit) =
+        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let secs = match unit {
         "m" => Some(60),
         "h" => Some(3_600),
@@ -124,10 +131,19 @@ fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
     };
     let found = match age {
         Some(age) => EventTime::from_unix_secs(now.saturating_sub(age)),
-        None => text.parse::<Timestamp>().ok().and_then(|time| EventTime::from_unix_secs(time.as_second())).or_else(date),
+        None => text
+            .parse::<Timestamp>()
+            .ok()
+            .and_then(|time| EventTime::from_unix_secs(time.as_second()))
+            .or_else(date),
     };
     found.map_or_else(
-        || usage(format!("`{}` is not a time", text.escape_debug()), "for example 2026-11-20, 2026-11-20T10:00:00Z or 7d"),
+        || {
+            usage(
+                format!("`{}` is not a time", text.escape_debug()),
+                "for example 2026-11-20, 2026-11-20T10:00:00Z or 7d",
+            )
+        },
         Ok,
     )
 }

@@ -45,7 +45,9 @@ impl Output {
             Color::Always => true,
             Color::Never => false,
             // https://no-color.org: set and not empty means no.
-            Color::Auto => self.is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => {
+                self.is_terminal && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            }
         };
         if wanted { Style::Coloured } else { Style::Plain }
     }

@@ -57,8 +57,33 @@ impl SharedEventId {
 #[inline]
 fn guid_bits(text: &[u8]) -> Option<u128> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    let [a, b, c, d, e, f, g, h, b'-', i, j, k, l, b'-', m, n, o, p, b'-', q, r, s, t, b'-', tail @ ..] =
-        *text
+    let [
+        a,
+        b,
+        c,
+        d,
+        e,
+        f,
+        g,
+        h,
+        b'-',
+        i,
+        j,
+        k,
+        l,
+        b'-',
+        m,
+        n,
+        o,
+        p,
+        b'-',
+        q,
+        r,
+        s,
+        t,
+        b'-',
+        tail @ ..,
+    ] = *text
     else {
         return None;
     };
@@ -143,7 +168,8 @@ mod tests {
     /// The same answer, one digit at a time.
     fn guid_bits_plainly(text: &str) -> Option<u128> {
         let at = |nth: usize| matches!(nth, 8 | 13 | 18 | 23);
-        let shape = text.len() == 36 && text.bytes().enumerate().all(|(nth, byte)| at(nth) == (byte == b'-'));
+        let shape = text.len() == 36
+            && text.bytes().enumerate().all(|(nth, byte)| at(nth) == (byte == b'-'));
         let lower = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'));
         (shape && lower).then(|| u128::from_str_radix(&text.replace('-', ""), 16).unwrap())
     }
@@ -162,8 +188,14 @@ mod tests {
 
     #[test]
     fn other_texts_are_told_apart() {
-        let ids = ["", "a", "F146E1B4-5796-40B0-AA1D-0123456789AB", "f146e1b4-5796-40b0-aa1d-0123456789ab"];
-        let all: std::collections::BTreeSet<EventId> = ids.iter().map(|text| EventId::of(text)).collect();
+        let ids = [
+            "",
+            "a",
+            "F146E1B4-5796-40B0-AA1D-0123456789AB",
+            "f146e1b4-5796-40b0-aa1d-0123456789ab",
+        ];
+        let all: std::collections::BTreeSet<EventId> =
+            ids.iter().map(|text| EventId::of(text)).collect();
         assert_eq!(all.len(), ids.len());
         assert_ne!(EventId::of("a"), EventId::of_content("a"));
     }

@@ -85,7 +85,9 @@ fn unicode_escape(digits: &str) -> (char, &str) {
     }
     let low = rest.strip_prefix("\\u").and_then(four_hex);
     match low {
-        Some((low, after)) if (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low) => {
+        Some((low, after))
+            if (0xD800..0xDC00).contains(&high) && (0xDC00..0xE000).contains(&low) =>
+        {
             let joined = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
             (char::from_u32(joined).unwrap_or(char::REPLACEMENT_CHARACTER), after)
         }
@@ -368,7 +370,8 @@ mod tests {
 
     #[test]
     fn scalars_are_text_and_null_is_not() {
-        let object = Json::first_in(r#"{"a":true,"b":"true","c":243.0,"d":null,"e":"null","f":{}}"#);
+        let object =
+            Json::first_in(r#"{"a":true,"b":"true","c":243.0,"d":null,"e":"null","f":{}}"#);
         let get = |key| object.unwrap().get(key).unwrap();
         assert!(get("a").is_true() && get("b").is_true());
         assert!(get("c").text().unwrap().is("243.0"));

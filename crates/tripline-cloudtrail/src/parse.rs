@@ -7,7 +7,10 @@ use crate::tally::ProblemKind;
 use crate::time::EventTime;
 
 /// A JSON object, as a reader meets it.
-#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack; a box is an allocation a record")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack; a box is an allocation a record"
+)]
 pub(crate) enum Object<'a> {
     Record(Record<'a>),
     Wraps(Wrapper, Json<'a>),
@@ -73,7 +76,9 @@ fn kind_of(fields: &Fields<'_>) -> RecordKind {
     let is = |text: Option<crate::json::JsonText<'_>>, word| text.is_some_and(|text| text.is(word));
     match fields.event_category {
         None => {}
-        Some(category) if category.is("Management") || category.is("Data") => return RecordKind::Log,
+        Some(category) if category.is("Management") || category.is("Data") => {
+            return RecordKind::Log;
+        }
         Some(category) if category.is("Insight") => return RecordKind::Insight,
         Some(category) if category.is("NetworkActivity") => return RecordKind::NetworkActivity,
         Some(category) if category.is("Aggregated") => return RecordKind::Aggregated,

@@ -165,7 +165,9 @@ impl<'a> Record<'a> {
     pub fn is_denied(&self) -> bool {
         self.error_code().is_some_and(|code| {
             let code = code.decode();
-            ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"].iter().any(|word| code.contains(word))
+            ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"]
+                .iter()
+                .any(|word| code.contains(word))
         })
     }
     /// `recipientAccountId`: whose trail this copy is from.
@@ -182,7 +184,9 @@ impl<'a> Record<'a> {
     }
     /// `sessionCredentialFromConsole`: only ever present when true, and a string.
     pub fn is_from_console(&self) -> bool {
-        self.fields.session_from_console.is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
+        self.fields
+            .session_from_console
+            .is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
     }
     /// `userIdentity`; all empty when missing.
     pub fn identity(&self) -> &UserIdentity<'a> {
@@ -299,7 +303,10 @@ pub(crate) fn fields<'a>(cursor: &mut Cursor<'a>) -> Result<Fields<'a>, Stuck> {
 
 /// The place of a top-level text, in the order in which CloudTrail writes them.
 #[inline(always)]
-fn text_slot<'f, 'a>(key: Key<'a>, fields: &'f mut Fields<'a>) -> Option<&'f mut Option<JsonText<'a>>> {
+fn text_slot<'f, 'a>(
+    key: Key<'a>,
+    fields: &'f mut Fields<'a>,
+) -> Option<&'f mut Option<JsonText<'a>>> {
     Some(match key {
         _ if key.is("eventTime") => &mut fields.event_time,
         _ if key.is("eventSource") => &mut fields.event_source,
@@ -382,7 +389,10 @@ fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Res
     Ok(())
 }
 
-fn session_context<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>) -> Result<(), Stuck> {
+fn session_context<'a>(
+    cursor: &mut Cursor<'a>,
+    session: &mut SessionContext<'a>,
+) -> Result<(), Stuck> {
     if cursor.peek() != Some(b'{') {
         cursor.value()?;
         return Ok(());
@@ -406,7 +416,10 @@ fn session_context<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>
     Ok(())
 }
 
-fn session_issuer<'a>(cursor: &mut Cursor<'a>, session: &mut SessionContext<'a>) -> Result<(), Stuck> {
+fn session_issuer<'a>(
+    cursor: &mut Cursor<'a>,
+    session: &mut SessionContext<'a>,
+) -> Result<(), Stuck> {
     if cursor.peek() != Some(b'{') {
         cursor.value()?;
         return Ok(());

@@ -54,8 +54,28 @@ impl EventTime {
 /// `YYYY-MM-DDThh:mm:ssZ`, the form of all but a few records, without the general parser.
 #[inline]
 fn extended(text: &[u8]) -> Option<EventTime> {
-    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1, b'Z'] =
-        text
+    let &[
+        y0,
+        y1,
+        y2,
+        y3,
+        b'-',
+        m0,
+        m1,
+        b'-',
+        d0,
+        d1,
+        b'T',
+        h0,
+        h1,
+        b':',
+        n0,
+        n1,
+        b':',
+        s0,
+        s1,
+        b'Z',
+    ] = text
     else {
         return None;
     };
@@ -67,7 +87,12 @@ fn extended(text: &[u8]) -> Option<EventTime> {
     let (month, day) = (two(m0, m1)?, two(d0, d1)?);
     let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
     // Day 29 to 31 and leap seconds are left to the general parser, which knows the calendar.
-    if !(1..=12).contains(&month) || !(1..=28).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    if !(1..=12).contains(&month)
+        || !(1..=28).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+    {
         return None;
     }
     let days = days_since_1970(year, month, day);
@@ -137,7 +162,9 @@ mod tests {
             let time = EventTime::parse(text).map(|time| time.to_string());
             assert_eq!(time.as_deref(), Some("2026-11-20T10:00:00Z"), "{text}");
         }
-        for text in ["", "yesterday", "2026-13-20T10:00:00Z", "2026-11-20T24:00:01Z", "99999999999999"] {
+        for text in
+            ["", "yesterday", "2026-13-20T10:00:00Z", "2026-11-20T24:00:01Z", "99999999999999"]
+        {
             assert_eq!(EventTime::parse(text), None, "{text}");
         }
     }

@@ -65,7 +65,10 @@ impl<'r> Walk<'r> {
             files.skipped += 1;
             *self.tally.skips.entry(why).or_default() += 1;
         };
-        if self.file_damaged || (self.tally.records.failed > 0 && self.tally.records.failed == self.tally.records.seen) {
+        if self.file_damaged
+            || (self.tally.records.failed > 0
+                && self.tally.records.failed == self.tally.records.seen)
+        {
             self.tally.files.failed += 1;
         } else if self.digest {
             skip(Skip::Digest);
@@ -229,7 +232,8 @@ impl Framing {
     /// Steps over a value that holds bytes that are not UTF-8. `None`: its end is yet to come.
     #[cold]
     fn step_over_spoilt(&mut self, rest: &[u8], last: bool, walk: &mut Walk<'_>) -> Option<usize> {
-        let start = rest.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b','))?;
+        let start =
+            rest.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b','))?;
         let end = match (rest.get(start), self.mode) {
             (Some(b'{'), _) => container_end(rest, start + 1),
             _ => resume(rest, start + 1, self.mode),
@@ -350,7 +354,13 @@ impl Framing {
 
     /// An object that cannot be read, or not yet.
     #[cold]
-    fn stuck(&mut self, rest: &str, stuck: Stuck, last: bool, walk: &mut Walk<'_>) -> Result<usize, Pause> {
+    fn stuck(
+        &mut self,
+        rest: &str,
+        stuck: Stuck,
+        last: bool,
+        walk: &mut Walk<'_>,
+    ) -> Result<usize, Pause> {
         let bytes = rest.as_bytes();
         if self.mode == Mode::Top
             && let Some(array) = late_envelope_array(rest)
@@ -363,9 +373,12 @@ impl Framing {
             Stuck::Short => None,
             // The brackets may still balance, and a separator follow: then only this one is lost.
             // But a quote too few makes text of structure: no record begins inside another.
-            Stuck::Malformed(_) => container_end(bytes, 1)
-                .filter(|end| is_boundary(bytes, *end, last))
-                .map(|end| memmem::find(bytes.get(1..end).unwrap_or_default(), RECORD_START).map_or(end, |start| start + 1)),
+            Stuck::Malformed(_) => {
+                container_end(bytes, 1).filter(|end| is_boundary(bytes, *end, last)).map(|end| {
+                    memmem::find(bytes.get(1..end).unwrap_or_default(), RECORD_START)
+                        .map_or(end, |start| start + 1)
+                })
+            }
         };
         if end.is_none() && !last && bytes.len() <= limit {
             return Err(Pause::MoreText);
@@ -374,7 +387,9 @@ impl Framing {
         match stuck {
             Stuck::Malformed(at) => walk.failed(ProblemKind::Malformed { at }),
             Stuck::Short if bytes.len() > limit => walk.failed(ProblemKind::TooLong { limit }),
-            Stuck::Short if resumed.is_some() => walk.failed(ProblemKind::Malformed { at: bytes.len() }),
+            Stuck::Short if resumed.is_some() => {
+                walk.failed(ProblemKind::Malformed { at: bytes.len() })
+            }
             Stuck::Short => {
                 walk.file_damaged = true;
                 walk.failed(ProblemKind::Truncated { bytes_lost: bytes.len() });
@@ -387,7 +402,13 @@ impl Framing {
         Ok(resumed.unwrap_or(1))
     }
 
-    fn envelope_rest(&mut self, text: &str, at: usize, last: bool, walk: &mut Walk<'_>) -> Result<usize, Pause> {
+    fn envelope_rest(
+        &mut self,
+        text: &str,
+        at: usize,
+        last: bool,
+        walk: &mut Walk<'_>,
+    ) -> Result<usize, Pause> {
         let mut cursor = Cursor::new(text);
         cursor.at = at;
         match cursor.member() {
@@ -429,7 +450,13 @@ impl Framing {
     }
 
     /// Looks for a place to go on, in text that is lost otherwise.
-    fn lost(&mut self, text: &str, at: usize, in_items: Option<bool>, last: bool) -> Result<usize, Pause> {
+    fn lost(
+        &mut self,
+        text: &str,
+        at: usize,
+        in_items: Option<bool>,
+        last: bool,
+    ) -> Result<usize, Pause> {
         let mode = in_items.map_or(Mode::Top, |in_envelope| Mode::Items { in_envelope });
         if let Some(next) = resume(text.as_bytes(), at, mode) {
             self.mode = mode;
@@ -446,7 +473,9 @@ impl Framing {
 
 /// Whether a value may end at `at`: a separator, a closing bracket, the next value or the end.
 fn is_boundary(bytes: &[u8], at: usize, last: bool) -> bool {
-    bytes.get(at).map_or(last, |next| matches!(next, b',' | b']' | b'}' | b'{' | b'\n' | b'\r' | b' ' | b'\t'))
+    bytes.get(at).map_or(last, |next| {
+        matches!(next, b',' | b']' | b'}' | b'{' | b'\n' | b'\r' | b' ' | b'\t')
+    })
 }
 
 /// Where to go on after something broken: at the next thing that begins as records do or, between

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use tripline_iam::policy::{
-    Actions, Condition, ConditionKey, Effect, Operator, PolicyDocument, PolicyText, Principal, Quota, Resources, Sid,
-    Statement,
+    Actions, Condition, ConditionKey, Effect, Operator, PolicyDocument, PolicyText, Principal,
+    Quota, Resources, Sid, Statement,
 };
 use tripline_iam::{ActionPattern, PrincipalId, TagKey};
 use tripline_text::Untrusted;
@@ -20,10 +20,15 @@ pub(crate) struct Sized {
 }
 
 /// Denies everything where all `conditions` hold.
-pub(crate) fn deny_all(sid: &str, conditions: Vec<Condition>, quota: Quota) -> Result<Sized, Refusal> {
+pub(crate) fn deny_all(
+    sid: &str,
+    conditions: Vec<Condition>,
+    quota: Quota,
+) -> Result<Sized, Refusal> {
     let actions = Actions::Only(BTreeSet::from([ActionPattern::any()]));
-    let statement = Statement::new(self::sid(sid)?, Effect::Deny, actions, Resources::any(), conditions)
-        .map_err(|_| Refusal::NotInPolicy)?;
+    let statement =
+        Statement::new(self::sid(sid)?, Effect::Deny, actions, Resources::any(), conditions)
+            .map_err(|_| Refusal::NotInPolicy)?;
     let document = PolicyDocument::new(vec![statement]).map_err(|_| Refusal::NotInPolicy)?;
     let chars = (document.quota_chars(), quota.chars());
     if chars.0 > chars.1 {
@@ -35,17 +40,33 @@ pub(crate) fn deny_all(sid: &str, conditions: Vec<Condition>, quota: Quota) -> R
 /// The statement that is merged into a role's trust policy: whoever matches is not let in. Such a
 /// policy is replaced as a whole, so the one in force is read first and kept.
 pub(crate) fn deny_entry(sid: &str, conditions: Vec<Condition>) -> Result<Sized, Refusal> {
-    let actions = ["sts:AssumeRole", "sts:AssumeRoleWithSAML", "sts:AssumeRoleWithWebIdentity", "sts:TagSession"];
-    let actions = actions.into_iter().filter_map(|action| ActionPattern::parse(action).ok()).collect();
-    let statement =
-        Statement::trust(self::sid(sid)?, Effect::Deny, Principal::Everyone, Actions::Only(actions), conditions)
-            .map_err(|_| Refusal::NotInPolicy)?;
+    let actions = [
+        "sts:AssumeRole",
+        "sts:AssumeRoleWithSAML",
+        "sts:AssumeRoleWithWebIdentity",
+        "sts:TagSession",
+    ];
+    let actions =
+        actions.into_iter().filter_map(|action| ActionPattern::parse(action).ok()).collect();
+    let statement = Statement::trust(
+        self::sid(sid)?,
+        Effect::Deny,
+        Principal::Everyone,
+        Actions::Only(actions),
+        conditions,
+    )
+    .map_err(|_| Refusal::NotInPolicy)?;
     let text = statement.to_minified_json();
-    Ok(Sized { chars: (text.chars().filter(|c| !c.is_whitespace()).count(), Quota::Trust.chars()), text })
+    Ok(Sized {
+        chars: (text.chars().filter(|c| !c.is_whitespace()).count(), Quota::Trust.chars()),
+        text,
+    })
 }
 
 /// These sessions, by what IAM knows them as.
-pub(crate) fn user_ids<'p>(principals: impl IntoIterator<Item = &'p PrincipalId>) -> Result<Condition, Refusal> {
+pub(crate) fn user_ids<'p>(
+    principals: impl IntoIterator<Item = &'p PrincipalId>,
+) -> Result<Condition, Refusal> {
     let values: Result<Vec<_>, _> = principals.into_iter().map(PolicyText::principal_id).collect();
     let values = values.map_err(|_| Refusal::NotInPolicy)?;
     Ok(Condition::any_of(Operator::StringEquals, ConditionKey::USER_ID, values))
@@ -75,7 +96,11 @@ pub(crate) fn sign_in(arn: &Untrusted<'_>) -> Result<Condition, Refusal> {
 
 /// Sessions minted before a moment.
 pub(crate) fn minted_before(unix_secs: i64) -> Condition {
-    Condition::new(Operator::DateLessThan, ConditionKey::TOKEN_ISSUE_TIME, PolicyText::unix_secs(unix_secs))
+    Condition::new(
+        Operator::DateLessThan,
+        ConditionKey::TOKEN_ISSUE_TIME,
+        PolicyText::unix_secs(unix_secs),
+    )
 }
 
 fn text(text: &Untrusted<'_>) -> Result<PolicyText, Refusal> {

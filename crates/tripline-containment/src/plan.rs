@@ -67,7 +67,9 @@ impl StepKind {
             Self::BlockReEntry => "iam:UpdateAssumeRolePolicy",
             Self::DenyUser => "iam:PutUserPolicy",
             Self::DeactivateKey => "iam:UpdateAccessKey",
-            Self::DenySessions | Self::DenyTag | Self::RevokeOlder | Self::DenySignIn => "iam:PutRolePolicy",
+            Self::DenySessions | Self::DenyTag | Self::RevokeOlder | Self::DenySignIn => {
+                "iam:PutRolePolicy"
+            }
         }
     }
 
@@ -87,8 +89,12 @@ impl StepKind {
     /// How it is seen to hold. GetCallerIdentity proves nothing: it works under any Deny.
     pub fn verified_by(self) -> &'static str {
         match self {
-            Self::BlockReEntry => "an AssumeRole refused with AccessDenied; no new session of the agent",
-            Self::DeactivateKey => "GetAccessKeyLastUsed no longer moves; calls fail with InvalidClientTokenId",
+            Self::BlockReEntry => {
+                "an AssumeRole refused with AccessDenied; no new session of the agent"
+            }
+            Self::DeactivateKey => {
+                "GetAccessKeyLastUsed no longer moves; calls fail with InvalidClientTokenId"
+            }
             _ => "a call of each session refused with an explicit deny; no success after it",
         }
     }
@@ -106,9 +112,13 @@ impl StepKind {
     /// What to do when IAM refuses it.
     pub fn fallback(self) -> &'static str {
         match self {
-            Self::BlockReEntry => "LimitExceeded: the same Deny as a service control policy on the account",
+            Self::BlockReEntry => {
+                "LimitExceeded: the same Deny as a service control policy on the account"
+            }
             Self::DeactivateKey => "AccessDenied: the user's Deny alone",
-            _ => "LimitExceeded: a managed policy attached instead; AccessDenied: a service control policy",
+            _ => {
+                "LimitExceeded: a managed policy attached instead; AccessDenied: a service control policy"
+            }
         }
     }
 }

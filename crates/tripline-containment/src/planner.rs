@@ -5,7 +5,8 @@ use tripline_iam::{Arn, PrincipalId};
 use tripline_text::Untrusted;
 
 use crate::documents::{
-    Sized, deny_all, deny_entry, minted_before, principal_tag, request_tag, session_name, sign_in, user_ids,
+    Sized, deny_all, deny_entry, minted_before, principal_tag, request_tag, session_name, sign_in,
+    user_ids,
 };
 use crate::plan::{Plan, Refusal, Step, StepKind};
 use crate::target::{Grounds, RoleFacts, SessionKind, Target, TargetSession, TrustKnowledge};
@@ -56,7 +57,8 @@ pub fn plan(target: &Target, grounds: Grounds) -> Result<Plan, Refusal> {
     Ok(plan)
 }
 
-const ROLE_WIDE: &str = "deny the whole role: cuts everybody who uses it, so only a person may ask for it";
+const ROLE_WIDE: &str =
+    "deny the whole role: cuts everybody who uses it, so only a person may ask for it";
 
 /// Why a role is left alone, if it is.
 fn untouchable(target: &Target, role: &RoleFacts) -> Option<Refusal> {
@@ -92,7 +94,8 @@ fn contain_role(target: &Target, role: &RoleFacts, grounds: Grounds) -> Result<V
         return Ok(steps);
     }
     let alive: Vec<&TargetSession> = alive_as(target, &role.arn).collect();
-    let principals: Vec<&PrincipalId> = alive.iter().filter_map(|session| session.principal.as_ref()).collect();
+    let principals: Vec<&PrincipalId> =
+        alive.iter().filter_map(|session| session.principal.as_ref()).collect();
     let sid = format!("TriplineKill{:016x}", target.incident);
     let mut put = |kind, conditions| -> Result<(), Refusal> {
         let document = deny_all(&sid, conditions, Quota::RoleInline)?;
@@ -118,12 +121,15 @@ fn contain_role(target: &Target, role: &RoleFacts, grounds: Grounds) -> Result<V
 
 /// What identifies the agent's next attempt to get into a role, if anything does.
 fn re_entry(target: &Target, role: &RoleFacts) -> Result<Option<Vec<Condition>>, Refusal> {
-    let is_root_role = target.sessions.first().is_some_and(|root| root.role.as_ref() == Some(&role.arn));
+    let is_root_role =
+        target.sessions.first().is_some_and(|root| root.role.as_ref() == Some(&role.arn));
     let mut conditions = Vec::new();
     if !is_root_role {
         // It came here from its other sessions: those are kept from coming again.
-        let from = target.sessions.iter().filter(|session| session.role.as_ref() != Some(&role.arn));
-        let from: Vec<&PrincipalId> = from.filter_map(|session| session.principal.as_ref()).collect();
+        let from =
+            target.sessions.iter().filter(|session| session.role.as_ref() != Some(&role.arn));
+        let from: Vec<&PrincipalId> =
+            from.filter_map(|session| session.principal.as_ref()).collect();
         if from.is_empty() {
             return Ok(None);
         }
@@ -147,7 +153,11 @@ fn re_entry(target: &Target, role: &RoleFacts) -> Result<Option<Vec<Condition>>,
 }
 
 /// Users and sign-ins: credentials that are not a role's.
-fn contain_user(target: &Target, session: &TargetSession, grounds: Grounds) -> Result<Vec<Step>, Refusal> {
+fn contain_user(
+    target: &Target,
+    session: &TargetSession,
+    grounds: Grounds,
+) -> Result<Vec<Step>, Refusal> {
     if grounds == Grounds::ReEntry || !session.may_be_alive(target.now_unix_secs) {
         return Ok(Vec::new());
     }
@@ -186,7 +196,13 @@ fn contain_user(target: &Target, session: &TargetSession, grounds: Grounds) -> R
     })
 }
 
-fn step(kind: StepKind, target: &Target, role: &RoleFacts, document: Sized, cuts: &[&TargetSession]) -> Step {
+fn step(
+    kind: StepKind,
+    target: &Target,
+    role: &RoleFacts,
+    document: Sized,
+    cuts: &[&TargetSession],
+) -> Step {
     Step {
         kind,
         subject: role.arn.untrusted().into_owned(),
@@ -223,7 +239,9 @@ fn survivors(target: &Target) -> Vec<&'static str> {
     if target.roles.iter().any(|role| role.trust == TrustKnowledge::NotRead) {
         survives.push("sessions that somebody else mints for the agent under another name: trust policies were not read");
     }
-    let managed = |role: &RoleFacts| role.account.is_some_and(|account| target.management_accounts.contains(&account));
+    let managed = |role: &RoleFacts| {
+        role.account.is_some_and(|account| target.management_accounts.contains(&account))
+    };
     if target.roles.iter().any(managed) {
         survives.push("removal of these statements by the agent: no service control policy holds in the management account");
     }

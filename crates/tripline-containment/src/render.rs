@@ -17,7 +17,11 @@ impl Plan {
             step.write_text(nth + 1, out)?;
         }
         if !self.steps.is_empty() {
-            writeln!(out, "  {}. look at the lineage again until deliveries have caught up", self.steps.len() + 1)?;
+            writeln!(
+                out,
+                "  {}. look at the lineage again until deliveries have caught up",
+                self.steps.len() + 1
+            )?;
         }
         for (role, refusal) in &self.refused {
             writeln!(out, "  left alone: {}: {refusal}", escape::terminal(&role.untrusted()))?;
@@ -50,7 +54,10 @@ impl Plan {
                 "fallback": step.kind.fallback(),
             })
         });
-        let refused = self.refused.iter().map(|(role, why)| json!({"role": text(&role.untrusted()), "why": why.to_string()}));
+        let refused = self
+            .refused
+            .iter()
+            .map(|(role, why)| json!({"role": text(&role.untrusted()), "why": why.to_string()}));
         json!({
             "agent": self.agent.as_ref().map(text),
             "steps": steps.collect::<Vec<_>>(),
@@ -87,6 +94,11 @@ impl Step {
             writeln!(out, "     spares {} others on this role", self.others_spared)?;
         }
         writeln!(out, "     holds when: {}", self.kind.verified_by())?;
-        writeln!(out, "     undone by: {}; if refused: {}", self.kind.undone_by(), self.kind.fallback())
+        writeln!(
+            out,
+            "     undone by: {}; if refused: {}",
+            self.kind.undone_by(),
+            self.kind.fallback()
+        )
     }
 }

@@ -47,7 +47,13 @@ pub struct BatchReport {
 impl<'m> Batch<'m> {
     /// An empty batch. With `all`, calls without a verdict are reported too. `hash_seed` keys the
     /// hash tables; no result depends on it.
-    pub fn new(config: &Config, model: &'m Model, filter: &'m Filter, all: bool, hash_seed: u64) -> Self {
+    pub fn new(
+        config: &Config,
+        model: &'m Model,
+        filter: &'m Filter,
+        all: bool,
+        hash_seed: u64,
+    ) -> Self {
         let attributor = Attributor::new(config.agents.clone(), hash_seed);
         Self {
             model,

@@ -26,7 +26,9 @@ impl Filter {
     /// Whether the record counts, as far as a record alone can tell.
     pub(crate) fn admits(&self, record: &Record<'_>) -> bool {
         let time = record.time();
-        if self.since.is_some_and(|since| time < since) || self.until.is_some_and(|until| time >= until) {
+        if self.since.is_some_and(|since| time < since)
+            || self.until.is_some_and(|until| time >= until)
+        {
             return false;
         }
         if !self.accounts.is_empty() {
@@ -45,6 +47,7 @@ impl Filter {
     /// Whether what an agent did is shown.
     pub fn shows(&self, agent: Option<&Untrusted<'_>>) -> bool {
         self.agents.is_empty()
-            || agent.is_some_and(|agent| self.agents.iter().any(|shown| shown == agent.as_unescaped()))
+            || agent
+                .is_some_and(|agent| self.agents.iter().any(|shown| shown == agent.as_unescaped()))
     }
 }

@@ -100,7 +100,8 @@ impl Incidents {
             return Vec::new();
         }
         let users = sessions.users_of_roles();
-        let mut incidents: Vec<Incident> = kills.map(|draft| draft.finish(sessions, &users, config)).collect();
+        let mut incidents: Vec<Incident> =
+            kills.map(|draft| draft.finish(sessions, &users, config)).collect();
         incidents.sort_by(|a, b| (a.opened, &a.root).cmp(&(b.opened, &b.root)));
         incidents
     }
@@ -132,19 +133,28 @@ impl Draft {
     /// The target as it stood when the incident opened: that is what would have been stopped.
     fn target(&self, lineage: &[Session], users: &RoleUsers, config: &Config) -> Target {
         let agent = self.session.agent().map(|agent| &agent.id);
-        let known: Vec<&Session> = lineage.iter().filter(|session| session.first <= self.last_seen()).collect();
+        let known: Vec<&Session> =
+            lineage.iter().filter(|session| session.first <= self.last_seen()).collect();
         let mut roles: Vec<RoleFacts> = Vec::new();
         for session in &known {
-            let Some(arn) = session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok()) else {
+            let Some(arn) =
+                session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok())
+            else {
                 continue;
             };
             if roles.iter().any(|role| role.arn == arn) {
                 continue;
             }
             let others = session.role.as_ref().and_then(|role| users.get(role));
-            let others = others.map_or(0, |users| users.iter().filter(|user| user.as_ref() != agent).count());
+            let others = others
+                .map_or(0, |users| users.iter().filter(|user| user.as_ref() != agent).count());
             let account = arn.account().or(session.account);
-            roles.push(RoleFacts { arn, account, other_users: others, trust: TrustKnowledge::NotRead });
+            roles.push(RoleFacts {
+                arn,
+                account,
+                other_users: others,
+                trust: TrustKnowledge::NotRead,
+            });
         }
         let root = lineage.iter().find(|session| session.id == self.session.root);
         let responder = config.containment.responder.iter();
@@ -169,7 +179,8 @@ impl Draft {
     }
 
     fn agent_tag(&self, config: &Config) -> Option<TagKey> {
-        (self.session.basis() == Some(Basis::SessionTag)).then(|| config.agents.agent_tags.first().cloned())?
+        (self.session.basis() == Some(Basis::SessionTag))
+            .then(|| config.agents.agent_tags.first().cloned())?
     }
 }
 
@@ -187,12 +198,18 @@ fn target_session(session: &Session) -> TargetSession {
     let minted = session.minted.unwrap_or(session.first);
     TargetSession {
         kind,
-        principal: session.principal.as_ref().and_then(|text| PrincipalId::parse(text.as_unescaped()).ok()),
+        principal: session
+            .principal
+            .as_ref()
+            .and_then(|text| PrincipalId::parse(text.as_unescaped()).ok()),
         role: session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok()),
         user: session.user.clone(),
         account: session.account,
         minted_unix_secs: minted.unix_secs(),
-        ends_by_unix_secs: session.ends_by.unwrap_or(minted.plus_secs(UNKNOWN_LIFE_SECS)).unix_secs(),
+        ends_by_unix_secs: session
+            .ends_by
+            .unwrap_or(minted.plus_secs(UNKNOWN_LIFE_SECS))
+            .unix_secs(),
         id: id.into_owned(),
     }
 }

@@ -42,7 +42,12 @@ impl<'m> Intake<'m> {
     }
 
     /// Takes a record in. This is all that happens to nearly every record there is.
-    pub fn ingest(&mut self, record: &Record<'_>, seen: &mut impl Seen, hold: &mut impl Hold) -> Fate {
+    pub fn ingest(
+        &mut self,
+        record: &Record<'_>,
+        seen: &mut impl Seen,
+        hold: &mut impl Hold,
+    ) -> Fate {
         if !seen.is_first(record.id()) {
             return Fate::Duplicate;
         }

@@ -58,7 +58,10 @@ impl<'m> KnownScopes<'m> {
             self.agents.resize_with(number + 1, || None);
         }
         let known = self.agents.get_mut(number)?;
-        let known = known.get_or_insert_with(|| KnownAgent { scope: model.scope_of(agent), answers: Vec::new() });
+        let known = known.get_or_insert_with(|| KnownAgent {
+            scope: model.scope_of(agent),
+            answers: Vec::new(),
+        });
         known.scope
     }
 
@@ -89,7 +92,9 @@ impl<'m> KnownScopes<'m> {
         let name = record.event_name().as_written();
         let region = record.region().unwrap_or_default().as_written();
         let hash = self.hasher.hash_one((source, name, region));
-        let is_it = |known: &KnownEvent| *known.name == *name && *known.region == *region && *known.source == *source;
+        let is_it = |known: &KnownEvent| {
+            *known.name == *name && *known.region == *region && *known.source == *source
+        };
         if let Some(known) = self.events.find(hash, is_it) {
             return Some(known.number);
         }
@@ -97,9 +102,11 @@ impl<'m> KnownScopes<'m> {
         if number >= KNOWN_EVENTS_MAX {
             return None;
         }
-        let known = KnownEvent { source: source.into(), name: name.into(), region: region.into(), number };
+        let known =
+            KnownEvent { source: source.into(), name: name.into(), region: region.into(), number };
         let hasher = &self.hasher;
-        let rehash = |known: &KnownEvent| hasher.hash_one((&*known.source, &*known.name, &*known.region));
+        let rehash =
+            |known: &KnownEvent| hasher.hash_one((&*known.source, &*known.name, &*known.region));
         self.events.insert_unique(hash, known, rehash);
         Some(number)
     }

@@ -90,7 +90,14 @@ pub struct Judge<'m> {
 impl<'m> Judge<'m> {
     /// A judge who has judged nothing.
     pub fn new(model: &'m Model, filter: &'m Filter, sessions: &'m Sessions, all: bool) -> Self {
-        Self { model, filter, sessions, all, paces: BTreeMap::new(), incidents: Incidents::default() }
+        Self {
+            model,
+            filter,
+            sessions,
+            all,
+            paces: BTreeMap::new(),
+            incidents: Incidents::default(),
+        }
     }
 
     /// Judges the call in a row; `None` where there is nothing to show.
@@ -109,7 +116,10 @@ impl<'m> Judge<'m> {
         {
             let mut breaches = scope.check(&call, session.tenant.as_ref());
             if !scope.limits().is_empty() {
-                let pace = self.paces.entry(agent.id.clone()).or_insert_with(|| LimitCounter::new(scope.limits()));
+                let pace = self
+                    .paces
+                    .entry(agent.id.clone())
+                    .or_insert_with(|| LimitCounter::new(scope.limits()));
                 breaches.extend(pace.count(call.time).map(Exceeded::breach));
             }
             let canary = self.model.invariants().touched_canary(&call, Some(scope));

@@ -9,7 +9,8 @@ use thiserror::Error;
 use tripline_attribution::{Attributor, Coverage, News, Sessions};
 use tripline_cloudtrail::{EventId, Limits, Reader, Tally};
 use tripline_engine::{
-    Config, DamagedRow, Filter, Hold, Incident, Intake, Judge, Key, Model, Scored, Seen, settle_copies,
+    Config, DamagedRow, Filter, Hold, Incident, Intake, Judge, Key, Model, Scored, Seen,
+    settle_copies,
 };
 use tripline_runtime::{LocalFile, files};
 
@@ -220,7 +221,8 @@ fn read_files<'m>(
         while let Some(file) = lock(&next).next() {
             worker.hear_news(&exchange, &mut known_news);
             let (mut seen, Worker { intake, held, .. }) = (seen, &mut worker);
-            let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, &mut seen, held));
+            let tally = file
+                .read(&mut reader, &mut buffer, |record| intake.ingest(record, &mut seen, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
             worker.tell_news(&exchange);
@@ -238,7 +240,10 @@ impl Worker<'_> {
     /// Hears which keys others saw minted, so that fewer calls have to wait for their agent.
     fn hear_news(&mut self, exchange: &Mutex<Vec<News>>, known: &mut usize) {
         let news = lock(exchange);
-        news.get(*known..).unwrap_or_default().iter().for_each(|one| self.intake.attributor().hear(one));
+        news.get(*known..)
+            .unwrap_or_default()
+            .iter()
+            .for_each(|one| self.intake.attributor().hear(one));
         *known = news.len();
     }
 

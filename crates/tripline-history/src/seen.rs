@@ -70,9 +70,9 @@ impl SeenIds {
 
     /// The first failure of the disk, if there was one.
     pub(crate) fn failure(&self) -> Option<io::Error> {
-        self.shards.iter().find_map(|shard| {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).failure.take()
-        })
+        self.shards
+            .iter()
+            .find_map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).failure.take())
     }
 
     /// Bytes written to the work directory.

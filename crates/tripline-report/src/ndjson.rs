@@ -83,7 +83,10 @@ pub fn write_session(out: &mut impl Write, session: &Session) -> io::Result<()> 
     out.write_all(br#"{"agent":"#)?;
     text_or_null(out, agent.map(|agent| agent.id.untrusted()).as_ref())?;
     out.write_all(br#","class":"#)?;
-    text_or_null(out, agent.and_then(|agent| agent.class.as_ref()).map(|class| class.untrusted()).as_ref())?;
+    text_or_null(
+        out,
+        agent.and_then(|agent| agent.class.as_ref()).map(|class| class.untrusted()).as_ref(),
+    )?;
     write!(out, r#","session":{},"lineage":["#, escape::json_string(&session.id.untrusted()))?;
     for (nth, link) in session.lineage.iter().enumerate() {
         let comma = if nth > 0 { "," } else { "" };
@@ -101,10 +104,17 @@ pub fn write_session(out: &mut impl Write, session: &Session) -> io::Result<()> 
         session.first, session.last, session.records
     )?;
     match &session.named {
-        Ok(named) => write!(out, r#""{}","inherited":{},"cause":null"#, named.basis, named.inherited)?,
+        Ok(named) => {
+            write!(out, r#""{}","inherited":{},"cause":null"#, named.basis, named.inherited)?
+        }
         Err(cause) => write!(out, r#"null,"inherited":false,"cause":"{cause}""#)?,
     }
-    write!(out, r#","kind":"{}","root":{},"parent":"#, session.kind, escape::json_string(&session.root.untrusted()))?;
+    write!(
+        out,
+        r#","kind":"{}","root":{},"parent":"#,
+        session.kind,
+        escape::json_string(&session.root.untrusted())
+    )?;
     text_or_null(out, session.parent.as_ref().map(|parent| parent.untrusted()).as_ref())?;
     match session.minted {
         Some(minted) => writeln!(out, r#","minted":"{minted}"}}"#),

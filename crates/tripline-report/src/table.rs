@@ -75,7 +75,11 @@ pub fn write_scored(out: &mut impl Write, scored: &Scored, style: Style) -> io::
         scored.call.action
     )?;
     for reason in &scored.assessment.reasons {
-        writeln!(out, "{:<27} {}", "", cut(&Untrusted::borrowed(&reason.detail), 140))?;
+        let value = escape::terminal(&reason.value).to_string();
+        match reason.detail.contains(&value) {
+            true => writeln!(out, "{:<27} {}", "", reason.detail)?,
+            false => writeln!(out, "{:<27} {}: {}", "", reason.detail, cut(&reason.value, 100))?,
+        }
     }
     Ok(())
 }
@@ -126,7 +130,8 @@ pub fn write_tally(out: &mut impl Write, tally: &Tally) -> io::Result<()> {
     writeln!(out, "{}", line("files", &tally.files))?;
     writeln!(out, "{}", line("records", &tally.records))?;
     if !tally.skips.is_empty() {
-        let parts: Vec<String> = tally.skips.iter().map(|(why, count)| format!("{why} {count}")).collect();
+        let parts: Vec<String> =
+            tally.skips.iter().map(|(why, count)| format!("{why} {count}")).collect();
         writeln!(out, "skipped: {}", parts.join(", "))?;
     }
     Ok(())
@@ -138,9 +143,16 @@ pub fn write_tally(out: &mut impl Write, tally: &Tally) -> io::Result<()> {
 /// Those of `out`.
 pub fn write_coverage(out: &mut impl Write, coverage: &Coverage, style: Style) -> io::Result<()> {
     let attributed = coverage.attributed;
-    writeln!(out, "attributed: {} records in {} sessions", attributed.records, attributed.sessions)?;
+    writeln!(
+        out,
+        "attributed: {} records in {} sessions",
+        attributed.records, attributed.sessions
+    )?;
     for (cause, share) in &coverage.unattributed {
-        let line = format!("unattributed: {} records in {} sessions ({cause})", share.records, share.sessions);
+        let line = format!(
+            "unattributed: {} records in {} sessions ({cause})",
+            share.records, share.sessions
+        );
         if cause.is_worrying() {
             writeln!(out, "{}", style.paint("1;33", &line))?;
             writeln!(out, "  {}", cause.hint())?;

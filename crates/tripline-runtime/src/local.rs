@@ -69,7 +69,9 @@ pub fn files(paths: &[PathBuf]) -> (Vec<LocalFile>, Vec<Unlisted>) {
 fn delivery_stamp(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let is_stamp = |part: &&str| {
-        part.len() == 14 && part.ends_with('Z') && part.bytes().take(8).all(|byte| byte.is_ascii_digit())
+        part.len() == 14
+            && part.ends_with('Z')
+            && part.bytes().take(8).all(|byte| byte.is_ascii_digit())
     };
     name.split('_').find(is_stamp).unwrap_or_default().to_owned()
 }
@@ -138,14 +140,18 @@ mod tests {
     #[test]
     fn files_come_in_order_of_delivery_and_once() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["b/1_CloudTrail_eu_20260101T0005Z_x.json.gz", "a/1_CloudTrail_us_20260101T0010Z_x.json.gz"] {
+        for name in [
+            "b/1_CloudTrail_eu_20260101T0005Z_x.json.gz",
+            "a/1_CloudTrail_us_20260101T0010Z_x.json.gz",
+        ] {
             let path = dir.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "{}").unwrap();
         }
         let root = dir.path().to_owned();
         let (files, unlisted) = files(&[root.clone(), root.join("a"), root.join("none")]);
-        let names: Vec<_> = files.iter().map(|file| file.path.strip_prefix(&root).unwrap().to_owned()).collect();
+        let names: Vec<_> =
+            files.iter().map(|file| file.path.strip_prefix(&root).unwrap().to_owned()).collect();
         assert_eq!(names.len(), 2);
         assert!(names[0].starts_with("b") && names[1].starts_with("a"));
         assert_eq!(unlisted.len(), 1);

@@ -53,7 +53,10 @@ fn subject(twice: &ScopeTwice) -> String {
 ///
 /// # Errors
 /// When a file cannot be read or does not hold what it should.
-pub fn settings(config: Option<&Path>, baselines: Option<&Path>) -> Result<(Config, Model), SettingsError> {
+pub fn settings(
+    config: Option<&Path>,
+    baselines: Option<&Path>,
+) -> Result<(Config, Model), SettingsError> {
     fn at<E: Into<SettingsProblem>>(path: &Path) -> impl Fn(E) -> SettingsError {
         move |kind| SettingsError { path: path.to_owned(), kind: kind.into() }
     }

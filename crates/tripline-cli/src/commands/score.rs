@@ -59,7 +59,11 @@ fn summarise(summary: &mut Output, report: &ScoreReport) -> Result<(), Failure> 
     table::write_tally(summary, &report.tally)?;
     table::write_coverage(summary, &report.coverage, style)?;
     if report.spilled_bytes > 0 {
-        writeln!(summary, "work directory: {} MB written", report.spilled_bytes.div_ceil(1_000_000))?;
+        writeln!(
+            summary,
+            "work directory: {} MB written",
+            report.spilled_bytes.div_ceil(1_000_000)
+        )?;
     }
     Ok(summary.flush()?)
 }
@@ -70,7 +74,9 @@ fn write_plans(file: &Path, incidents: &[Incident]) -> Result<(), Failure> {
         .iter()
         .map(|incident| match &incident.plan {
             Ok(plan) => json!({"opened": incident.opened.to_string(), "plan": plan.to_json()}),
-            Err(refusal) => json!({"opened": incident.opened.to_string(), "refused": refusal.to_string()}),
+            Err(refusal) => {
+                json!({"opened": incident.opened.to_string(), "refused": refusal.to_string()})
+            }
         })
         .collect();
     let text = format!("{:#}\n", serde_json::Value::Array(plans));

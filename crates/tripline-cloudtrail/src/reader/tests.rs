@@ -75,7 +75,11 @@ fn every_container_gives_the_same_records() {
         format!("{a}\n{b}\n"),
         format!("{a}{b}"),
         format!(r#"{{"version":"0","detail-type":"x","detail":{a}}}{{"detail":{b}}}"#),
-        format!(r#"{{"Events":[{{"EventId":"1","CloudTrailEvent":{}}},{{"CloudTrailEvent":{}}}]}}"#, text(&a), text(&b)),
+        format!(
+            r#"{{"Events":[{{"EventId":"1","CloudTrailEvent":{}}},{{"CloudTrailEvent":{}}}]}}"#,
+            text(&a),
+            text(&b)
+        ),
         format!("{{\"original\":{}}}\n{{\"@timestamp\":\"x\",\"message\":{}}}", text(&a), text(&b)),
         payload,
         format!(r#"{{"awslogs":{{"data":"{packed}"}}}}"#),
@@ -101,12 +105,18 @@ fn two_gzip_members_are_both_read() {
 #[test]
 fn trap_13_other_families_are_told_apart() {
     let other = |kind: &str, category: &str| {
-        record("X").replace("\"eventCategory\":\"Data\"", &format!("\"eventType\":\"{kind}\",\"eventCategory\":\"{category}\""))
+        record("X").replace(
+            "\"eventCategory\":\"Data\"",
+            &format!("\"eventType\":\"{kind}\",\"eventCategory\":\"{category}\""),
+        )
     };
-    let insight = other("AwsCloudTrailInsight", "Insight").replace("userIdentity", "nobody").replace("eventName", "none");
+    let insight = other("AwsCloudTrailInsight", "Insight")
+        .replace("userIdentity", "nobody")
+        .replace("eventName", "none");
     let network = other("AwsVpceEvents", "NetworkActivity");
     let aggregated = r#"{"eventVersion":"1.0","eventId":"1","eventCategory":"Aggregated","eventType":"AwsAggregatedEvent","summary":{}}"#;
-    let (names, tally) = whole(format!(r#"{{"Records":[{insight},{network},{aggregated}]}}"#).as_bytes());
+    let (names, tally) =
+        whole(format!(r#"{{"Records":[{insight},{network},{aggregated}]}}"#).as_bytes());
     assert!(names.is_empty());
     assert_eq!(tally.records, Counts { seen: 3, skipped: 3, ..Counts::default() });
     let digest = r#"{"awsAccountId":"1","digestS3Bucket":"b","digestS3Object":"o","logFiles":[]}"#;
@@ -131,7 +141,11 @@ fn trap_15_a_bad_record_costs_only_itself() {
         for text in [format!(r#"{{"Records":[{a},{bad},{b}]}}"#), format!("{a}\n{bad}\n{b}\n")] {
             let (names, tally) = whole(text.as_bytes());
             assert_eq!(names, ["A", "B"], "{text}");
-            assert_eq!(tally.records, Counts { seen: 3, read: 2, failed: 1, ..Counts::default() }, "{text}");
+            assert_eq!(
+                tally.records,
+                Counts { seen: 3, read: 2, failed: 1, ..Counts::default() },
+                "{text}"
+            );
             assert_eq!(tally.problems.len(), 1);
             assert_eq!(tally.problems[0].origin.record, Some(1));
         }
@@ -140,7 +154,9 @@ fn trap_15_a_bad_record_costs_only_itself() {
 
 #[test]
 fn trap_15_bytes_that_are_not_utf8_cost_their_record() {
-    let mut bytes = format!(r#"{{"Records":[{},{},{}]}}"#, record("A"), record("B\u{1}\u{1}"), record("C")).into_bytes();
+    let mut bytes =
+        format!(r#"{{"Records":[{},{},{}]}}"#, record("A"), record("B\u{1}\u{1}"), record("C"))
+            .into_bytes();
     bytes.iter_mut().filter(|byte| **byte == 1).for_each(|byte| *byte = 0xff);
     for (names, tally) in [whole(&bytes), pieces(&bytes, 7)] {
         assert_eq!(names, ["A", "C"]);
@@ -158,7 +174,10 @@ fn a_file_cut_anywhere_keeps_its_whole_records() {
         // Between two records, and before the last two brackets, nothing of a record is lost.
         let inside = !(first..=first + 1).contains(&cut) && cut > 12 && cut < text.len() - 2;
         if inside {
-            assert!(matches!(problems(&tally)[..], [ProblemKind::Truncated { .. }]), "{cut} {tally:?}");
+            assert!(
+                matches!(problems(&tally)[..], [ProblemKind::Truncated { .. }]),
+                "{cut} {tally:?}"
+            );
             assert_eq!(tally.files.failed, 1);
         }
     }
@@ -176,7 +195,11 @@ fn a_cut_or_damaged_gzip_keeps_what_came_before() {
 
 #[test]
 fn a_gzip_bomb_stops_at_the_limit() {
-    let limits = Limits { unpacked_bytes_max: 1 << 20, unpack_whole_bytes_max: 1 << 20, ..Limits::default() };
+    let limits = Limits {
+        unpacked_bytes_max: 1 << 20,
+        unpack_whole_bytes_max: 1 << 20,
+        ..Limits::default()
+    };
     let check = |bytes: usize| {
         let packed = gzip(&vec![b' '; bytes]);
         problems(&Reader::new(limits).read(&name(), &packed, |_| Fate::Read))
@@ -220,7 +243,10 @@ fn wrappers_inside_each_other_have_a_limit_and_nesting_costs_no_stack() {
 #[test]
 fn nothing_and_nonsense_are_counted() {
     assert_eq!(whole(b"").1.files, Counts { seen: 1, skipped: 1, ..Counts::default() });
-    assert_eq!(whole(br#"{"Records":[]}"#).1.files, Counts { seen: 1, read: 1, ..Counts::default() });
+    assert_eq!(
+        whole(br#"{"Records":[]}"#).1.files,
+        Counts { seen: 1, read: 1, ..Counts::default() }
+    );
     let (_, tally) = whole(b"<html>no</html>\n");
     assert_eq!(tally.files, Counts { seen: 1, failed: 1, ..Counts::default() });
 }
