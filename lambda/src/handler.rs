@@ -5,6 +5,7 @@ use std::{env, io};
 
 use aws_config::SdkConfig;
 use aws_lambda_events::s3::S3Event;
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tripline_aws::{ObjectRef, S3Source};
@@ -80,7 +81,8 @@ pub(crate) async fn handle(
 fn objects(event: Value) -> Result<Vec<ObjectRef>, HandlerError> {
     let event: S3Event = serde_json::from_value(event)?;
     let object = |record: aws_lambda_events::s3::S3EventRecord| {
-        let key = record.s3.object.url_decoded_key.or(record.s3.object.key)?;
+        let key = record.s3.object.key?.replace('+', " ");
+        let key = percent_decode_str(&key).decode_utf8_lossy().into_owned();
         Some(ObjectRef { bucket: Untrusted::new(record.s3.bucket.name?), key: Untrusted::new(key) })
     };
     Ok(event.records.into_iter().filter_map(object).collect())

@@ -35,8 +35,18 @@ const EDGE: &[(&str, &[&str])] = &[
 
 /// What a pure crate must not have below it at any depth.
 const KEPT_OUT: &[&str] = &[
-    "tokio", "mio", "socket2", "aws-", "polars", "arrow", "reqwest", "hyper", "rand", "getrandom",
-    "rayon", "tempfile",
+    "tokio",
+    "mio",
+    "socket2",
+    "aws-",
+    "polars",
+    "arrow",
+    "reqwest",
+    "hyper",
+    "rand",
+    "getrandom",
+    "rayon",
+    "tempfile",
 ];
 
 /// Everything that `name` may import: what its row names, and what lies below that.
@@ -71,14 +81,16 @@ fn members() -> BTreeSet<String> {
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .expect("cargo runs");
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("metadata is JSON");
+    let metadata: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("metadata is JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     packages.iter().map(|package| package["name"].as_str().expect("a name").to_owned()).collect()
 }
 
 #[test]
 fn every_crate_has_a_row_and_every_row_a_crate() {
-    let rows: BTreeSet<String> = PURE.iter().chain(EDGE).map(|(name, _)| (*name).to_owned()).collect();
+    let rows: BTreeSet<String> =
+        PURE.iter().chain(EDGE).map(|(name, _)| (*name).to_owned()).collect();
     assert_eq!(members(), rows);
 }
 
@@ -87,7 +99,9 @@ fn imports_point_downward() {
     let members = members();
     for name in &members {
         let allowed = allowed(name);
-        for import in tree(name, "1").iter().filter(|import| *import != name && members.contains(*import)) {
+        for import in
+            tree(name, "1").iter().filter(|import| *import != name && members.contains(*import))
+        {
             assert!(allowed.contains(import.as_str()), "{name} must not import {import}");
         }
     }

@@ -2,7 +2,10 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stderr,
-    reason = "tests start the program, read fixtures, and say what they skip"
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "tests start the program, read fixtures, say what they skip, and fail by panicking"
 )]
 
 mod architecture;

@@ -21,7 +21,15 @@ fn binary() -> PathBuf {
     let build = || {
         let profile = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
         let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--quiet", "--locked", "--offline", "--bin", "tripline", "--target-dir"]);
+        cargo.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--offline",
+            "--bin",
+            "tripline",
+            "--target-dir",
+        ]);
         cargo.arg(profile.parent().unwrap()).current_dir(workspace());
         if profile.ends_with("release") {
             cargo.arg("--release");
@@ -46,16 +54,25 @@ fn fixtures(folder: &str) -> PathBuf {
 
 #[test]
 fn the_demo_stops_the_hijacked_agent_and_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("tripline.toml");
+    // One of the six carries no tag, but a source identity.
+    std::fs::write(&config, "version = 1\n[[agents.fallbacks]]\nby = \"source-identity\"\n")
+        .unwrap();
     let output = tripline()
-        .args(["score", "--format", "ndjson", "--baselines"])
+        .args(["score", "--format", "ndjson", "--config"])
+        .arg(&config)
+        .arg("--baselines")
         .arg(workspace().join("baselines"))
         .arg(fixtures("demo"))
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let lines: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert!(lines.iter().any(|line| line["verdict"] == "kill"));
-    let agents: std::collections::BTreeSet<_> = lines.iter().map(|line| line["agent"].to_string()).collect();
+    let agents: std::collections::BTreeSet<_> =
+        lines.iter().map(|line| line["agent"].to_string()).collect();
     assert_eq!(agents.into_iter().collect::<Vec<_>>(), ["\"oncall-investigator\""]);
 }
 
@@ -70,7 +87,10 @@ fn exit_codes_say_what_happened() {
     assert_eq!(code(&["score", "--quiet"], "envelopes"), Some(3));
     assert_eq!(code(&["score", "--quiet", "--fail-on", "alert"], "envelopes"), Some(3));
     assert_eq!(code(&["score", "--quiet"], "no-such-folder"), Some(3));
-    assert_eq!(tripline().args(["score", "s3://bucket/prefix"]).output().unwrap().status.code(), Some(2));
+    assert_eq!(
+        tripline().args(["score", "s3://bucket/prefix"]).output().unwrap().status.code(),
+        Some(2)
+    );
 }
 
 #[test]
@@ -78,7 +98,9 @@ fn one_thread_or_two_one_file_or_many_the_lines_are_the_same() {
     let run = |threads: &str| {
         let mut command = tripline();
         command.args(["score", "--all", "--format", "ndjson", "--threads", threads, "--baselines"]);
-        stdout(&command.arg(workspace().join("baselines")).arg(fixtures("corpus")).output().unwrap())
+        stdout(
+            &command.arg(workspace().join("baselines")).arg(fixtures("corpus")).output().unwrap(),
+        )
     };
     let one = run("1");
     assert!(one.lines().count() > 1_500);
@@ -92,7 +114,10 @@ fn trap_25_no_session_token_reaches_an_output() {
     const MARKER: &str = "FwoGEXAMPLETOKEN";
     let logs = fixtures("corpus");
     let plain = files_below(&fixtures("envelopes"));
-    assert!(plain.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("sessionToken")) || logs.exists());
+    assert!(
+        plain.iter().any(|(_, bytes)| String::from_utf8_lossy(bytes).contains("sessionToken"))
+            || logs.exists()
+    );
     for args in [
         &["score", "--all", "--format", "ndjson"][..],
         &["score", "--all", "--format", "table"],
@@ -129,7 +154,11 @@ fn trap_9_terminal_output_is_harmless() {
 #[test]
 fn counts_reconcile_in_what_people_read() {
     for folder in ["corpus", "demo", "envelopes"] {
-        let output = tripline().args(["sessions", "--format", "ndjson"]).arg(fixtures(folder)).output().unwrap();
+        let output = tripline()
+            .args(["sessions", "--format", "ndjson"])
+            .arg(fixtures(folder))
+            .output()
+            .unwrap();
         let text = stderr(&output);
         for what in ["files", "records"] {
             let line = text.lines().find(|line| line.trim_start().starts_with(what)).expect(&text);
@@ -137,7 +166,7 @@ fn counts_reconcile_in_what_people_read() {
                 .split(|c: char| !c.is_ascii_digit())
                 .filter_map(|word| word.parse().ok())
                 .collect();
-            assert_eq!(numbers[0], numbers[1..5].iter().sum(), "{folder}: {line}");
+            assert_eq!(numbers[0], numbers[1..5].iter().sum::<u64>(), "{folder}: {line}");
         }
     }
 }

@@ -21,7 +21,8 @@ fn samples(folder: &str) -> Option<PathBuf> {
 /// The records that a folder of samples holds, all of which must be read.
 fn all_read(folder: &str, records: u64) {
     let Some(path) = samples(folder) else { return };
-    let output = tripline().args(["score", "--all", "--format", "ndjson"]).arg(&path).output().unwrap();
+    let output =
+        tripline().args(["score", "--all", "--format", "ndjson"]).arg(&path).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let lines = stdout(&output);
     let mut last = String::new();
@@ -34,7 +35,11 @@ fn all_read(folder: &str, records: u64) {
         count += 1;
     }
     let summary = stderr(&output);
-    assert!(summary.contains(&format!("records {records} seen")) || summary.contains(&records.to_string()), "{summary}");
+    assert!(
+        summary.contains(&format!("records {records} seen"))
+            || summary.contains(&records.to_string()),
+        "{summary}"
+    );
     assert!(count <= records && count > records / 2, "{count} of {records}");
 }
 
@@ -67,8 +72,15 @@ fn splunk_examples_are_read_whole() {
 fn stopping_the_trail_is_seen_in_real_records() {
     let Some(path) = samples("stratus") else { return };
     let output = tripline().args(["score", "--format", "ndjson"]).arg(&path).output().unwrap();
-    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    for name in ["StopLogging", "DeleteTrail", "CreateTrustAnchor", "ModifyDBSnapshotAttribute", "CreateAccessKey"] {
+    let lines: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for name in [
+        "StopLogging",
+        "DeleteTrail",
+        "CreateTrustAnchor",
+        "ModifyDBSnapshotAttribute",
+        "CreateAccessKey",
+    ] {
         assert!(lines.iter().any(|line| line["event_name"] == name), "{name}");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-
 pub(crate) fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }

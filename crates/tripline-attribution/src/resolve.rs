@@ -352,8 +352,12 @@ fn fold(facts: &mut Attributor) -> BTreeMap<u32, u32> {
         let near = secs - CREATION_SECS_APART_MAX..=secs + CREATION_SECS_APART_MAX;
         let around = || keys.range(near).flat_map(|(_, places)| places).copied().collect();
         let candidates: BTreeSet<u32> = keys.get(&secs).cloned().unwrap_or_else(around);
-        // With several candidates none is right: the same name was taken twice in one second.
-        if let (Some(to), 1) = (candidates.first(), candidates.len()) {
+        // A key that one of them minted for itself (S3 Express) shows the same principal and date.
+        let is_child =
+            |at: &u32| parent_of(facts, *at).is_some_and(|parent| candidates.contains(&parent));
+        let mut candidates = candidates.iter().filter(|at| !is_child(at));
+        // With several left none is right: the same name was taken twice in one second.
+        if let (Some(to), None) = (candidates.next(), candidates.next()) {
             folded_into.insert(at as u32, *to);
         }
     }
@@ -376,6 +380,12 @@ fn fold(facts: &mut Attributor) -> BTreeMap<u32, u32> {
         }
     }
     folded_into
+}
+
+/// The session that minted another, as far as that has a row of its own.
+fn parent_of(facts: &Attributor, at: u32) -> Option<u32> {
+    let (kind, id) = facts.mint_of(facts.sessions.get(at as usize)?)?.parent?;
+    facts.place(kind, facts.texts.get(id)?)
 }
 
 /// What a use resolves to that was never counted.

@@ -117,10 +117,12 @@ fn unusual(text: &str) -> Option<EventTime> {
         return EventTime::from_unix_secs(timestamp.as_second());
     }
     if let Some(whole) = text.split('.').next()
-        && (1..=12).contains(&whole.len())
+        && (1..=13).contains(&whole.len())
         && whole.bytes().all(|byte| byte.is_ascii_digit())
     {
-        return EventTime::from_unix_secs(whole.parse().ok()?);
+        let number: i64 = whole.parse().ok()?;
+        // Of thirteen digits, milliseconds: so CloudWatch Logs writes times.
+        return EventTime::from_unix_secs(if whole.len() == 13 { number / 1_000 } else { number });
     }
     // Newer Java runtimes put U+202F before AM and PM.
     let plain = text.replace('\u{202f}', " ");
@@ -155,6 +157,7 @@ mod tests {
             "20261120T100000Z",
             "1795168800",
             "1795168800.0",
+            "1795168800000",
             "Nov 20, 2026, 10:00:00 AM",
             "Nov 20, 2026 10:00:00 AM",
             "Nov 20, 2026, 10:00:00\u{202f}AM",

@@ -122,6 +122,11 @@ impl<'m> Judge<'m> {
                     .or_insert_with(|| LimitCounter::new(scope.limits()));
                 breaches.extend(pace.count(call.time).map(Exceeded::breach));
             }
+            // What a person wrote into the scope is no breach of the milder invariants: a backup agent
+            // deletes snapshots. Those that kill are set aside by name only, in `tripline.toml`.
+            if breaches.is_empty() && scope.names_actions() {
+                reasons.retain(|reason| reason.verdict == Verdict::Kill);
+            }
             let canary = self.model.invariants().touched_canary(&call, Some(scope));
             reasons.extend(assess(canary.as_slice(), &breaches).reasons);
         }

@@ -109,7 +109,7 @@ fn tree(files: &mut Files, name: &str, fleet: &Fleet, slot_secs: u32) {
             files.insert(format!("{name}/{}", file.key), gzip(&body, LEVEL));
         }
     }
-    files.insert(format!("{name}/truth.ndjson"), truth);
+    files.insert(format!("truth/{name}.ndjson"), truth);
 }
 
 fn digest() -> String {

@@ -67,6 +67,12 @@ pub(super) struct Actions(pub(super) Vec<ActionPattern>);
 pub(super) struct Resources(pub(super) Vec<ResourcePattern>);
 
 impl Scope {
+    /// Whether the scope names the actions that it allows, rather than allowing any.
+    #[must_use]
+    pub fn names_actions(&self) -> bool {
+        !self.allow_actions.0.is_empty()
+    }
+
     /// Whose scope it is.
     pub fn subject(&self) -> &Subject {
         &self.subject

@@ -1,0 +1,59 @@
+//! One core, stage by stage, over the same gzip file in memory: unpacking, reading, and the whole way
+//! of a record. `cargo bench -p tripline-benches --bench stages`.
+#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use libdeflater::Decompressor;
+use tripline_cloudtrail::{Fate, Limits, Reader};
+use tripline_engine::{Batch, Config, Filter, Model};
+use tripline_testkit::{Fleet, FleetSpec, envelope, gzip};
+use tripline_text::Untrusted;
+
+fn stages(criterion: &mut Criterion) {
+    let events = Fleet::new(FleetSpec::new(7, 12, 2)).events();
+    let json = envelope::records(&events);
+    let stored = gzip(&json, 6);
+    let file = Arc::new(Untrusted::borrowed("bench"));
+
+    let mut group = criterion.benchmark_group("stages");
+    group.throughput(Throughput::Bytes(json.len() as u64)).sample_size(20);
+    group.bench_function("unpack", |bencher| {
+        let (mut decompressor, mut buffer) = (Decompressor::new(), vec![0; json.len()]);
+        bencher.iter(|| decompressor.gzip_decompress(&stored, &mut buffer));
+    });
+    group.bench_function("read_plain", |bencher| {
+        let mut reader = Reader::new(Limits::default());
+        bencher.iter(|| {
+            reader.read(&file, &json, |record| {
+                black_box(record.id());
+                Fate::Read
+            })
+        });
+    });
+    group.bench_function("read_gzip", |bencher| {
+        let mut reader = Reader::new(Limits::default());
+        bencher.iter(|| {
+            reader.read(&file, &stored, |record| {
+                black_box(record.id());
+                Fate::Read
+            })
+        });
+    });
+    let (config, filter) = (Config::default(), Filter::default());
+    if let Ok(model) = Model::new(tripline_detector::Invariants::default(), Vec::new()) {
+        group.bench_function("whole_way", |bencher| {
+            bencher.iter(|| {
+                let mut batch = Batch::new(&config, &model, &filter, false, 1);
+                batch.read(&file, &stored);
+                batch.finish(&config).map(|report| report.incidents.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, stages);
+criterion_main!(benches);
