@@ -1,6 +1,5 @@
 //! One core, stage by stage, over the same gzip file in memory: unpacking, reading, and the whole way
 //! of a record. `cargo bench -p tripline-benches --bench stages`.
-#![expect(missing_docs, reason = "criterion's macros make undocumented functions")]
 
 use std::hint::black_box;
 use std::sync::Arc;

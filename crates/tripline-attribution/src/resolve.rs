@@ -13,7 +13,7 @@ use crate::episode::{Cut, EpisodeId, cut};
 use crate::rules::Names;
 use crate::session::{Named, Session, SessionId};
 use crate::table::{Attributor, CHAIN_MAX, KnownMint, SessionFacts, Text};
-use crate::used::{AnchorKind, Use, is_long_lived};
+use crate::used::{AnchorKind, is_long_lived};
 
 /// Every session, with its agent and its place in its lineage.
 ///
@@ -72,9 +72,13 @@ impl Sessions {
         places.into_iter().map(|at| self.session(at))
     }
 
-    /// The session that a use belongs to.
-    pub fn find(&self, used: &Use) -> Rc<Session> {
-        let (kind, id) = used.anchor();
+    /// What the tables are keyed with.
+    pub fn hash_seed(&self) -> u64 {
+        self.facts.hash_seed()
+    }
+
+    /// The session that a use with this anchor belongs to.
+    pub fn find(&self, kind: AnchorKind, id: &str) -> Rc<Session> {
         let at = self.facts.place(kind, id).map_or(u32::MAX, |at| self.folded(at));
         if let Some(known) = self.recent.borrow().sessions.get(&at) {
             return Rc::clone(known);

@@ -77,7 +77,14 @@ impl Use {
         self.kind == AnchorKind::Key
     }
 
-    pub(crate) fn anchor(&self) -> (AnchorKind, &str) {
+    /// What holds the session of a record together.
+    pub fn anchor_of<'a>(record: &Record<'a>) -> (AnchorKind, Untrusted<'a>) {
+        let facts = Facts::of(record);
+        (facts.kind, facts.id)
+    }
+
+    /// What holds its session together.
+    pub fn anchor(&self) -> (AnchorKind, &str) {
         (self.kind, self.id.as_unescaped())
     }
 

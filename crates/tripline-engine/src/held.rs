@@ -2,10 +2,13 @@
 //! have something to show, and copies of which only one may count.
 
 use serde::{Deserialize, Serialize};
-use tripline_attribution::Use;
+use tripline_attribution::{AnchorKind, Use};
 use tripline_baseline::Call;
 use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
 use tripline_detector::Reason;
+
+use crate::known::EventKey;
+use crate::settle::DamagedRow;
 
 /// What rows are ordered by: bytes, compared from the first on.
 pub type Key = [u8; 24];
@@ -28,12 +31,39 @@ pub trait Seen {
 /// A call, with all that is needed to attribute and to judge it later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    pub(crate) used: Use,
+    /// Of copies, which are not counted to their session yet.
+    pub(crate) used: Option<Use>,
     pub(crate) call: Call,
     /// What the record itself shows, whoever's call it was.
     pub(crate) reasons: Vec<Reason>,
     /// Of a late correction: the record that it corrects.
     pub(crate) corrects: Option<EventId>,
+}
+
+impl Held {
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, DamagedRow> {
+        let (_, rest) = Head::decode(row)?;
+        postcard::from_bytes(rest).map_err(|_| DamagedRow)
+    }
+}
+
+impl<'a> Head<'a> {
+    /// The head of a row, and the rest of it.
+    pub(crate) fn decode(row: &'a [u8]) -> Result<(Self, &'a [u8]), DamagedRow> {
+        postcard::take_from_bytes(row).map_err(|_| DamagedRow)
+    }
+}
+
+/// What comes first in a row, to be looked at before the rest is: most calls whose agent had to be
+/// waited for turn out to be in its scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head<'a> {
+    pub(crate) kind: AnchorKind,
+    #[serde(borrow)]
+    pub(crate) id: &'a str,
+    #[serde(borrow)]
+    pub(crate) event: EventKey<'a>,
+    pub(crate) has_reasons: bool,
 }
 
 /// Judged calls are ordered by time, then id: the order in which evidence counts.

@@ -7,8 +7,8 @@ use tripline_cloudtrail::{EventId, Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
 use crate::filter::Filter;
-use crate::held::{Held, Hold, Seen, call_key, copy_key, correction_key};
-use crate::known::KnownScopes;
+use crate::held::{Head, Held, Hold, Seen, call_key, copy_key, correction_key};
+use crate::known::{KnownScopes, event_key};
 use crate::model::Model;
 
 /// One worker's share of the records. Several intakes over disjoint files, merged, are as one over
@@ -59,14 +59,14 @@ impl<'m> Intake<'m> {
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.attributor.note_mint(record);
-            let held = Held::of(record, &broken, None);
-            hold.copy(copy_key(shared, &held.used, &held.call), self.encode(&held));
+            let (used, held) = Held::copy_of(record, &broken, None);
+            hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
         } else if let Some(original) = record.corrects() {
-            let held = Held::of(record, &broken, Some(original));
-            hold.copy(correction_key(original, record.time()), self.encode(&held));
+            let (_, held) = Held::copy_of(record, &broken, Some(original));
+            hold.copy(correction_key(original, record.time()), self.encode(record, &held));
         } else if self.is_worth_holding(record, &broken) {
-            let held = Held::of(record, &broken, None);
-            hold.call(call_key(record.time(), record.id()), self.encode(&held));
+            let held = Held::of(record, &broken);
+            hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
         }
         Fate::Read
     }
@@ -100,7 +100,7 @@ impl<'m> Intake<'m> {
             return attributed.may_be_an_agent();
         };
         let Some(scope) = self.scopes.of(self.model, number, agent) else { return false };
-        if self.scopes.is_content(scope, number, record) {
+        if self.scopes.is_content(scope, number, event_key(record), || Some(Call::of(record))) {
             return false;
         }
         // Pace counts every call, and a tenant is known only with the session.
@@ -111,18 +111,28 @@ impl<'m> Intake<'m> {
         }
     }
 
-    fn encode(&mut self, held: &Held) -> &[u8] {
+    fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
         self.row.clear();
+        let (kind, id) = held.used.anchor();
+        let head =
+            Head { kind, id, event: event_key(record), has_reasons: !held.reasons.is_empty() };
         let row = std::mem::take(&mut self.row);
-        // INVARIANT: `Held` has no map and no unsized sequence, all that postcard refuses.
-        self.row = postcard::to_extend(held, row).unwrap_or_default();
+        // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
+        let row = postcard::to_extend(&head, row).and_then(|row| postcard::to_extend(held, row));
+        self.row = row.unwrap_or_default();
         &self.row
     }
 }
 
 impl Held {
-    fn of(record: &Record<'_>, broken: &[Broken], corrects: Option<EventId>) -> Self {
+    fn of(record: &Record<'_>, broken: &[Broken]) -> Self {
         let reasons: Vec<Reason> = assess(broken, &[]).reasons;
-        Self { used: Use::of(record), call: Call::of(record), reasons, corrects }
+        Self { used: None, call: Call::of(record), reasons, corrects: None }
+    }
+
+    /// A copy, with all it takes to count it to its session later.
+    fn copy_of(record: &Record<'_>, broken: &[Broken], corrects: Option<EventId>) -> (Use, Self) {
+        let used = Use::of(record);
+        (used.clone(), Self { used: Some(used), corrects, ..Self::of(record, broken) })
     }
 }

@@ -8,6 +8,15 @@ use tripline_cloudtrail::Record;
 
 use crate::model::Model;
 
+/// Event source, event name and Region, as written.
+pub(crate) type EventKey<'a> = (&'a str, &'a str, &'a str);
+
+/// The event of a record.
+pub(crate) fn event_key<'a>(record: &Record<'a>) -> EventKey<'a> {
+    let region = record.region().unwrap_or_default();
+    (record.event_source().as_written(), record.event_name().as_written(), region.as_written())
+}
+
 /// The scopes of the agents met so far, by the attributor's numbers for them, and their answers.
 #[derive(Debug)]
 pub(crate) struct KnownScopes<'m> {
@@ -65,21 +74,30 @@ impl<'m> KnownScopes<'m> {
         known.scope
     }
 
-    /// Whether the agent's scope is content with the event whatever else there is to the call.
+    /// Whether the agent's scope is content with the event whatever else there is to the call. `call`
+    /// is asked for when the answer is not known yet.
     #[inline]
-    pub(crate) fn is_content(&mut self, scope: &Scope, number: u32, record: &Record<'_>) -> bool {
+    pub(crate) fn is_content(
+        &mut self,
+        scope: &Scope,
+        number: u32,
+        event: EventKey<'_>,
+        call: impl FnOnce() -> Option<Call>,
+    ) -> bool {
         let needs = scope.needs();
         if needs.resources || needs.network || needs.tenant || needs.limits {
             return false;
         }
-        let Some(event) = self.event(record) else { return false };
+        let Some(event) = self.event(event) else { return false };
         let Some(Some(known)) = self.agents.get_mut(number as usize) else { return false };
         if event >= known.answers.len() {
             known.answers.resize(event + 1, Answer::NotAsked);
         }
         let Some(answer) = known.answers.get_mut(event) else { return false };
-        if *answer == Answer::NotAsked {
-            let content = scope.check(&Call::of(record), None).is_empty();
+        if *answer == Answer::NotAsked
+            && let Some(call) = call()
+        {
+            let content = scope.check(&call, None).is_empty();
             *answer = if content { Answer::Content } else { Answer::LookCloser };
         }
         *answer == Answer::Content
@@ -87,10 +105,7 @@ impl<'m> KnownScopes<'m> {
 
     /// The number of an event's name in a Region.
     #[inline]
-    fn event(&mut self, record: &Record<'_>) -> Option<usize> {
-        let source = record.event_source().as_written();
-        let name = record.event_name().as_written();
-        let region = record.region().unwrap_or_default().as_written();
+    fn event(&mut self, (source, name, region): EventKey<'_>) -> Option<usize> {
         let hash = self.hasher.hash_one((source, name, region));
         let is_it = |known: &KnownEvent| {
             *known.name == *name && *known.region == *region && *known.source == *source

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
-use tripline_attribution::{AgentId, Attributor, Basis, EpisodeId, SessionId, Sessions};
+use tripline_attribution::{Agent, AgentId, Attributor, Basis, EpisodeId, SessionId, Sessions};
 use tripline_baseline::{Call, Exceeded, LimitCounter};
 use tripline_detector::{Assessment, Verdict, assess};
 
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::held::{Held, Hold, Key, Seen, call_key, same_call};
+use crate::held::{Head, Held, Hold, Key, Seen, call_key, same_call};
 use crate::incident::{Incident, Incidents};
+use crate::known::KnownScopes;
 use crate::model::Model;
 
 /// A call and what is thought of it.
@@ -68,7 +69,9 @@ pub fn settle_copies<E: From<DamagedRow>>(
             duplicates += 1;
             continue;
         }
-        attributor.observe_call(&held.used);
+        if let Some(used) = &held.used {
+            attributor.observe_call(used);
+        }
         hold.call(call_key(held.call.time, held.call.id), &row);
     }
     Ok(duplicates)
@@ -82,6 +85,8 @@ pub struct Judge<'m> {
     sessions: &'m Sessions,
     /// Whether calls without a finding are shown too.
     all: bool,
+    known: KnownScopes<'m>,
+    numbers: BTreeMap<Agent, u32>,
     /// The pace of each agent that has a limit.
     paces: BTreeMap<AgentId, LimitCounter>,
     incidents: Incidents,
@@ -95,6 +100,8 @@ impl<'m> Judge<'m> {
             filter,
             sessions,
             all,
+            known: KnownScopes::new(sessions.hash_seed()),
+            numbers: BTreeMap::new(),
             paces: BTreeMap::new(),
             incidents: Incidents::default(),
         }
@@ -105,15 +112,25 @@ impl<'m> Judge<'m> {
     /// # Errors
     /// When the row is damaged.
     pub fn judge(&mut self, row: &[u8]) -> Result<Option<Scored>, DamagedRow> {
-        let Held { used, call, mut reasons, .. } = Held::decode(row)?;
-        let session = self.sessions.find(&used);
+        let (head, _) = Head::decode(row)?;
+        let session = self.sessions.find(head.kind, head.id);
         let agent = session.agent();
+        let scope = agent.and_then(|agent| self.model.scope_of(agent));
+        if !head.has_reasons && !self.all {
+            let Some((agent, scope)) = agent.zip(scope) else { return Ok(None) };
+            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+            let number = *self.numbers.entry(agent.clone()).or_insert(next);
+            self.known.of(self.model, number, agent);
+            let call = || Held::decode(row).ok().map(|held| held.call);
+            if self.known.is_content(scope, number, head.event, call) {
+                return Ok(None);
+            }
+        }
+        let Held { call, mut reasons, .. } = Held::decode(row)?;
         if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
             return Ok(None);
         }
-        if let Some(agent) = agent
-            && let Some(scope) = self.model.scope_of(agent)
-        {
+        if let Some((agent, scope)) = agent.zip(scope) {
             let mut breaches = scope.check(&call, session.tenant.as_ref());
             if !scope.limits().is_empty() {
                 let pace = self
@@ -150,11 +167,5 @@ impl<'m> Judge<'m> {
     /// Ends the judging: what must be stopped, each with its plan.
     pub fn into_incidents(self, config: &Config) -> Vec<Incident> {
         self.incidents.finish(self.sessions, config)
-    }
-}
-
-impl Held {
-    pub(crate) fn decode(row: &[u8]) -> Result<Self, DamagedRow> {
-        postcard::from_bytes(row).map_err(|_| DamagedRow)
     }
 }

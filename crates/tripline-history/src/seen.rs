@@ -87,17 +87,20 @@ impl SeenIds {
 
 impl Shard {
     fn is_first(&mut self, bits: u128) -> bool {
-        if self.newest.contains(&bits) {
+        // One look at a table that is larger than any cache; taken back in the rare case below.
+        if !self.newest.insert(bits) {
             return false;
         }
         if let Some(spilled) = &mut self.spilled {
             match spilled.holds(bits) {
-                Ok(true) => return false,
+                Ok(true) => {
+                    self.newest.remove(&bits);
+                    return false;
+                }
                 Ok(false) => {}
                 Err(failure) => self.failure = Some(failure),
             }
         }
-        self.newest.insert(bits);
         if self.newest.len() >= NEWEST_PER_SHARD
             && self.failure.is_none()
             && let Err(failure) = self.spill()

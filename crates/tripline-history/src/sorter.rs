@@ -60,7 +60,7 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.index.sort_unstable_by_key(|(key, start, _)| (*key, *start));
+        self.index.sort_unstable_by_key(|(key, start, _)| (number(key), *start));
         let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
         for (key, start, length) in &self.index {
             let row = self.arena.get(*start..*start + *length as usize).unwrap_or_default();
@@ -85,7 +85,7 @@ impl Sorter {
             if let Some(failure) = sorter.failure {
                 return Err(failure);
             }
-            sorter.index.sort_unstable_by_key(|(key, start, _)| (*key, *start));
+            sorter.index.sort_unstable_by_key(|(key, start, _)| (number(key), *start));
             for file in sorter.runs {
                 rows.runs.push(Run::Spilled(BufReader::with_capacity(READ_BUFFER_BYTES, file)));
             }
@@ -96,6 +96,12 @@ impl Sorter {
         }
         Ok(rows)
     }
+}
+
+/// A key as numbers, which compare in the same order, and faster.
+fn number(key: &Key) -> (u128, u64) {
+    let [high @ .., l0, l1, l2, l3, l4, l5, l6, l7] = *key;
+    (u128::from_be_bytes(high), u64::from_be_bytes([l0, l1, l2, l3, l4, l5, l6, l7]))
 }
 
 #[derive(Debug)]
