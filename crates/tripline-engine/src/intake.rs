@@ -113,9 +113,13 @@ impl<'m> Intake<'m> {
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
         self.row.clear();
-        let (kind, id) = held.used.anchor();
-        let head =
-            Head { kind, id, event: event_key(record), has_reasons: !held.reasons.is_empty() };
+        let (kind, id) = Use::anchor_of(record);
+        let head = Head {
+            kind,
+            id: id.as_unescaped(),
+            event: event_key(record),
+            has_reasons: !held.reasons.is_empty(),
+        };
         let row = std::mem::take(&mut self.row);
         // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
         let row = postcard::to_extend(&head, row).and_then(|row| postcard::to_extend(held, row));
