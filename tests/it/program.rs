@@ -77,6 +77,32 @@ fn the_demo_stops_the_hijacked_agent_and_nobody_else() {
 }
 
 #[test]
+fn the_demo_is_told_the_same_way_every_time() {
+    let output = tripline().arg("demo").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    insta::assert_snapshot!("demo", stdout(&output));
+}
+
+#[test]
+fn what_people_read_is_reviewed() {
+    let read =
+        |args: &[&str]| stdout(&tripline().args(args).arg(fixtures("demo")).output().unwrap());
+    let baselines = workspace().join("baselines");
+    let baselines = baselines.to_str().unwrap();
+    insta::assert_snapshot!("score_table", read(&["score", "--baselines", baselines]));
+    insta::assert_snapshot!("sessions_table", read(&["sessions"]));
+    let lines = read(&["score", "--format", "ndjson", "--baselines", baselines]);
+    insta::assert_snapshot!("score_ndjson", lines.lines().take(12).collect::<Vec<_>>().join("\n"));
+    let lines = read(&["sessions", "--format", "ndjson"]);
+    insta::assert_snapshot!(
+        "sessions_ndjson",
+        lines.lines().take(6).collect::<Vec<_>>().join("\n")
+    );
+    let help = |args: &[&str]| stdout(&tripline().args(args).arg("--help").output().unwrap());
+    insta::assert_snapshot!("help", [help(&[]), help(&["score"]), help(&["sessions"])].join("\n"));
+}
+
+#[test]
 fn exit_codes_say_what_happened() {
     let code = |args: &[&str], folder: &str| {
         tripline().args(args).arg(fixtures(folder)).output().unwrap().status.code()

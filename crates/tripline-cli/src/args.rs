@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Debug, Parser)]
 #[command(name = "tripline", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 some input could\nnot be read (the rest was processed), 4 an effect failed."
+    after_help = "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 some input could\nnot be read (the rest was processed), 4 an effect failed. When the reader of the output goes away\n(`| head`), the run ends with 0."
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -63,7 +63,7 @@ pub(crate) enum SessionsCommand {
 pub(crate) struct ScoreArgs {
     #[command(flatten)]
     pub(crate) input: InputArgs,
-    /// Declared scopes: DIR/<agent>/scope.toml
+    /// Declared scopes: DIR/*/scope.toml
     #[arg(long, value_name = "DIR")]
     pub(crate) baselines: Option<PathBuf>,
     /// Show every call, not only findings

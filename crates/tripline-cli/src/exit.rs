@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use thiserror::Error;
@@ -38,13 +39,17 @@ pub(crate) enum Failure {
     History(#[from] HistoryError),
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
+    #[error("cannot write `{}`: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("cannot make a temporary directory: {0}")]
+    Temporary(#[source] io::Error),
 }
 
 impl Failure {
     fn code(&self) -> u8 {
         match self {
             Self::Usage { .. } | Self::Settings(_) => USAGE,
-            Self::History(_) | Self::Output(_) => EFFECT,
+            Self::History(_) | Self::Output(_) | Self::File { .. } | Self::Temporary(_) => EFFECT,
         }
     }
 
@@ -54,10 +59,10 @@ impl Failure {
             Self::Settings(_) => {
                 "`baselines/README.md` has the format of scope.toml, README.md that of tripline.toml"
             }
-            Self::History(HistoryError::WorkDir { .. }) => {
+            Self::History(HistoryError::WorkDir { .. }) | Self::Temporary(_) => {
                 "give a directory with more room by --work-dir"
             }
-            Self::History(_) | Self::Output(_) => "",
+            Self::History(_) | Self::Output(_) | Self::File { .. } => "",
         }
     }
 

@@ -43,7 +43,12 @@ impl InputArgs {
         let (config, model) = settings(config, baselines)?;
         let temporary = match &self.work_dir {
             Some(_) => None,
-            None => Some(tempfile::Builder::new().prefix("tripline-").tempdir()?),
+            None => Some(
+                tempfile::Builder::new()
+                    .prefix("tripline-")
+                    .tempdir()
+                    .map_err(Failure::Temporary)?,
+            ),
         };
         let work_dir = match (&self.work_dir, &temporary) {
             (Some(given), _) => given.clone(),
@@ -90,9 +95,16 @@ impl InputArgs {
                 Err(_) => usage(format!("`{text}` is not a Region"), "for example eu-central-1"),
             })
             .collect();
+        let (since, until) = (time(&self.since)?, time(&self.until)?);
+        if since.zip(until).is_some_and(|(since, until)| since >= until) {
+            return usage(
+                "--since is not before --until".to_owned(),
+                "nothing lies between the two",
+            );
+        }
         Ok(Filter {
-            since: time(&self.since)?,
-            until: time(&self.until)?,
+            since,
+            until,
             accounts: accounts?,
             regions: regions?,
             agents: self.agent.iter().map(|name| Untrusted::new(name.clone())).collect(),

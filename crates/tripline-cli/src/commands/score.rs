@@ -42,11 +42,11 @@ pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
         writeln!(out)?;
     }
     out.flush()?;
+    problems(&report.tally)?;
+    summarise(&mut out.for_summary(input.format, input.quiet), &report)?;
     if let Some(file) = &arguments.plan_file {
         write_plans(file, &report.incidents)?;
     }
-    problems(&report.tally)?;
-    summarise(&mut out.for_summary(input.format, input.quiet), &report)?;
     let at_least = arguments.fail_on.map(Verdict::from);
     Ok(Ended {
         unread: report.tally.has_problems(),
@@ -80,7 +80,7 @@ fn write_plans(file: &Path, incidents: &[Incident]) -> Result<(), Failure> {
         })
         .collect();
     let text = format!("{:#}\n", serde_json::Value::Array(plans));
-    Ok(fs::write(file, text)?)
+    fs::write(file, text).map_err(|source| Failure::File { path: file.to_owned(), source })
 }
 
 impl From<FailOn> for Verdict {
