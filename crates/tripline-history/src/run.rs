@@ -218,7 +218,9 @@ fn read_files<'m>(
         };
         let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
         let mut known_news = 0;
-        while let Some(file) = lock(&next).next() {
+        // Not in the loop's condition, where the lock would last as long as its body.
+        let take = || lock(&next).next();
+        while let Some(file) = take() {
             worker.hear_news(&exchange, &mut known_news);
             let (mut seen, Worker { intake, held, .. }) = (seen, &mut worker);
             let tally = file
