@@ -139,7 +139,7 @@ fn inflate(files: &[PathBuf]) -> (u64, Duration) {
 
 fn build_program(release: &Path) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--bin", "tripline"])
+        .args(["build", "--release", "--package", "tripline-cli"])
         .status()
         .unwrap();
     assert!(built.success());

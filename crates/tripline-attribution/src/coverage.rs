@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::session::Session;
-
 /// Why a session is nobody's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -97,15 +95,13 @@ pub struct Share {
 }
 
 impl Coverage {
-    pub(crate) fn note(&mut self, session: &Session) {
-        if session.records == 0 {
-            return;
-        }
-        let share = match &session.named {
-            Ok(_) => &mut self.attributed,
-            Err(cause) => self.unattributed.entry(*cause).or_default(),
+    /// Counts a session that made calls, and why it is nobody's, if it is.
+    pub(crate) fn note(&mut self, records: u64, cause: Option<Cause>) {
+        let share = match cause {
+            None => &mut self.attributed,
+            Some(cause) => self.unattributed.entry(cause).or_default(),
         };
         share.sessions += 1;
-        share.records += session.records;
+        share.records += records;
     }
 }

@@ -115,19 +115,27 @@ impl Sessions {
     pub fn coverage(&self) -> Coverage {
         let mut coverage = Coverage::default();
         for at in self.places() {
-            coverage.note(&self.session(at));
+            let records = self.facts.sessions.get(at as usize).map_or(0, |facts| facts.records);
+            if records > 0 {
+                coverage.note(records, self.name(&self.chain(at)).err());
+            }
         }
         coverage
     }
 
-    /// Which roles other agents, or nobody's sessions, used: by role, the names or `None`.
-    pub fn users_of_roles(&self) -> BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>> {
-        let mut users: BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>> = BTreeMap::new();
+    /// Who used each of these roles: agents, or (`None`) somebody else.
+    pub fn users_of(
+        &self,
+        roles: BTreeSet<Untrusted<'static>>,
+    ) -> BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>> {
+        let mut users: BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>> =
+            roles.into_iter().map(|role| (role, BTreeSet::new())).collect();
         for at in self.places() {
-            let session = self.session(at);
-            let agent = session.agent().map(|agent| agent.id.clone());
-            if let Some(role) = session.role {
-                users.entry(role).or_default().insert(agent);
+            let links = self.chain(at);
+            let role = links.first().and_then(|own| self.names(own).role);
+            let users = role.and_then(|role| users.get_mut(&Untrusted::new(role.to_owned())));
+            if let Some(users) = users {
+                users.insert(self.name(&links).ok().map(|named| named.agent.id));
             }
         }
         users
@@ -187,6 +195,9 @@ impl Sessions {
     /// is the root of its own only.
     fn root_of(&self, at: u32) -> u32 {
         let links = self.chain(at);
+        if links.len() < 2 {
+            return at;
+        }
         let agent = |links: &[Link<'_>]| self.name(links).ok().map(|named| named.agent);
         let own = agent(&links);
         let same =

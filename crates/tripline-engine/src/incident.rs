@@ -95,13 +95,11 @@ impl Incidents {
     /// The incidents with a verdict of kill, in order of opening, then root.
     pub(crate) fn finish(self, sessions: &Sessions, config: &Config) -> Vec<Incident> {
         let kills = self.open.into_values().filter(|draft| draft.verdict == Verdict::Kill);
-        let mut kills = kills.peekable();
-        if kills.peek().is_none() {
-            return Vec::new();
-        }
-        let users = sessions.users_of_roles();
+        let kills: Vec<Draft> = kills.collect();
+        let lineages = kills.iter().flat_map(|draft| sessions.lineage_of(&draft.session));
+        let users = sessions.users_of(lineages.filter_map(|session| session.role).collect());
         let mut incidents: Vec<Incident> =
-            kills.map(|draft| draft.finish(sessions, &users, config)).collect();
+            kills.into_iter().map(|draft| draft.finish(sessions, &users, config)).collect();
         incidents.sort_by(|a, b| (a.opened, &a.root).cmp(&(b.opened, &b.root)));
         incidents
     }

@@ -115,12 +115,12 @@ impl<'m> Judge<'m> {
         let (head, _) = Head::decode(row)?;
         let session = self.sessions.find(head.kind, head.id);
         let agent = session.agent();
-        let scope = agent.and_then(|agent| self.model.scope_of(agent));
+        let scope = agent.and_then(|agent| {
+            let number = self.number(agent);
+            Some((number, self.known.of(self.model, number, agent)?))
+        });
         if !head.has_reasons && !self.all {
-            let Some((agent, scope)) = agent.zip(scope) else { return Ok(None) };
-            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-            let number = *self.numbers.entry(agent.clone()).or_insert(next);
-            self.known.of(self.model, number, agent);
+            let Some((number, scope)) = scope else { return Ok(None) };
             let call = || Held::decode(row).ok().map(|held| held.call);
             if self.known.is_content(scope, number, head.event, call) {
                 return Ok(None);
@@ -130,7 +130,7 @@ impl<'m> Judge<'m> {
         if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
             return Ok(None);
         }
-        if let Some((agent, scope)) = agent.zip(scope) {
+        if let Some((agent, (_, scope))) = agent.zip(scope) {
             let mut breaches = scope.check(&call, session.tenant.as_ref());
             if !scope.limits().is_empty() {
                 let pace = self
@@ -162,6 +162,16 @@ impl<'m> Judge<'m> {
             self.incidents.note(&session, &scored);
         }
         Ok(Some(scored))
+    }
+
+    /// A small number for an agent, the same whenever it comes.
+    fn number(&mut self, agent: &Agent) -> u32 {
+        if let Some(number) = self.numbers.get(agent) {
+            return *number;
+        }
+        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+        self.numbers.insert(agent.clone(), number);
+        number
     }
 
     /// Ends the judging: what must be stopped, each with its plan.
