@@ -100,6 +100,7 @@ pub struct News {
 /// What is known of a record's agent when the record comes in.
 #[derive(Clone, Copy, Debug)]
 pub struct Attributed<'a> {
+    place: u32,
     standing: Standing,
     agent: Option<(u32, &'a Agent)>,
 }
@@ -114,6 +115,11 @@ impl<'a> Attributed<'a> {
     /// The number is this attributor's own for the agent: small, and the same whenever it comes.
     pub fn agent(self) -> Option<(u32, &'a Agent)> {
         self.agent
+    }
+
+    /// This attributor's number for the session, for [`Attributor::look_again`].
+    pub fn place(self) -> u32 {
+        self.place
     }
 
     /// Whether an agent may yet turn up.
@@ -150,13 +156,19 @@ impl Attributor {
     #[inline]
     pub fn observe(&mut self, record: &Record<'_>) -> Attributed<'_> {
         self.note_mint(record);
-        let at = self.count(&Facts::of(record));
-        let standing = self.standing(at);
+        let place = self.count(&Facts::of(record));
+        self.look_again(place)
+    }
+
+    /// What is known by now of the agent of a session that was observed.
+    #[inline]
+    pub fn look_again(&mut self, place: u32) -> Attributed<'_> {
+        let standing = self.standing(place);
         let agent = match standing {
             Standing::Agent(nth) => self.agents.get(nth as usize).map(|agent| (nth, agent)),
             _ => None,
         };
-        Attributed { standing, agent }
+        Attributed { place, standing, agent }
     }
 
     /// Counts a call that was set aside.

@@ -83,7 +83,7 @@ impl<'m> Batch<'m> {
     /// # Errors
     /// Never in practice: the rows are this program's own, and do not leave its memory.
     pub fn finish(mut self, config: &Config) -> Result<BatchReport, DamagedRow> {
-        let mut attributor = self.intake.into_attributor();
+        let mut attributor = self.intake.finish(&mut self.held);
         let copies = std::mem::take(&mut self.held.copies);
         let copies = copies.into_iter().map(Ok::<_, DamagedRow>);
         let duplicates = settle_copies(copies, &mut attributor, &mut self.seen, &mut self.held)?;

@@ -103,9 +103,16 @@ impl<'m> KnownScopes<'m> {
         *answer == Answer::Content
     }
 
+    /// Whether the agent's scope is known to be content with the event of this number.
+    #[inline]
+    pub(crate) fn was_content(&self, number: u32, event: usize) -> bool {
+        let agent = self.agents.get(number as usize).and_then(Option::as_ref);
+        agent.and_then(|agent| agent.answers.get(event)) == Some(&Answer::Content)
+    }
+
     /// The number of an event's name in a Region.
     #[inline]
-    fn event(&mut self, (source, name, region): EventKey<'_>) -> Option<usize> {
+    pub(crate) fn event(&mut self, (source, name, region): EventKey<'_>) -> Option<usize> {
         let hash = self.hasher.hash_one((source, name, region));
         let is_it = |known: &KnownEvent| {
             *known.name == *name && *known.region == *region && *known.source == *source

@@ -173,8 +173,8 @@ fn take_in(job: &Job<'_>, all: bool, progress: &dyn Progress) -> Result<Taken, H
 
     let mut attributor = job.attributor();
     let (mut calls, mut copies, mut tally) = (Vec::new(), Vec::new(), Tally::default());
-    for worker in workers {
-        attributor.merge(worker.intake.into_attributor());
+    for mut worker in workers {
+        attributor.merge(worker.intake.finish(&mut worker.held));
         calls.push(worker.held.calls);
         copies.push(worker.held.copies);
         tally.add(worker.tally);
