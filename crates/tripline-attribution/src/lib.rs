@@ -11,6 +11,8 @@ mod resolve;
 mod rules;
 mod session;
 mod table;
+#[cfg(test)]
+mod tests;
 mod used;
 
 pub use agent::{Agent, AgentId, Basis};

@@ -242,15 +242,7 @@ impl<'a> Cursor<'a> {
     /// The next key, with the cursor left before its value. `None` behind the closing brace.
     #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<Option<Key<'a>>, Stuck> {
-        self.blanks();
-        let mut next = self.peek().ok_or(Stuck::Short)?;
-        if next == b',' {
-            self.at += 1;
-            self.blanks();
-            next = self.peek().ok_or(Stuck::Short)?;
-        }
-        if next == b'}' {
-            self.at += 1;
+        if !self.goes_on(b'}')? {
             return Ok(None);
         }
         let from = self.at + 1;
@@ -276,6 +268,15 @@ impl<'a> Cursor<'a> {
 
     /// The next item of the array the cursor is in. `None` behind the closing bracket.
     fn item(&mut self) -> Result<Option<Json<'a>>, Stuck> {
+        if !self.goes_on(b']')? {
+            return Ok(None);
+        }
+        self.value().map(Some)
+    }
+
+    /// Steps to the next part of a container, over a comma, or behind `close`; whether there is one.
+    #[inline(always)]
+    fn goes_on(&mut self, close: u8) -> Result<bool, Stuck> {
         self.blanks();
         let mut next = self.peek().ok_or(Stuck::Short)?;
         if next == b',' {
@@ -283,11 +284,22 @@ impl<'a> Cursor<'a> {
             self.blanks();
             next = self.peek().ok_or(Stuck::Short)?;
         }
-        if next == b']' {
+        if next == close {
             self.at += 1;
-            return Ok(None);
         }
-        self.value().map(Some)
+        Ok(next != close)
+    }
+
+    /// Steps into the object here, or over anything else; whether it is an object.
+    #[inline(always)]
+    pub(crate) fn enter_object(&mut self) -> Result<bool, Stuck> {
+        let is_object = self.peek() == Some(b'{');
+        if is_object {
+            self.at += 1;
+        } else {
+            self.value()?;
+        }
+        Ok(is_object)
     }
 
     /// The string here.

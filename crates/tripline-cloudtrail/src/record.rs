@@ -361,11 +361,9 @@ fn wrapper(key: Key<'_>, value: Json<'_>) -> Option<Wrapper> {
 }
 
 fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Result<(), Stuck> {
-    if cursor.peek() != Some(b'{') {
-        cursor.value()?;
+    if !cursor.enter_object()? {
         return Ok(());
     }
-    cursor.at += 1;
     while let Some(key) = cursor.key()? {
         let slot = match key {
             _ if key.is("type") => &mut identity.kind,
@@ -393,11 +391,9 @@ fn session_context<'a>(
     cursor: &mut Cursor<'a>,
     session: &mut SessionContext<'a>,
 ) -> Result<(), Stuck> {
-    if cursor.peek() != Some(b'{') {
-        cursor.value()?;
+    if !cursor.enter_object()? {
         return Ok(());
     }
-    cursor.at += 1;
     while let Some(key) = cursor.key()? {
         match key {
             _ if key.is("sessionIssuer") => session_issuer(cursor, session)?,
@@ -420,11 +416,9 @@ fn session_issuer<'a>(
     cursor: &mut Cursor<'a>,
     session: &mut SessionContext<'a>,
 ) -> Result<(), Stuck> {
-    if cursor.peek() != Some(b'{') {
-        cursor.value()?;
+    if !cursor.enter_object()? {
         return Ok(());
     }
-    cursor.at += 1;
     while let Some(key) = cursor.key()? {
         match key {
             _ if key.is("arn") => session.issuer_arn = cursor.text_value()?,

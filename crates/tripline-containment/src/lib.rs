@@ -9,6 +9,8 @@ mod plan;
 mod planner;
 mod render;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use plan::{Plan, Refusal, Step, StepKind};
 pub use planner::plan;

@@ -46,7 +46,14 @@ pub fn plan(target: &Target, grounds: Grounds) -> Result<Plan, Refusal> {
         }
     }
     for session in &target.sessions {
-        plan.steps.extend(contain_user(target, session, grounds)?);
+        match contain_user(target, session, grounds) {
+            Ok(steps) => plan.steps.extend(steps),
+            // Of a session without a role there is no role to name; its refusal is the plan's.
+            Err(refusal) => match &session.role {
+                Some(role) => plan.refused.push((role.clone(), refusal)),
+                None => return Err(refusal),
+            },
+        }
     }
     if plan.steps.is_empty() && plan.refused.is_empty() {
         return Err(Refusal::NoPrincipal);
