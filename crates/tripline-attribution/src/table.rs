@@ -7,6 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -30,6 +31,8 @@ pub struct Attributor {
     pub(crate) mints: Vec<KnownMint>,
     pub(crate) texts: Texts,
     agents: Vec<Agent>,
+    /// The same, as they are told to others.
+    shared: Vec<Arc<Agent>>,
     agent_numbers: BTreeMap<Agent, u32>,
     /// Keys that were minted for an agent, not yet told to others.
     news: Vec<News>,
@@ -94,7 +97,7 @@ pub(crate) struct KnownMint {
 #[derive(Clone, Debug)]
 pub struct News {
     key: [u8; 20],
-    agent: Agent,
+    agent: Arc<Agent>,
 }
 
 /// What is known of a record's agent when the record comes in.
@@ -140,6 +143,7 @@ impl Attributor {
             mints: Vec::new(),
             texts: Texts::new(hash_seed),
             agents: Vec::new(),
+            shared: Vec::new(),
             agent_numbers: BTreeMap::new(),
             news: Vec::new(),
             told: HashTable::new(),
@@ -193,7 +197,7 @@ impl Attributor {
 
     /// Takes in what another attributor told.
     pub fn hear(&mut self, news: &News) {
-        let agent = self.agent(news.agent.clone());
+        let agent = self.agent(Agent::clone(&news.agent));
         let hasher = &self.hasher;
         let hash = hasher.hash_one(news.key);
         if self.told.find(hash, |(key, _)| *key == news.key).is_none() {
@@ -209,7 +213,10 @@ impl Attributor {
             AgentId::of(text.as_ref()?.as_unescaped())
         };
         if let (Ok(key), Some(id)) = (mint.key.as_bytes().try_into(), name(&mint.agent)) {
-            self.news.push(News { key, agent: Agent { id, class: name(&mint.class) } });
+            let agent = self.agent(Agent { id, class: name(&mint.class) });
+            if let Some(agent) = self.shared.get(agent as usize) {
+                self.news.push(News { key, agent: Arc::clone(agent) });
+            }
         }
     }
 
@@ -388,6 +395,7 @@ impl Attributor {
         let next = index(self.agents.len());
         let at = *self.agent_numbers.entry(agent.clone()).or_insert(next);
         if at == next {
+            self.shared.push(Arc::new(agent.clone()));
             self.agents.push(agent);
         }
         at

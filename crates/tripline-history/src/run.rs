@@ -93,7 +93,7 @@ pub enum HistoryError {
 }
 
 /// How much of the calls that are set aside stays in memory, over all threads.
-const HELD_BYTES_MAX: usize = 96 << 20;
+const HELD_BYTES_MAX: usize = 48 << 20;
 
 /// The sessions in the logs of `job`.
 ///
@@ -171,14 +171,20 @@ fn take_in(job: &Job<'_>, all: bool, progress: &dyn Progress) -> Result<Taken, H
     let seen = SeenIds::new(&job.work_dir, job.hash_seed);
     let workers = read_files(job, all, &files, &seen, progress)?;
 
-    let mut attributor = job.attributor();
+    // The others are merged into the first worker's facts: they are the larger part of the memory.
+    let mut attributor: Option<Attributor> = None;
     let (mut calls, mut copies, mut tally) = (Vec::new(), Vec::new(), Tally::default());
     for mut worker in workers {
-        attributor.merge(worker.intake.finish(&mut worker.held));
+        let facts = worker.intake.finish(&mut worker.held);
+        match &mut attributor {
+            Some(attributor) => attributor.merge(facts),
+            none => *none = Some(facts),
+        }
         calls.push(worker.held.calls);
         copies.push(worker.held.copies);
         tally.add(worker.tally);
     }
+    let mut attributor = attributor.unwrap_or_else(|| job.attributor());
     for path in unlisted {
         let file = LocalFile::name_of(&path.path);
         tally.unreadable(file, path.source.to_string());
@@ -227,7 +233,7 @@ fn read_files<'m>(
                 .read(&mut reader, &mut buffer, |record| intake.ingest(record, &mut seen, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
-            worker.tell_news(&exchange);
+            worker.tell_news(&exchange, threads);
         }
         worker
     };
@@ -249,9 +255,11 @@ impl Worker<'_> {
         *known = news.len();
     }
 
-    fn tell_news(&mut self, exchange: &Mutex<Vec<News>>) {
+    fn tell_news(&mut self, exchange: &Mutex<Vec<News>>, threads: usize) {
         let news = self.intake.attributor().take_news();
-        lock(exchange).extend(news);
+        if threads > 1 {
+            lock(exchange).extend(news);
+        }
     }
 }
 
