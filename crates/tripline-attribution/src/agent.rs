@@ -12,7 +12,7 @@ const NAME_CHARS_MAX: usize = 256;
 /// tagged the session.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct AgentId(#[serde(with = "tripline_text::stored")] Untrusted<'static>);
+pub struct AgentId(#[serde(with = "tripline_text::stored")] pub(crate) Untrusted<'static>);
 
 impl AgentId {
     /// From a text; `None` if it is empty or longer than 256 characters.

@@ -12,8 +12,12 @@ pub enum Cause {
     NoMintAtAll,
     /// Its mint is known and carries no tag that names an agent.
     NoTag,
-    /// Two different records claim to have minted its key: one of them is forged.
+    /// Records contradict each other about its mint, or about one further up its chain: one of them
+    /// is forged.
     Contested,
+    /// It is a part of one of several sessions, of different agents, that took one name in the same
+    /// second.
+    Ambiguous,
     /// A user's or the root's own key.
     LongLivedKey,
     /// A console, OAuth or MCP session: most likely a person's.
@@ -41,7 +45,12 @@ impl Cause {
                  fallbacks under [agents] in tripline.toml"
             }
             Self::Contested => {
-                "two different records claim to have minted the same key: look at both"
+                "records contradict each other about who minted the key and for whom: look at all of \
+                 them, one is forged"
+            }
+            Self::Ambiguous => {
+                "several sessions took the same role session name in the same second: let agents \
+                 choose names that differ"
             }
             Self::LongLivedKey => {
                 "long-lived keys carry no tags: name users under [agents] in tripline.toml, or better, \
@@ -57,7 +66,7 @@ impl Cause {
 
     /// Whether an agent may be hiding behind it.
     pub fn is_worrying(self) -> bool {
-        matches!(self, Self::NoMint | Self::NoMintAtAll | Self::NoTag | Self::Contested)
+        !matches!(self, Self::LongLivedKey | Self::Person | Self::Service | Self::Unknown)
     }
 }
 
@@ -68,6 +77,7 @@ impl fmt::Display for Cause {
             Self::NoMintAtAll => "no-mint-at-all",
             Self::NoTag => "no-tag",
             Self::Contested => "contested",
+            Self::Ambiguous => "ambiguous",
             Self::LongLivedKey => "long-lived-key",
             Self::Person => "person",
             Self::Service => "service",
@@ -83,6 +93,9 @@ pub struct Coverage {
     pub attributed: Share,
     /// Sessions and records without, by cause.
     pub unattributed: BTreeMap<Cause, Share>,
+    /// Requests for credentials that tell of no key: refused, or the answer is masked or missing.
+    /// What they were asked with, tags included, names nobody.
+    pub failed_mints: u64,
 }
 
 /// Some of the sessions, and their records.

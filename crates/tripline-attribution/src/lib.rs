@@ -4,22 +4,31 @@
 //! the facts of mints and uses are gathered, in any order, and joined in the end.
 
 mod agent;
+#[cfg(test)]
+mod checks;
 mod coverage;
 mod episode;
+mod facts;
+mod fold;
+mod known;
+mod lineage;
 mod mint;
+mod pattern;
 mod resolve;
 mod rules;
 mod session;
 mod table;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod used;
 
 pub use agent::{Agent, AgentId, Basis};
 pub use coverage::{Cause, Coverage, Share};
 pub use episode::EpisodeId;
+pub use pattern::{InvalidNamePattern, NamePattern, Pattern};
 pub use resolve::Sessions;
-pub use rules::{AgentRules, Fallback, Pattern};
+pub use rules::{AgentRules, Fallback};
 pub use session::{Named, Session, SessionId};
 pub use table::{Attributed, Attributor, News};
 pub use used::{AnchorKind, Use};

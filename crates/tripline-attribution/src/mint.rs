@@ -3,110 +3,111 @@
 //! Session tags are logged in the record that created the session and nowhere else
 //! (IAM/id_session-tags), so everything rests on joining a use to its mint.
 
-use serde::{Deserialize, Serialize};
-use tripline_cloudtrail::{EventId, EventTime, Json, JsonText, Record, SharedEventId};
+use std::borrow::Cow;
+
+use tripline_cloudtrail::{EventTime, Json, JsonText, Record};
 use tripline_iam::{AccountId, TagKey};
 use tripline_text::Untrusted;
 
 use crate::rules::{AgentRules, tag_value};
-use crate::used::{AnchorKind, Facts, is_key};
+use crate::used::{AnchorKind, Facts, is_key, is_long_lived};
 
-/// What a mint is known by: its record, or what the copies of it in two accounts share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) enum MintId {
-    Shared(SharedEventId),
-    Record(EventId),
+/// What one record says of a fact.
+#[derive(Clone, Debug)]
+pub(crate) enum Told<T> {
+    /// Records of this kind leave it out: another one may tell.
+    Untold,
+    /// That there is none.
+    Nothing,
+    /// This.
+    Just(T),
 }
 
-/// A credential's creation, as far as attribution needs it. Of the tags only those that name agent,
-/// class and tenant are kept; of the response never more than ids.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Mint {
+/// A credential's creation as one record tells of it, as far as attribution needs it. Of the tags
+/// only those that name agent, class and tenant are kept; of the response never more than ids.
+#[derive(Debug)]
+pub(crate) struct Mint<'a> {
     /// The access key that was created.
-    pub(crate) key: Box<str>,
-    pub(crate) id: MintId,
+    pub(crate) key: Cow<'a, str>,
     pub(crate) time: EventTime,
-    /// The session that created it.
-    pub(crate) parent: Option<(AnchorKind, Box<str>)>,
-    pub(crate) agent: Option<Untrusted<'static>>,
-    pub(crate) class: Option<Untrusted<'static>>,
-    pub(crate) tenant: Option<Untrusted<'static>>,
-    /// Whether the agent's tag is handed on to sessions minted from this one.
-    pub(crate) transitive: bool,
-    pub(crate) source_identity: Option<Untrusted<'static>>,
-    pub(crate) role: Option<Untrusted<'static>>,
-    /// `AROA…:session-name`, or `account:name` of a federated user.
-    pub(crate) principal: Option<Untrusted<'static>>,
-    pub(crate) account: Option<AccountId>,
     pub(crate) ends_by: EventTime,
+    /// The session that created it.
+    pub(crate) parent: Told<Facts<'a>>,
+    pub(crate) agent: Told<Untrusted<'a>>,
+    pub(crate) class: Told<Untrusted<'a>>,
+    pub(crate) tenant: Told<Untrusted<'a>>,
+    /// Whether the agent's tag is handed on to sessions minted from this one.
+    pub(crate) transitive: Option<bool>,
+    pub(crate) source_identity: Told<Untrusted<'a>>,
+    pub(crate) role: Told<Untrusted<'a>>,
+    /// `AROA…:session-name`, or `account:name` of a federated user.
+    pub(crate) principal: Told<Untrusted<'a>>,
+    pub(crate) account: Option<AccountId>,
 }
 
-/// Default and longest life of what an API mints, in seconds. Sources: the STS API reference
-/// (`DurationSeconds` of each), S3 CreateSession, IAM/id_roles_terms (chained roles: one hour).
-fn life_secs(event: &str, chained: bool) -> (i64, i64) {
-    match event {
-        "GetFederationToken" => (43_200, 129_600),
-        "GetSessionToken" => (43_200, 129_600),
-        "AssumeRoot" => (900, 900),
-        "CreateSession" => (300, 43_200),
-        _ if chained => (3_600, 3_600),
-        _ => (3_600, 43_200),
-    }
+/// Which service tells of a mint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Teller {
+    /// STS, or S3 Express, which is asked by itself.
+    Source,
+    /// A service that asks STS for its caller: STS logs the tags, this one the caller.
+    Front,
 }
 
-impl Mint {
+impl<'a> Mint<'a> {
     /// The credential that `record` tells of, if it created one. A refused request creates none,
     /// whatever its tags say.
-    pub(crate) fn of(record: &Record<'_>, rules: &AgentRules) -> Option<Self> {
-        let response = record.response()?;
-        if record.error_code().is_some() || !may_mint(record) {
-            return None;
-        }
-        let key = child_key(response)?;
-        let facts = Facts::of(record);
+    pub(crate) fn of(record: &Record<'a>, rules: &AgentRules) -> Option<Self> {
+        let teller = teller(record)?;
+        let issued = issued(record)?;
         let request = record.request();
         let (tags, transitive_keys) = tags(request);
-        let agent = tag_value(&rules.agent_tags, &tags).cloned();
-        let is_transitive = |key: &TagKey| transitive_keys.contains(key);
-        let parent = match facts.kind {
-            AnchorKind::Key | AnchorKind::SignIn | AnchorKind::Console => {
-                Some((facts.kind, facts.id.as_unescaped().into()))
-            }
-            AnchorKind::Service | AnchorKind::Principal => None,
-        };
-        let text =
-            |json: Option<Json<'_>>, key| Some(json?.get_text(key)?.untrusted().into_owned());
-        let assumed = response.get("assumedRoleUser");
-        let principal = text(assumed, "assumedRoleId")
-            .or_else(|| text(response.get("federatedUser"), "federatedUserId"));
-        let chained = parent.is_some() && facts.role.is_some();
-        let (default_secs, secs_max) = life_secs(&record.event_name().decode(), chained);
-        let asked = request.and_then(|request| request.get_text("durationSeconds"));
-        let asked = asked.and_then(|text| text.decode().parse::<i64>().ok());
+        let caller = Facts::of(record);
+        let chained = record.event_name().is("AssumeRole") && caller.role.is_some();
+        let agent = tag_value(&rules.agent_tags, &tags);
+        let transitive = agent.as_ref().is_some_and(|(key, _)| transitive_keys.contains(key));
+        let of_request = |value| told(value, teller);
+        let of_tag = |keys: &[TagKey]| of_request(tag_value(keys, &tags).map(|(_, value)| value));
+        let (user, response) = (issued.user(), record.response());
+        let principal = text(user, "assumedRoleId").or_else(|| text(user, "federatedUserId"));
+        let source_identity =
+            text(request, "sourceIdentity").or_else(|| text(response, "sourceIdentity"));
         Some(Self {
-            id: record.shared_id().map_or_else(|| MintId::Record(record.id()), MintId::Shared),
             time: record.time(),
-            transitive: agent.is_some() && rules.agent_tags.iter().any(is_transitive),
-            class: tag_value(&rules.class_tags, &tags).cloned(),
-            tenant: tag_value(&rules.tenant_tags, &tags).cloned(),
-            source_identity: text(request, "sourceIdentity")
-                .or_else(|| text(Some(response), "sourceIdentity")),
-            role: text(request, "roleArn"),
-            account: account_of(assumed, response),
-            ends_by: record.time().plus_secs(asked.unwrap_or(default_secs).clamp(0, secs_max)),
-            key,
-            parent,
-            agent,
-            principal,
+            ends_by: ends_by(record, &issued, chained),
+            parent: parent(record, caller, teller),
+            agent: of_request(agent.map(|(_, name)| name)),
+            class: of_tag(&rules.class_tags),
+            tenant: of_tag(&rules.tenant_tags),
+            transitive: (teller == Teller::Source).then_some(transitive),
+            source_identity: of_request(source_identity),
+            role: of_request(text(request, "roleArn")),
+            principal: of_request(principal),
+            account: user
+                .and_then(|user| tripline_iam::Arn::parse(&user.get_text("arn")?.decode()).ok())
+                .and_then(|arn| arn.account()),
+            key: issued.key,
         })
     }
 }
 
-/// Whether a record is of the kind that may create credentials: a cheap look, before the response is
+/// Whether a record is of the kind that creates credentials: a cheap look, before the response is
 /// read. Source of the list: the facts on STS, IAM Roles Anywhere, S3 Express, Access Grants,
 /// Cognito and Identity Center.
 pub(crate) fn may_mint(record: &Record<'_>) -> bool {
-    matches!(
+    teller(record).is_some()
+}
+
+/// Whether a record asked STS for a credential and tells of none: refused, or the answer is masked.
+/// Of others' answers most are never logged.
+pub(crate) fn is_failed_mint(record: &Record<'_>) -> bool {
+    may_mint(record) && serves(record, "sts.") && issued(record).is_none()
+}
+
+/// Whose event it is does not matter much: what hands out an access key creates one.
+#[inline]
+fn teller(record: &Record<'_>) -> Option<Teller> {
+    let mints = matches!(
         record.event_name().as_written(),
         "AssumeRole"
             | "AssumeRoleWithSAML"
@@ -119,41 +120,128 @@ pub(crate) fn may_mint(record: &Record<'_>) -> bool {
             | "GetDataAccess"
             | "GetCredentialsForIdentity"
             | "GetRoleCredentials"
-    )
+    );
+    if !mints {
+        return None;
+    }
+    let is_source = serves(record, "sts.") || serves(record, "s3express.");
+    Some(if is_source { Teller::Source } else { Teller::Front })
 }
 
-/// The access key that a response hands out. Nothing else of the credentials is looked at.
-fn child_key(response: Json<'_>) -> Option<Box<str>> {
-    let of = |credentials: Json<'_>| {
-        let text =
-            credentials.get_text("accessKeyId").or_else(|| credentials.get_text("accessKey"));
-        let key = text?.decode();
-        is_key(&key).then(|| Box::from(&*key))
+/// Whether the service of a record is the one with this name, in whatever partition.
+fn serves(record: &Record<'_>, service: &str) -> bool {
+    record.event_source().as_written().starts_with(service)
+}
+
+/// The service that asks STS for its caller's sake and logs the caller itself (Access Grants).
+const ASKS_FOR_CALLERS: &str = "access-grants.s3.amazonaws.com";
+
+fn parent<'a>(record: &Record<'a>, caller: Facts<'a>, teller: Teller) -> Told<Facts<'a>> {
+    match caller.kind {
+        AnchorKind::Key | AnchorKind::SignIn | AnchorKind::Console => Told::Just(caller),
+        // In the role owner's copy of a call from another account the caller's key is missing.
+        _ if record.shared_id().is_some() || teller == Teller::Front => Told::Untold,
+        _ if record.identity().invoked_by().is_some_and(|by| by.is(ASKS_FOR_CALLERS)) => {
+            Told::Untold
+        }
+        AnchorKind::Service | AnchorKind::Principal => Told::Nothing,
+    }
+}
+
+/// A front's silence says nothing. What is masked was there.
+fn told(value: Option<Untrusted<'_>>, teller: Teller) -> Told<Untrusted<'_>> {
+    match value {
+        Some(value) if is_masked(value.as_unescaped()) => Told::Untold,
+        Some(value) => Told::Just(value),
+        None if teller == Teller::Front => Told::Untold,
+        None => Told::Nothing,
+    }
+}
+
+/// What CloudTrail writes in place of what it withholds.
+pub(crate) fn is_masked(text: &str) -> bool {
+    text.starts_with("HIDDEN_DUE_TO_SECURITY_REASONS")
+}
+
+fn text<'a>(json: Option<Json<'a>>, key: &str) -> Option<Untrusted<'a>> {
+    Some(json?.get_text(key)?.untrusted())
+}
+
+/// A key that was handed out, and the object around it. Nothing else of the credentials is looked
+/// at.
+struct Issued<'a> {
+    key: Cow<'a, str>,
+    credentials: Json<'a>,
+    around: Json<'a>,
+}
+
+impl<'a> Issued<'a> {
+    /// Who the key makes of its holder.
+    fn user(&self) -> Option<Json<'a>> {
+        self.around.get("assumedRoleUser").or_else(|| self.around.get("federatedUser"))
+    }
+}
+
+/// Only temporary keys are handed out by what is listed in [`teller`]: a record that says otherwise
+/// is forged, and must not give a long-lived key to somebody.
+fn issued<'a>(record: &Record<'a>) -> Option<Issued<'a>> {
+    let response = record.response()?;
+    if record.error_code().is_some() {
+        return None;
+    }
+    let of = |around: Json<'a>, name: &str| {
+        let credentials = around.get(name)?;
+        let key = credentials.get_text("accessKeyId").or_else(|| credentials.get_text("accessKey"));
+        let key = key?.decode();
+        (is_key(&key) && !is_long_lived(&key)).then_some(Issued { key, credentials, around })
     };
-    let set =
-        || response.get("credentialSet")?.items().find_map(|item| of(item.get("credentials")?));
-    response
-        .get("credentials")
-        .and_then(of)
-        .or_else(|| response.get("roleCredentials").and_then(of))
-        .or_else(set)
+    // Roles Anywhere answers with a list, which holds one.
+    let set = || response.get("credentialSet")?.items().find_map(|item| of(item, "credentials"));
+    of(response, "credentials").or_else(|| of(response, "roleCredentials")).or_else(set)
 }
 
-fn account_of(assumed: Option<Json<'_>>, response: Json<'_>) -> Option<AccountId> {
-    let user = assumed.or_else(|| response.get("federatedUser"))?;
-    tripline_iam::Arn::parse(&user.get_text("arn")?.decode()).ok()?.account()
+/// When the credential ends at the latest. `expiration` is a localised text of a few shapes: it
+/// counts only where the request leaves the length to the service, and only within its bounds.
+fn ends_by(record: &Record<'_>, issued: &Issued<'_>, chained: bool) -> EventTime {
+    let (default_secs, secs_max) = life_secs(record, chained);
+    let asked = record.request().and_then(|request| request.get_text("durationSeconds"));
+    let asked = asked.and_then(|text| {
+        // Some shippers write numbers as floats.
+        text.decode().split('.').next()?.parse::<i64>().ok()
+    });
+    if let Some(asked) = asked {
+        return record.time().plus_secs(asked.clamp(0, secs_max));
+    }
+    let told = issued.credentials.get_text("expiration");
+    let told = told.and_then(|text| EventTime::parse(&text.decode()));
+    let longest = record.time().plus_secs(secs_max);
+    record.time().plus_secs(default_secs).max(told.unwrap_or(EventTime::EPOCH).min(longest))
+}
+
+/// Default and longest life of what an API mints, in seconds. Sources: `DurationSeconds` of each in
+/// the STS, Roles Anywhere and S3 API references; IAM/id_roles_terms (chained roles: one hour);
+/// Identity Center's permission sets last up to twelve hours and no record says how long.
+fn life_secs(record: &Record<'_>, chained: bool) -> (i64, i64) {
+    match record.event_name().as_written() {
+        "GetFederationToken" | "GetSessionToken" => (43_200, 129_600),
+        "AssumeRoot" => (900, 900),
+        "CreateSession" if serves(record, "s3express.") => (300, 300),
+        "GetRoleCredentials" => (43_200, 43_200),
+        "AssumeRole" if chained => (3_600, 3_600),
+        _ => (3_600, 43_200),
+    }
 }
 
 /// The session tags of a request, in all three shapes, and which of them are handed on: `tags` is a
 /// list of key and value, `principalTags` (SAML, web identity) and `incomingTransitiveTags`
 /// (inherited, hence handed on) are maps.
-fn tags(request: Option<Json<'_>>) -> (Vec<(TagKey, Untrusted<'static>)>, Vec<TagKey>) {
+fn tags<'a>(request: Option<Json<'a>>) -> (Vec<(TagKey, Untrusted<'a>)>, Vec<TagKey>) {
     let (mut tags, mut transitive) = (Vec::new(), Vec::new());
     let Some(request) = request else { return (tags, transitive) };
     let key_of = |text: JsonText<'_>| TagKey::parse(&text.decode()).ok();
     for tag in request.get("tags").into_iter().flat_map(Json::items) {
         if let (Some(key), Some(value)) = (tag.get_text("key"), tag.get_text("value")) {
-            tags.extend(key_of(key).map(|key| (key, value.untrusted().into_owned())));
+            tags.extend(key_of(key).map(|key| (key, value.untrusted())));
         }
     }
     for (map, inherited) in [("principalTags", false), ("incomingTransitiveTags", true)] {
@@ -162,7 +250,7 @@ fn tags(request: Option<Json<'_>>) -> (Vec<(TagKey, Untrusted<'static>)>, Vec<Ta
                 if inherited {
                     transitive.push(key.clone());
                 }
-                tags.push((key, value.untrusted().into_owned()));
+                tags.push((key, value.untrusted()));
             }
         }
     }

@@ -1,11 +1,14 @@
 //! How agents are named: the `[agents]` part of `tripline.toml`.
 
-use globset::{Glob, GlobMatcher};
 use serde::Deserialize;
 use tripline_iam::{Arn, TagKey};
 use tripline_text::Untrusted;
 
 use crate::agent::{AgentId, Basis};
+use crate::facts::SessionFacts;
+use crate::known::KnownMint;
+use crate::pattern::{NamePattern, Pattern};
+use crate::texts::{Text, Texts};
 
 /// Which tags name an agent, and what does where there is no tag.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,8 +38,7 @@ impl Default for AgentRules {
     }
 }
 
-/// A way of naming an agent whose session carries no tag. Patterns are globs: `*`, `?`, `[…]`,
-/// `{…,…}`.
+/// A way of naming an agent whose session carries no tag.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Fallback {
@@ -46,21 +48,24 @@ pub enum Fallback {
         #[serde(default)]
         matching: Pattern,
     },
-    /// The role session name is, less what stands before and after it in every such name.
+    /// A part of the role session name is, or all of it. Whoever may assume the role chooses it.
     SessionName {
         /// Which session names are agents'.
         #[serde(default)]
         matching: Pattern,
-        /// Of which roles, by their names.
+        /// Of which roles, by their names or ARNs.
         #[serde(default)]
         role: Pattern,
         /// What is cut off the front of the session name.
         #[serde(default)]
         prefix: String,
+        /// Which part of what is left is the agent's name.
+        #[serde(default)]
+        session: NamePattern,
     },
     /// The name of the role is.
     Role {
-        /// Which roles are agents', by their names.
+        /// Which roles are agents', by their names or ARNs.
         #[serde(default)]
         matching: Pattern,
     },
@@ -72,25 +77,6 @@ pub enum Fallback {
     },
 }
 
-/// A glob; without one, anything fits.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Pattern(Option<GlobMatcher>);
-
-impl TryFrom<String> for Pattern {
-    type Error = globset::Error;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Ok(Self(Some(Glob::new(&text)?.compile_matcher())))
-    }
-}
-
-impl Pattern {
-    fn fits(&self, text: &str) -> bool {
-        self.0.as_ref().is_none_or(|glob| glob.is_match(text))
-    }
-}
-
 /// What a session offers for naming.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Names<'a> {
@@ -98,6 +84,21 @@ pub(crate) struct Names<'a> {
     pub(crate) principal: Option<&'a str>,
     pub(crate) role: Option<&'a str>,
     pub(crate) user: Option<&'a str>,
+}
+
+impl<'a> Names<'a> {
+    /// What its records say of a session, or else its mint.
+    pub(crate) fn of(session: &SessionFacts, mint: Option<&KnownMint>, texts: &'a Texts) -> Self {
+        let either = |facts: Text, minted: fn(&KnownMint) -> Text| {
+            texts.get(facts).or_else(|| texts.get(minted(mint?)))
+        };
+        Self {
+            source_identity: either(session.source_identity, |mint| mint.source_identity),
+            principal: either(session.principal, |mint| mint.principal),
+            role: either(session.role, |mint| mint.role),
+            user: texts.get(session.user),
+        }
+    }
 }
 
 impl Fallback {
@@ -111,36 +112,48 @@ impl Fallback {
         }
     }
 
+    /// Whether of a chain the session nearest to its beginning names the agent, rather than the one
+    /// nearest to its end: an agent known by its role stays itself when it assumes another.
+    pub(crate) fn is_by_origin(&self) -> bool {
+        matches!(self, Self::Role { .. } | Self::User { .. })
+    }
+
     /// The name that this fallback takes from a session.
     pub(crate) fn name(&self, names: Names<'_>) -> Option<AgentId> {
-        let role_name = || role_name(names.role?);
-        let text = match self {
+        match self {
             Self::SourceIdentity { matching } => {
-                names.source_identity.filter(|name| matching.fits(name))?.to_owned()
+                AgentId::of(names.source_identity.filter(|name| matching.fits(name))?)
             }
-            Self::SessionName { matching, role, prefix } => {
+            Self::SessionName { matching, role, prefix, session: part } => {
                 let (_, session) = names.principal?.split_once(':')?;
-                let fits = matching.fits(session) && role.fits(&role_name()?);
-                fits.then(|| session.strip_prefix(prefix.as_str()))??.to_owned()
+                let fits = role.is_any() || names.role.is_some_and(|arn| role_fits(role, arn));
+                let fits = fits && matching.fits(session);
+                let rest = session.strip_prefix(prefix.as_str()).filter(|_| fits)?;
+                AgentId::of(part.agent_of(rest)?)
             }
-            Self::Role { matching } => role_name().filter(|name| matching.fits(name))?,
-            Self::User { matching } => names.user.filter(|name| matching.fits(name))?.to_owned(),
-        };
-        AgentId::of(&text)
+            Self::Role { matching } => {
+                let arn = names.role.filter(|arn| role_fits(matching, arn))?;
+                AgentId::of(Arn::parse(arn).ok()?.role_name()?.as_str())
+            }
+            Self::User { matching } => AgentId::of(names.user.filter(|name| matching.fits(name))?),
+        }
     }
 }
 
-fn role_name(arn: &str) -> Option<String> {
-    Some(Arn::parse(arn).ok()?.role_name()?.as_str().to_owned())
+fn role_fits(pattern: &Pattern, arn: &str) -> bool {
+    let name = || Arn::parse(arn).ok()?.role_name();
+    pattern.fits(arn) || name().is_some_and(|name| pattern.fits(name.as_str()))
 }
 
-/// The value of the first of `keys` that is among `tags` and not empty.
-pub(crate) fn tag_value<'t>(
-    keys: &[TagKey],
-    tags: &'t [(TagKey, Untrusted<'static>)],
-) -> Option<&'t Untrusted<'static>> {
+/// The first of `keys` whose value among `tags` can be a name, and that value. An empty value names
+/// nobody: IAM allows it.
+pub(crate) fn tag_value<'k, 't>(
+    keys: &'k [TagKey],
+    tags: &[(TagKey, Untrusted<'t>)],
+) -> Option<(&'k TagKey, Untrusted<'t>)> {
     let value = |key: &TagKey| {
-        tags.iter().find(|(tag, value)| tag == key && !value.is_empty()).map(|(_, value)| value)
+        let mut values = tags.iter().filter(|(tag, _)| tag == key).map(|(_, value)| value);
+        values.find(|value| AgentId::of(value.as_unescaped()).is_some()).cloned()
     };
-    keys.iter().find_map(value)
+    keys.iter().find_map(|key| Some((key, value(key)?)))
 }

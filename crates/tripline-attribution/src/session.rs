@@ -39,7 +39,8 @@ pub struct Session {
     /// The first session of its chain that is the same agent's: itself, often.
     pub root: SessionId,
     pub(crate) root_place: u32,
-    /// From the first session of its chain, whoever's that is, to itself.
+    /// From the first session of its chain, whoever's that is, to itself; of a chain of more than 64
+    /// the last 64.
     pub lineage: Vec<SessionId>,
     /// What IAM calls the session that minted it.
     pub minter: Option<Untrusted<'static>>,

@@ -1,9 +1,13 @@
 //! Which session a record belongs to, and what it tells of that session.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 use tripline_cloudtrail::{EventTime, JsonText, Record};
 use tripline_iam::AccountId;
 use tripline_text::{Untrusted, stored};
+
+use crate::mint::{is_failed_mint, is_masked};
 
 /// What holds a session together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,7 +29,7 @@ pub enum AnchorKind {
 #[derive(Clone, Debug)]
 pub(crate) struct Facts<'a> {
     pub(crate) kind: AnchorKind,
-    pub(crate) id: Untrusted<'a>,
+    pub(crate) id: AnchorId<'a>,
     pub(crate) time: EventTime,
     pub(crate) account: Option<AccountId>,
     pub(crate) created: Option<EventTime>,
@@ -33,6 +37,34 @@ pub(crate) struct Facts<'a> {
     pub(crate) role: Option<Untrusted<'a>>,
     pub(crate) user: Option<Untrusted<'a>>,
     pub(crate) source_identity: Option<Untrusted<'a>>,
+    /// Whether the credentials come from the console: a person's, most likely.
+    pub(crate) from_console: bool,
+    /// Whether it asked for a credential and tells of none.
+    pub(crate) is_failed_mint: bool,
+}
+
+/// What names a session, not yet written out: that would cost an allocation for each record.
+#[derive(Clone, Debug)]
+pub(crate) enum AnchorId<'a> {
+    /// An access key, an ARN, a name.
+    Text(Untrusted<'a>),
+    /// What holds a session together whose keys rotate: a principal, and since when it is one.
+    Since(Untrusted<'a>, EventTime),
+}
+
+impl AnchorId<'_> {
+    /// The id as text; written into `scratch` where it has to be put together.
+    pub(crate) fn written<'t>(&'t self, scratch: &'t mut String) -> &'t str {
+        match self {
+            Self::Text(text) => text.as_unescaped(),
+            Self::Since(principal, created) => {
+                scratch.clear();
+                // INVARIANT: writing to a string does not fail.
+                let _ = write!(scratch, "{}@{created}", principal.as_unescaped());
+                scratch
+            }
+        }
+    }
 }
 
 /// The same, owned: for calls that are set aside. Its serialisation is for this program's own files.
@@ -52,6 +84,8 @@ pub struct Use {
     user: Option<Untrusted<'static>>,
     #[serde(with = "stored::option")]
     source_identity: Option<Untrusted<'static>>,
+    from_console: bool,
+    is_failed_mint: bool,
 }
 
 impl Use {
@@ -61,7 +95,7 @@ impl Use {
         let owned = |text: Option<Untrusted<'_>>| text.map(Untrusted::into_owned);
         Self {
             kind: facts.kind,
-            id: facts.id.into_owned(),
+            id: Untrusted::new(facts.id.written(&mut String::new()).to_owned()),
             time: facts.time,
             account: facts.account,
             created: facts.created,
@@ -69,6 +103,8 @@ impl Use {
             role: owned(facts.role),
             user: owned(facts.user),
             source_identity: owned(facts.source_identity),
+            from_console: facts.from_console,
+            is_failed_mint: facts.is_failed_mint,
         }
     }
 
@@ -80,7 +116,11 @@ impl Use {
     /// What holds the session of a record together.
     pub fn anchor_of<'a>(record: &Record<'a>) -> (AnchorKind, Untrusted<'a>) {
         let facts = Facts::of(record);
-        (facts.kind, facts.id)
+        let id = match facts.id {
+            AnchorId::Text(text) => text,
+            since => Untrusted::new(since.written(&mut String::new()).to_owned()),
+        };
+        (facts.kind, id)
     }
 
     /// What holds its session together.
@@ -91,7 +131,7 @@ impl Use {
     pub(crate) fn facts(&self) -> Facts<'_> {
         Facts {
             kind: self.kind,
-            id: self.id.reborrow(),
+            id: AnchorId::Text(self.id.reborrow()),
             time: self.time,
             account: self.account,
             created: self.created,
@@ -99,6 +139,8 @@ impl Use {
             role: self.role.as_ref().map(Untrusted::reborrow),
             user: self.user.as_ref().map(Untrusted::reborrow),
             source_identity: self.source_identity.as_ref().map(Untrusted::reborrow),
+            from_console: self.from_console,
+            is_failed_mint: self.is_failed_mint,
         }
     }
 }
@@ -122,8 +164,15 @@ impl<'a> Facts<'a> {
                 .issuer_arn()
                 .map(JsonText::untrusted)
                 .filter(|arn| arn.as_unescaped().contains(":role/")),
-            user: identity.user_name().map(JsonText::untrusted),
+            // Web identities have a `userName` too, which is their token's subject.
+            user: identity
+                .user_name()
+                .filter(|_| identity.kind().is_some_and(|kind| kind.is("IAMUser")))
+                .map(JsonText::untrusted)
+                .filter(|name| !is_masked(name.as_unescaped())),
             source_identity: session.source_identity().map(JsonText::untrusted),
+            from_console: record.is_from_console(),
+            is_failed_mint: is_failed_mint(record),
         }
     }
 }
@@ -134,22 +183,22 @@ fn anchor<'a>(
     record: &Record<'a>,
     principal: Option<&Untrusted<'a>>,
     created: Option<EventTime>,
-) -> (AnchorKind, Untrusted<'a>) {
+) -> (AnchorKind, AnchorId<'a>) {
     let identity = record.identity();
     if let Some(arn) = identity.session().sign_in_session_arn() {
-        return (AnchorKind::SignIn, arn.untrusted());
+        return (AnchorKind::SignIn, AnchorId::Text(arn.untrusted()));
     }
     let key = identity.access_key().filter(|key| is_key(key.as_written()));
     let rotates = key.is_none() || record.is_from_console() || identity.invoked_by().is_some();
     if rotates && let (Some(principal), Some(created)) = (principal, created) {
-        return (AnchorKind::Console, console_id(principal, created));
+        return (AnchorKind::Console, AnchorId::Since(principal.clone(), created));
     }
     if let Some(key) = key {
-        return (AnchorKind::Key, key.untrusted());
+        return (AnchorKind::Key, AnchorId::Text(key.untrusted()));
     }
     let service = identity.kind().is_some_and(|kind| kind.is("AWSService"));
     let named = |text: Option<JsonText<'a>>| text.map(JsonText::untrusted);
-    match identity.invoked_by() {
+    let (kind, text) = match identity.invoked_by() {
         Some(by) if service || principal.is_none() => (AnchorKind::Service, by.untrusted()),
         _ if service => (AnchorKind::Service, named(record.source_ip()).unwrap_or_default()),
         _ => {
@@ -157,19 +206,16 @@ fn anchor<'a>(
             let account = || identity.account().map(|account| Untrusted::new(account.to_string()));
             (AnchorKind::Principal, text.or_else(account).unwrap_or_default())
         }
-    }
+    };
+    (kind, AnchorId::Text(text))
 }
 
-/// What holds a session together whose keys rotate.
-pub(crate) fn console_id<'a>(principal: &Untrusted<'_>, created: EventTime) -> Untrusted<'a> {
-    Untrusted::new(format!("{}@{created}", principal.as_unescaped()))
-}
-
-/// Whether a text is an access key id, rather than empty or masked by a shipper (`AKIA****`).
-/// Source of the alphabet: the STS API reference, `Credentials.AccessKeyId`.
+/// Whether a text is an access key id, rather than empty or masked by CloudTrail or a shipper
+/// (`AKIA****`). Source of the alphabet: the STS API reference, `Credentials.AccessKeyId`.
 pub(crate) fn is_key(text: &str) -> bool {
     (16..=128).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !is_masked(text)
 }
 
 /// Whether a key was made to last: a user's, or the root's. Others are minted.

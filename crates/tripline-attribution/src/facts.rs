@@ -1,0 +1,149 @@
+//! What the records of one session say of it.
+
+use std::num::NonZeroU32;
+
+use smallvec::SmallVec;
+use tripline_cloudtrail::EventTime;
+use tripline_iam::AccountId;
+
+use crate::table::Standing;
+use crate::texts::{Text, Texts};
+use crate::used::{AnchorKind, Facts};
+
+/// INVARIANT: every field is merged by minimum, maximum, sum or union, so that the order in which
+/// records come, and the parts in which they come, leave no trace. There may be a million of these.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionFacts {
+    pub(crate) kind: AnchorKind,
+    pub(crate) id: Box<str>,
+    /// Of its calls; without any, of the mints that name it.
+    pub(crate) first: EventTime,
+    pub(crate) last: EventTime,
+    pub(crate) records: u64,
+    /// Minutes since 1970 in which there was a call; sorted.
+    pub(crate) minutes: SmallVec<[u32; 4]>,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) created: Option<EventTime>,
+    pub(crate) principal: Text,
+    pub(crate) role: Text,
+    pub(crate) user: Text,
+    pub(crate) source_identity: Text,
+    pub(crate) from_console: bool,
+    /// The place of its mint in `Attributor::mints` plus one, if that is known.
+    pub(crate) mint: Option<NonZeroU32>,
+    pub(crate) standing: Standing,
+}
+
+impl SessionFacts {
+    pub(crate) fn new(kind: AnchorKind, id: &str, time: EventTime) -> Self {
+        Self {
+            kind,
+            id: id.into(),
+            first: time,
+            last: time,
+            records: 0,
+            minutes: SmallVec::new(),
+            account: None,
+            created: None,
+            principal: Text::NONE,
+            role: Text::NONE,
+            user: Text::NONE,
+            source_identity: Text::NONE,
+            from_console: false,
+            mint: None,
+            standing: Standing::NotLookedAt,
+        }
+    }
+
+    /// Takes in what a record says of the session, without counting a call.
+    #[inline]
+    pub(crate) fn describe(&mut self, facts: &Facts<'_>, texts: &mut Texts) {
+        least(&mut self.account, facts.account);
+        least(&mut self.created, facts.created);
+        self.from_console |= facts.from_console;
+        let places = [
+            (&mut self.principal, &facts.principal),
+            (&mut self.role, &facts.role),
+            (&mut self.user, &facts.user),
+            (&mut self.source_identity, &facts.source_identity),
+        ];
+        for (place, text) in places {
+            texts.least(place, text.as_ref().map(|text| text.as_unescaped()));
+        }
+    }
+
+    /// Counts a call.
+    #[inline]
+    pub(crate) fn note_call(&mut self, time: EventTime) {
+        self.first = if self.records == 0 { time } else { self.first.min(time) };
+        self.last = if self.records == 0 { time } else { self.last.max(time) };
+        self.records += 1;
+        self.note_minute(u32::try_from(time.unix_minutes()).unwrap_or(u32::MAX));
+    }
+
+    /// Is named by a mint: as what was created, or as who created it.
+    pub(crate) fn note_mint_at(&mut self, time: EventTime) {
+        if self.records == 0 {
+            self.first = self.first.min(time);
+            self.last = self.last.max(time);
+        }
+    }
+
+    /// Joins what another share of the records says of the same session. Its texts are in `theirs`,
+    /// or in `mine` as well.
+    pub(crate) fn join(&mut self, other: &Self, mine: &mut Texts, theirs: Option<&Texts>) {
+        // Times of calls count before times of mints.
+        if self.records == 0 && other.records > 0 {
+            (self.first, self.last) = (other.first, other.last);
+        } else if (self.records == 0) == (other.records == 0) {
+            self.first = self.first.min(other.first);
+            self.last = self.last.max(other.last);
+        }
+        self.records += other.records;
+        other.minutes.iter().for_each(|minute| self.note_minute(*minute));
+        least(&mut self.account, other.account);
+        least(&mut self.created, other.created);
+        self.from_console |= other.from_console;
+        let places = [
+            (&mut self.principal, other.principal),
+            (&mut self.role, other.role),
+            (&mut self.user, other.user),
+            (&mut self.source_identity, other.source_identity),
+        ];
+        for (place, text) in places {
+            match theirs {
+                Some(theirs) => mine.least(place, theirs.get(text)),
+                None if text_before(mine, text, *place) => *place = text,
+                None => {}
+            }
+        }
+    }
+
+    /// Mostly the newest minute again, or a newer one.
+    #[inline]
+    fn note_minute(&mut self, minute: u32) {
+        match self.minutes.last() {
+            Some(newest) if *newest == minute => {}
+            Some(newest) if *newest > minute => {
+                if let Err(at) = self.minutes.binary_search(&minute) {
+                    self.minutes.insert(at, minute);
+                }
+            }
+            _ => self.minutes.push(minute),
+        }
+    }
+}
+
+fn text_before(texts: &Texts, text: Text, other: Text) -> bool {
+    match (texts.get(text), texts.get(other)) {
+        (Some(text), Some(other)) => text < other,
+        (text, None) => text.is_some(),
+        (None, Some(_)) => false,
+    }
+}
+
+fn least<T: Copy + Ord>(mine: &mut Option<T>, theirs: Option<T>) {
+    if theirs.is_some() && (mine.is_none() || theirs < *mine) {
+        *mine = theirs;
+    }
+}
