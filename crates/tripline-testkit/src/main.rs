@@ -1,7 +1,9 @@
-//! The workspace's automation: `generate` writes big trees for benches, `fixtures` the small ones that are committed.
+//! The workspace's automation: `generate` writes big trees for benches, `fixtures` the small ones that are
+//! committed, `catalogue` the table of IAM's actions.
 #![expect(clippy::disallowed_methods, reason = "edge: reads arguments, writes files, runs threads")]
 
 mod command {
+    pub(crate) mod catalogue;
     pub(crate) mod fixtures;
     pub(crate) mod generate;
 }
@@ -23,12 +25,15 @@ enum Command {
     Generate(command::generate::Generate),
     /// Write the committed fixtures, or check that they are fresh.
     Fixtures(command::fixtures::Fixtures),
+    /// Take the table of IAM's actions out of the package that has it.
+    Catalogue(command::catalogue::Catalogue),
 }
 
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Generate(generate) => generate.run(),
         Command::Fixtures(fixtures) => fixtures.run(),
+        Command::Catalogue(catalogue) => catalogue.run(),
     };
     match result {
         Ok(code) => code,

