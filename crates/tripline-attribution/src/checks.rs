@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use tripline_cloudtrail::{EventTime, Record};
 use tripline_text::Untrusted;
 
-use crate::{AgentRules, Attributor, Cause, Session, SessionId, Sessions, Use};
+use crate::counted::Attributor;
+use crate::{AgentRules, Cause, Session, SessionId, Sessions, Use};
 
 mod fallbacks;
 mod laws;

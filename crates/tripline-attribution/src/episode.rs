@@ -1,5 +1,7 @@
 //! Episodes: the unit of draws, evidence and calibration.
 
+use std::collections::BTreeMap;
+
 use tripline_cloudtrail::EventTime;
 use tripline_text::Untrusted;
 
@@ -27,28 +29,44 @@ impl EpisodeId {
     }
 }
 
-/// The first and the last minute of an episode.
+/// The first and the last minute of an episode, so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cut {
-    pub(crate) start: u32,
-    pub(crate) last: u32,
+    start: u32,
+    last: u32,
 }
 
-/// Cuts the minutes in which there was a call, sorted, into episodes. A function of the set alone:
-/// the order in which the calls came in leaves no trace.
-pub(crate) fn cut(minutes: &[u32]) -> Vec<Cut> {
-    let mut cuts: Vec<Cut> = Vec::new();
-    for &minute in minutes {
-        match cuts.last_mut() {
-            Some(cut)
-                if minute - cut.last <= IDLE_MINUTES && minute - cut.start < LENGTH_MINUTES =>
-            {
-                cut.last = minute
-            }
-            _ => cuts.push(Cut { start: minute, last: minute }),
+impl Cut {
+    /// Of nothing that ever happened: whatever comes begins an episode.
+    pub(crate) const NEVER: Self = Self { start: u32::MAX, last: 0 };
+
+    /// Takes a call into the episode, or begins the next one with it; the minute of its start. Calls
+    /// come in order of time, so that episodes are a function of the set of minutes alone.
+    #[inline]
+    pub(crate) fn step(&mut self, time: EventTime) -> u32 {
+        let minute = u32::try_from(time.unix_minutes()).unwrap_or(u32::MAX);
+        let goes_on = self.start <= minute
+            && minute - self.last <= IDLE_MINUTES
+            && minute - self.start < LENGTH_MINUTES;
+        if !goes_on {
+            self.start = minute;
         }
+        self.last = minute;
+        self.start
     }
-    cuts
+}
+
+/// Cuts the calls of roots into episodes, as they come in order of time.
+#[derive(Debug, Default)]
+pub struct EpisodeCutter {
+    open: BTreeMap<u32, Cut>,
+}
+
+impl EpisodeCutter {
+    /// The minute, since 1970, in which the episode began that a call of a root belongs to.
+    pub fn start_of(&mut self, root: u32, time: EventTime) -> u32 {
+        self.open.entry(root).or_insert(Cut::NEVER).step(time)
+    }
 }
 
 #[cfg(test)]
@@ -57,9 +75,22 @@ mod tests {
 
     #[test]
     fn idleness_and_length_end_an_episode() {
-        let starts = |minutes: &[u32]| cut(minutes).iter().map(|cut| cut.start).collect::<Vec<_>>();
-        assert_eq!(starts(&[10, 40, 71]), [10, 71]);
-        assert_eq!(starts(&[0, 20, 40, 59, 60, 61]), [0, 60]);
-        assert_eq!(starts(&[]), [0; 0]);
+        let starts = |minutes: &[i64]| {
+            let mut cutter = EpisodeCutter::default();
+            let at = |minute: &i64| EventTime::from_unix_secs(minute * 60 + 7).unwrap();
+            minutes.iter().map(|minute| cutter.start_of(1, at(minute))).collect::<Vec<_>>()
+        };
+        assert_eq!(starts(&[10, 40, 40, 71]), [10, 10, 10, 71]);
+        assert_eq!(starts(&[0, 20, 40, 59, 60, 61]), [0, 0, 0, 0, 60, 60]);
+        assert_eq!(starts(&[0]), [0]);
+    }
+
+    #[test]
+    fn roots_have_episodes_of_their_own() {
+        let mut cutter = EpisodeCutter::default();
+        let at = |minute: i64| EventTime::from_unix_secs(minute * 60).unwrap();
+        assert_eq!(cutter.start_of(1, at(5)), 5);
+        assert_eq!(cutter.start_of(2, at(20)), 20);
+        assert_eq!(cutter.start_of(1, at(21)), 5);
     }
 }

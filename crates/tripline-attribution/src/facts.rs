@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use smallvec::SmallVec;
 use tripline_cloudtrail::EventTime;
 use tripline_iam::AccountId;
 
+use crate::anchor::AnchorText;
 use crate::table::Standing;
 use crate::texts::{Text, Texts};
 use crate::used::{AnchorKind, Facts};
@@ -15,13 +15,10 @@ use crate::used::{AnchorKind, Facts};
 #[derive(Clone, Debug)]
 pub(crate) struct SessionFacts {
     pub(crate) kind: AnchorKind,
-    pub(crate) id: Box<str>,
-    /// Of its calls; without any, of the mints that name it.
-    pub(crate) first: EventTime,
-    pub(crate) last: EventTime,
-    pub(crate) records: u64,
-    /// Minutes since 1970 in which there was a call; sorted.
-    pub(crate) minutes: SmallVec<[u32; 4]>,
+    pub(crate) id: AnchorText,
+    /// The first and the last time that a record names it, as caller or as what was created.
+    pub(crate) first_named: EventTime,
+    pub(crate) last_named: EventTime,
     pub(crate) account: Option<AccountId>,
     pub(crate) created: Option<EventTime>,
     pub(crate) principal: Text,
@@ -38,11 +35,9 @@ impl SessionFacts {
     pub(crate) fn new(kind: AnchorKind, id: &str, time: EventTime) -> Self {
         Self {
             kind,
-            id: id.into(),
-            first: time,
-            last: time,
-            records: 0,
-            minutes: SmallVec::new(),
+            id: AnchorText::of(id),
+            first_named: time,
+            last_named: time,
             account: None,
             created: None,
             principal: Text::NONE,
@@ -72,35 +67,18 @@ impl SessionFacts {
         }
     }
 
-    /// Counts a call.
+    /// Is named by a record.
     #[inline]
-    pub(crate) fn note_call(&mut self, time: EventTime) {
-        self.first = if self.records == 0 { time } else { self.first.min(time) };
-        self.last = if self.records == 0 { time } else { self.last.max(time) };
-        self.records += 1;
-        self.note_minute(u32::try_from(time.unix_minutes()).unwrap_or(u32::MAX));
-    }
-
-    /// Is named by a mint: as what was created, or as who created it.
-    pub(crate) fn note_mint_at(&mut self, time: EventTime) {
-        if self.records == 0 {
-            self.first = self.first.min(time);
-            self.last = self.last.max(time);
-        }
+    pub(crate) fn note_named_at(&mut self, time: EventTime) {
+        self.first_named = self.first_named.min(time);
+        self.last_named = self.last_named.max(time);
     }
 
     /// Joins what another share of the records says of the same session. Its texts are in `theirs`,
     /// or in `mine` as well.
     pub(crate) fn join(&mut self, other: &Self, mine: &mut Texts, theirs: Option<&Texts>) {
-        // Times of calls count before times of mints.
-        if self.records == 0 && other.records > 0 {
-            (self.first, self.last) = (other.first, other.last);
-        } else if (self.records == 0) == (other.records == 0) {
-            self.first = self.first.min(other.first);
-            self.last = self.last.max(other.last);
-        }
-        self.records += other.records;
-        other.minutes.iter().for_each(|minute| self.note_minute(*minute));
+        self.first_named = self.first_named.min(other.first_named);
+        self.last_named = self.last_named.max(other.last_named);
         least(&mut self.account, other.account);
         least(&mut self.created, other.created);
         self.from_console |= other.from_console;
@@ -116,20 +94,6 @@ impl SessionFacts {
                 None if text_before(mine, text, *place) => *place = text,
                 None => {}
             }
-        }
-    }
-
-    /// Mostly the newest minute again, or a newer one.
-    #[inline]
-    fn note_minute(&mut self, minute: u32) {
-        match self.minutes.last() {
-            Some(newest) if *newest == minute => {}
-            Some(newest) if *newest > minute => {
-                if let Err(at) = self.minutes.binary_search(&minute) {
-                    self.minutes.insert(at, minute);
-                }
-            }
-            _ => self.minutes.push(minute),
         }
     }
 }

@@ -37,7 +37,7 @@ impl Folds {
     fn find(facts: &Attributor) -> Self {
         let begun = keys_by_beginning(facts);
         let mut folds = Self::default();
-        for (at, session) in (0..).zip(&facts.sessions) {
+        for (at, session) in (0..).zip(facts.sessions.iter()) {
             let (AnchorKind::Console, Some(created)) = (session.kind, session.created) else {
                 continue;
             };
@@ -81,12 +81,12 @@ fn parent_of(facts: &Attributor, at: u32) -> Option<u32> {
 /// say. Only principals that somebody asks for.
 fn keys_by_beginning(facts: &Attributor) -> BTreeMap<Text, BTreeMap<i64, BTreeSet<u32>>> {
     let mut keys: BTreeMap<Text, BTreeMap<i64, BTreeSet<u32>>> = BTreeMap::new();
-    for session in &facts.sessions {
+    for session in facts.sessions.iter() {
         if session.kind == AnchorKind::Console && session.principal != Text::NONE {
             keys.entry(session.principal).or_default();
         }
     }
-    for (at, session) in (0..).zip(&facts.sessions) {
+    for (at, session) in (0..).zip(facts.sessions.iter()) {
         if session.kind != AnchorKind::Key {
             continue;
         }

@@ -32,6 +32,7 @@ pub(crate) struct KnownMint {
     pub(crate) agent: Text,
     pub(crate) class: Text,
     pub(crate) tenant: Text,
+    pub(crate) version: Text,
     pub(crate) source_identity: Text,
     pub(crate) role: Text,
     pub(crate) principal: Text,
@@ -66,6 +67,7 @@ impl KnownMint {
             agent: text(&mint.agent),
             class: text(&mint.class),
             tenant: text(&mint.tenant),
+            version: text(&mint.version),
             source_identity: text(&mint.source_identity),
             role: text(&mint.role),
             principal: text(&mint.principal),
@@ -110,9 +112,9 @@ impl KnownMint {
         }
     }
 
-    fn texts_mut(&mut self) -> [&mut Text; 6] {
-        let Self { agent, class, tenant, source_identity, role, principal, .. } = self;
-        [agent, class, tenant, source_identity, role, principal]
+    fn texts_mut(&mut self) -> [&mut Text; 7] {
+        let Self { agent, class, tenant, version, source_identity, role, principal, .. } = self;
+        [agent, class, tenant, version, source_identity, role, principal]
     }
 }
 

@@ -4,8 +4,12 @@
 //! the facts of mints and uses are gathered, in any order, and joined in the end.
 
 mod agent;
+mod anchor;
 #[cfg(test)]
 mod checks;
+mod chunks;
+#[cfg(test)]
+mod counted;
 mod coverage;
 mod episode;
 mod facts;
@@ -17,6 +21,7 @@ mod pattern;
 mod resolve;
 mod rules;
 mod session;
+mod stored;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,10 +30,12 @@ mod used;
 
 pub use agent::{Agent, AgentId, Basis};
 pub use coverage::{Cause, Coverage, Share};
-pub use episode::EpisodeId;
+pub use episode::{EpisodeCutter, EpisodeId};
+pub use mint::is_failed_mint;
 pub use pattern::{InvalidNamePattern, NamePattern, Pattern};
-pub use resolve::Sessions;
+pub use resolve::{Sessions, Turn};
 pub use rules::{AgentRules, Fallback};
 pub use session::{Named, Session, SessionId};
+pub use stored::StoredMint;
 pub use table::{Attributed, Attributor, News};
 pub use used::{AnchorKind, Use};

@@ -25,6 +25,7 @@ pub(crate) struct Settled {
     /// The nearest in the chain.
     class: Text,
     pub(crate) tenant: Text,
+    pub(crate) version: Text,
     /// Whether every mint up the chain is known.
     is_whole: bool,
     /// Whether it is undecided what session this one, or one further up the chain, is a part of.
@@ -194,10 +195,11 @@ impl Settling<'_> {
         let near = |own: Text, up: fn(Settled) -> Text, settled: Option<Settled>| {
             if self.facts.texts.get(own).is_some() { own } else { settled.map_or(own, up) }
         };
-        let own = self.mint().map(|mint| (mint.class, mint.tenant));
-        let (class, tenant) = own.unwrap_or((Text::NONE, Text::NONE));
+        let own = self.mint().map(|mint| (mint.class, mint.tenant, mint.version));
+        let (class, tenant, version) = own.unwrap_or((Text::NONE, Text::NONE, Text::NONE));
         let class = near(class, |up| up.class, self.up);
         let tenant = near(tenant, |up| up.tenant, self.up);
+        let version = near(version, |up| up.version, self.up);
         let claim = match agreed {
             Some((claim, _)) => Ok(*claim),
             None if folds.undecided.contains_key(&self.at) => Err(Cause::Ambiguous),
@@ -214,6 +216,7 @@ impl Settling<'_> {
             claim,
             class,
             tenant,
+            version,
             is_whole: self.is_whole(),
             is_undecided: folds.undecided.contains_key(&self.at)
                 || self.up.is_some_and(|up| up.is_undecided),
@@ -318,7 +321,7 @@ impl Settling<'_> {
             // A service's calls for a user, whose own key is long-lived.
             AnchorKind::Console if session.role == Text::NONE => Cause::LongLivedKey,
             AnchorKind::Principal => Cause::Unknown,
-            AnchorKind::Key if is_long_lived(&session.id) => Cause::LongLivedKey,
+            AnchorKind::Key if is_long_lived(session.id.as_str()) => Cause::LongLivedKey,
             _ if self.is_whole() => Cause::NoTag,
             _ if self.facts.knows_no_mint() => Cause::NoMintAtAll,
             _ => Cause::NoMint,
@@ -328,7 +331,7 @@ impl Settling<'_> {
     fn is_whole(&self) -> bool {
         let Some(session) = self.facts.sessions.get(self.at as usize) else { return false };
         match session.kind {
-            AnchorKind::Key if is_long_lived(&session.id) => true,
+            AnchorKind::Key if is_long_lived(session.id.as_str()) => true,
             AnchorKind::Key => session.mint.is_some() && self.up.is_none_or(|up| up.is_whole),
             AnchorKind::Console => session.from_console || session.role == Text::NONE,
             AnchorKind::SignIn | AnchorKind::Service | AnchorKind::Principal => true,

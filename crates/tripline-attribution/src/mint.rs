@@ -24,7 +24,7 @@ pub(crate) enum Told<T> {
 }
 
 /// A credential's creation as one record tells of it, as far as attribution needs it. Of the tags
-/// only those that name agent, class and tenant are kept; of the response never more than ids.
+/// only those that name agent, class, tenant and version are kept; of the response never more than ids.
 #[derive(Debug)]
 pub(crate) struct Mint<'a> {
     /// The access key that was created.
@@ -36,6 +36,7 @@ pub(crate) struct Mint<'a> {
     pub(crate) agent: Told<Untrusted<'a>>,
     pub(crate) class: Told<Untrusted<'a>>,
     pub(crate) tenant: Told<Untrusted<'a>>,
+    pub(crate) version: Told<Untrusted<'a>>,
     /// Whether the agent's tag is handed on to sessions minted from this one.
     pub(crate) transitive: Option<bool>,
     pub(crate) source_identity: Told<Untrusted<'a>>,
@@ -79,6 +80,7 @@ impl<'a> Mint<'a> {
             agent: of_request(agent.map(|(_, name)| name)),
             class: of_tag(&rules.class_tags),
             tenant: of_tag(&rules.tenant_tags),
+            version: of_tag(&rules.version_tags),
             transitive: (teller == Teller::Source).then_some(transitive),
             source_identity: of_request(source_identity),
             role: of_request(text(request, "roleArn")),
@@ -100,7 +102,7 @@ pub(crate) fn may_mint(record: &Record<'_>) -> bool {
 
 /// Whether a record asked STS for a credential and tells of none: refused, or the answer is masked.
 /// Of others' answers most are never logged.
-pub(crate) fn is_failed_mint(record: &Record<'_>) -> bool {
+pub fn is_failed_mint(record: &Record<'_>) -> bool {
     may_mint(record) && serves(record, "sts.") && issued(record).is_none()
 }
 

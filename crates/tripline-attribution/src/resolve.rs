@@ -9,7 +9,7 @@ use tripline_text::Untrusted;
 
 use crate::agent::AgentId;
 use crate::coverage::{Cause, Coverage};
-use crate::episode::{Cut, EpisodeId, cut};
+use crate::episode::{Cut, EpisodeId};
 use crate::facts::SessionFacts;
 use crate::fold::Folds;
 use crate::known::KnownMint;
@@ -32,13 +32,38 @@ pub struct Sessions {
     /// Places in order of their roots, so that a lineage stands together.
     by_root: Vec<u32>,
     recent: RefCell<Recent>,
+    /// By place.
+    activity: Vec<Activity>,
+    /// The latest episode, by the place of its root.
+    episodes: Vec<Cut>,
+    failed_mints: u64,
 }
+
+/// A call that was counted: whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// The place of the session, for [`Sessions::session_at`] and the like.
+    pub session: u32,
+    /// The place of its root.
+    pub root: u32,
+    /// The minute since 1970 in which its episode began.
+    pub episode_start: u32,
+}
+
+/// What was counted of a session.
+#[derive(Clone, Copy, Debug)]
+struct Activity {
+    first: EventTime,
+    last: EventTime,
+    records: u32,
+}
+
+const NO_CALLS: Activity = Activity { first: EventTime::EPOCH, last: EventTime::EPOCH, records: 0 };
 
 /// What was asked for lately.
 #[derive(Debug, Default)]
 struct Recent {
     sessions: BTreeMap<u32, Rc<Session>>,
-    episodes: BTreeMap<u32, Rc<[Cut]>>,
 }
 
 /// How many answers are kept; then all are forgotten.
@@ -51,8 +76,17 @@ impl Sessions {
     pub(crate) fn resolve(mut facts: Attributor) -> Self {
         let folds = Folds::fold(&mut facts);
         let settled = settle(&mut facts, &folds);
-        let mut sessions =
-            Self { facts, folds, settled, by_root: Vec::new(), recent: RefCell::default() };
+        let places = facts.sessions.len();
+        let mut sessions = Self {
+            facts,
+            folds,
+            settled,
+            by_root: Vec::new(),
+            recent: RefCell::default(),
+            activity: vec![NO_CALLS; places],
+            episodes: vec![Cut::NEVER; places],
+            failed_mints: 0,
+        };
         let mut by_root: Vec<u32> = sessions.places().collect();
         by_root.sort_by_key(|at| sessions.root_of(at));
         sessions.by_root = by_root;
@@ -63,7 +97,8 @@ impl Sessions {
     pub fn iter(&self) -> impl Iterator<Item = Session> {
         let mut places: Vec<u32> = self.places().collect();
         let key = |at: &u32| {
-            self.facts.sessions.get(*at as usize).map(|facts| (facts.first, facts.kind, &*facts.id))
+            let facts = self.facts.sessions.get(*at as usize)?;
+            Some((self.first_and_last(*at).0, facts.kind, facts.id.as_str()))
         };
         places.sort_by(|a, b| key(a).cmp(&key(b)));
         places.into_iter().map(|at| self.session(at))
@@ -74,9 +109,37 @@ impl Sessions {
         self.facts.hash_seed()
     }
 
-    /// The session that a use with this anchor belongs to.
-    pub fn find(&self, kind: AnchorKind, id: &str) -> Rc<Session> {
-        let at = self.facts.place(kind, id).map_or(u32::MAX, |at| self.folds.of(at));
+    /// Counts a call of the session of that place, as [`Attributed::place`](crate::Attributed::place)
+    /// gave it. Calls come in order of event time.
+    #[inline]
+    pub fn note_call(&mut self, place: u32, time: EventTime, is_failed_mint: bool) -> Turn {
+        let session = self.folds.of(place);
+        self.failed_mints += u64::from(is_failed_mint);
+        if let Some(activity) = self.activity.get_mut(session as usize) {
+            if activity.records == 0 {
+                activity.first = time;
+            }
+            activity.last = time;
+            activity.records = activity.records.saturating_add(1);
+        }
+        let root = self.root_of(&session).unwrap_or(session);
+        let episode = self.episodes.get_mut(root as usize);
+        let episode_start = episode.map_or(0, |episode| episode.step(time));
+        Turn { session, root, episode_start }
+    }
+
+    /// The first and the last call of a session; without any, when records first and last named it.
+    fn first_and_last(&self, at: u32) -> (EventTime, EventTime) {
+        let activity = self.activity.get(at as usize).filter(|activity| activity.records > 0);
+        let named =
+            || self.facts.sessions.get(at as usize).map(|it| (it.first_named, it.last_named));
+        let counted = activity.map(|activity| (activity.first, activity.last));
+        counted.or_else(named).unwrap_or((EventTime::EPOCH, EventTime::EPOCH))
+    }
+
+    /// The session of a place. What it did is as of when it was first asked for: for that ask
+    /// [`Sessions::iter`] or [`Sessions::lineage_of`] when all calls are counted.
+    pub fn session_at(&self, at: u32) -> Rc<Session> {
         if let Some(known) = self.recent.borrow().sessions.get(&at) {
             return Rc::clone(known);
         }
@@ -87,6 +150,61 @@ impl Sessions {
         }
         recent.sessions.insert(at, Rc::clone(&session));
         session
+    }
+
+    /// A small number for the agent whose session a place is.
+    pub fn agent_number_at(&self, at: u32) -> Option<u32> {
+        Some(self.settled.get(at as usize)?.claim.ok()?.agent)
+    }
+
+    /// The agent of that number.
+    pub fn agent_at(&self, number: u32) -> Option<&crate::agent::Agent> {
+        self.facts.agent_at(number)
+    }
+
+    /// The episode that a counted call belongs to.
+    pub fn episode_id(&self, turn: &Turn) -> EpisodeId {
+        let start = EventTime::from_unix_secs(i64::from(turn.episode_start) * 60)
+            .unwrap_or(EventTime::EPOCH);
+        let root =
+            self.facts.sessions.get(turn.root as usize).map_or("", |facts| facts.id.as_str());
+        EpisodeId { root: SessionId::new(root), start }
+    }
+
+    /// How many places there are.
+    pub fn places_len(&self) -> u32 {
+        self.facts.sessions.len() as u32
+    }
+
+    /// The place of the session that the session of a place is a part of, often itself.
+    pub fn session_of(&self, place: u32) -> u32 {
+        self.folds.of(place)
+    }
+
+    /// The version of the agent that ran a session, as its tag says.
+    pub fn version_at(&self, at: u32) -> Option<Untrusted<'_>> {
+        let settled = self.settled.get(at as usize)?;
+        self.facts.texts.get(settled.version).map(Untrusted::borrowed)
+    }
+
+    /// The place of the root of a session.
+    pub fn root_at(&self, at: u32) -> u32 {
+        self.root_of(&at).unwrap_or(at)
+    }
+
+    /// The name of the session of a place.
+    pub fn id_at(&self, at: u32) -> SessionId {
+        SessionId::new(self.facts.sessions.get(at as usize).map_or("", |facts| facts.id.as_str()))
+    }
+
+    /// What holds the session of a place together.
+    pub fn anchor_at(&self, at: u32) -> Option<(AnchorKind, &str)> {
+        self.facts.sessions.get(at as usize).map(|facts| (facts.kind, facts.id.as_str()))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn by_anchor(&self, kind: AnchorKind, id: &str) -> Session {
+        self.session(self.facts.place(kind, id).map_or(u32::MAX, |at| self.folds.of(at)))
     }
 
     /// The session of this name, which a part of it may carry too.
@@ -111,22 +229,11 @@ impl Sessions {
         lineage
     }
 
-    /// The episode that a call of a session belongs to.
-    pub fn episode_of(&self, session: &Session, time: EventTime) -> EpisodeId {
-        let cuts = self.episodes(session.root_place);
-        let minute = u32::try_from(time.unix_minutes()).unwrap_or(u32::MAX);
-        let at = cuts.partition_point(|cut| cut.start <= minute);
-        let start = at.checked_sub(1).and_then(|at| cuts.get(at)).map_or(minute, |cut| cut.start);
-        let start = EventTime::from_unix_secs(i64::from(start) * 60).unwrap_or(EventTime::EPOCH);
-        EpisodeId { root: session.root.clone(), start }
-    }
-
     /// What stays unattributed, and why.
     pub fn coverage(&self) -> Coverage {
-        let mut coverage =
-            Coverage { failed_mints: self.facts.failed_mints, ..Coverage::default() };
+        let mut coverage = Coverage { failed_mints: self.failed_mints, ..Coverage::default() };
         for at in self.places() {
-            let records = self.facts.sessions.get(at as usize).map_or(0, |facts| facts.records);
+            let records = self.activity.get(at as usize).map_or(0, |it| u64::from(it.records));
             if records > 0 {
                 let claim = self.settled.get(at as usize).map(|settled| settled.claim);
                 coverage.note(records, claim.and_then(Result::err));
@@ -173,22 +280,6 @@ impl Sessions {
         behind.take_while(move |at| self.root_of(at) == Some(root))
     }
 
-    fn episodes(&self, root: u32) -> Rc<[Cut]> {
-        if let Some(known) = self.recent.borrow().episodes.get(&root) {
-            return Rc::clone(known);
-        }
-        let facts = self.members(root).filter_map(|at| self.facts.sessions.get(*at as usize));
-        let minutes: BTreeSet<u32> =
-            facts.flat_map(|facts| facts.minutes.iter().copied()).collect();
-        let cuts: Rc<[Cut]> = cut(&minutes.into_iter().collect::<Vec<_>>()).into();
-        let mut recent = self.recent.borrow_mut();
-        if recent.episodes.len() >= RECENT_MAX {
-            recent.episodes.clear();
-        }
-        recent.episodes.insert(root, Rc::clone(&cuts));
-        cuts
-    }
-
     /// From a session up to the first of its chain; the session first, and no more than
     /// [`LINEAGE_MAX`].
     fn chain(&self, at: u32) -> impl Iterator<Item = &SessionFacts> {
@@ -203,20 +294,21 @@ impl Sessions {
         else {
             return unknown();
         };
+        let (first, last) = self.first_and_last(at);
         let mint = self.facts.mint_of(own);
         let names = self.names(own);
         let root = self.facts.sessions.get(settled.root as usize).unwrap_or(own);
         let parent = settled.parent.and_then(|at| self.facts.sessions.get(at as usize));
         let owned = |text: Option<&str>| text.map(|text| Untrusted::new(text.to_owned()));
         let mut lineage: Vec<SessionId> =
-            self.chain(at).map(|facts| SessionId::new(&facts.id)).collect();
+            self.chain(at).map(|facts| SessionId::new(facts.id.as_str())).collect();
         lineage.reverse();
         let is_tagged = |mint: &&KnownMint| self.facts.texts.get(mint.agent).is_some();
         Session {
             kind: own.kind,
-            id: SessionId::new(&own.id),
-            parent: parent.map(|facts| SessionId::new(&facts.id)),
-            root: SessionId::new(&root.id),
+            id: SessionId::new(own.id.as_str()),
+            parent: parent.map(|facts| SessionId::new(facts.id.as_str())),
+            root: SessionId::new(root.id.as_str()),
             root_place: settled.root,
             lineage,
             minter: owned(parent.and_then(|facts| self.names(facts).principal)),
@@ -225,13 +317,14 @@ impl Sessions {
             source_identity: owned(names.source_identity),
             user: owned(names.user),
             tenant: owned(self.facts.texts.get(settled.tenant)),
+            version: owned(self.facts.texts.get(settled.version)),
             account: own.account.or(mint.and_then(|mint| mint.account)),
             minted: mint.map(|mint| mint.time).or(own.created),
             ends_by: mint.map(|mint| mint.ends_by),
             tag_is_transitive: mint.filter(is_tagged).and_then(|mint| mint.transitive),
-            first: own.first,
-            last: own.last,
-            records: own.records,
+            first,
+            last,
+            records: self.activity.get(at as usize).map_or(0, |it| u64::from(it.records)),
             named: settled.claim.and_then(|claim| self.named(claim).ok_or(Cause::Unknown)),
         }
     }
@@ -265,6 +358,7 @@ fn unknown() -> Session {
         source_identity: None,
         user: None,
         tenant: None,
+        version: None,
         account: None,
         minted: None,
         ends_by: None,

@@ -21,6 +21,8 @@ pub struct AgentRules {
     pub class_tags: Vec<TagKey>,
     /// Session tags that name the tenant it works for.
     pub tenant_tags: Vec<TagKey>,
+    /// Session tags that name the version of the agent: a new one is a deployment.
+    pub version_tags: Vec<TagKey>,
     /// What names an agent without a tag, tried in this order; nothing by default, since people and
     /// services have source identities, roles and users too.
     pub fallbacks: Vec<Fallback>,
@@ -33,6 +35,7 @@ impl Default for AgentRules {
             agent_tags: tags("AgentID"),
             class_tags: tags("AgentClass"),
             tenant_tags: tags("TenantID"),
+            version_tags: tags("AgentVersion"),
             fallbacks: Vec::new(),
         }
     }

@@ -54,6 +54,8 @@ pub struct Session {
     pub user: Option<Untrusted<'static>>,
     /// The tenant that it works for, by a tag of its own or of its lineage.
     pub tenant: Option<Untrusted<'static>>,
+    /// The version of the agent, by a tag of its own or of its lineage.
+    pub version: Option<Untrusted<'static>>,
     /// The account of its principal.
     pub account: Option<AccountId>,
     /// When it was created.

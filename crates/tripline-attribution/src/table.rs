@@ -10,6 +10,7 @@ use hashbrown::HashTable;
 use tripline_cloudtrail::{EventTime, Record};
 
 use crate::agent::{Agent, AgentId};
+use crate::chunks::Chunks;
 use crate::facts::SessionFacts;
 use crate::known::{KnownMint, Parent};
 use crate::mint::{Mint, Told, may_mint};
@@ -23,11 +24,10 @@ pub struct Attributor {
     pub(crate) rules: AgentRules,
     seed: u64,
     hasher: RandomState,
-    pub(crate) sessions: Vec<SessionFacts>,
+    pub(crate) sessions: Chunks<SessionFacts>,
     by_anchor: HashTable<u32>,
-    mints: Vec<KnownMint>,
+    mints: Chunks<KnownMint>,
     pub(crate) texts: Texts,
-    pub(crate) failed_mints: u64,
     /// Shared, since they are told to others as well.
     agents: Vec<Arc<Agent>>,
     agent_numbers: BTreeMap<Agent, u32>,
@@ -109,11 +109,10 @@ impl Attributor {
             rules,
             seed: hash_seed,
             hasher: RandomState::with_seeds(hash_seed, 11, 12, 13),
-            sessions: Vec::new(),
+            sessions: Chunks::new(),
             by_anchor: HashTable::new(),
-            mints: Vec::new(),
+            mints: Chunks::new(),
             texts: Texts::new(hash_seed),
-            failed_mints: 0,
             agents: Vec::new(),
             agent_numbers: BTreeMap::new(),
             news: Vec::new(),
@@ -122,6 +121,11 @@ impl Attributor {
             last: 0,
             scratch: String::new(),
         }
+    }
+
+    /// How agents are named.
+    pub fn rules(&self) -> &AgentRules {
+        &self.rules
     }
 
     /// What the tables are keyed with.
@@ -151,8 +155,8 @@ impl Attributor {
     }
 
     /// Counts a call that was set aside.
-    pub fn observe_call(&mut self, used: &Use) {
-        self.count(&used.facts());
+    pub fn observe_call(&mut self, used: &Use) -> u32 {
+        self.count(&used.facts())
     }
 
     /// Learns the credential that a record creates, if it does, without counting the record. The
@@ -182,7 +186,7 @@ impl Attributor {
         }
     }
 
-    fn learn(&mut self, mint: &Mint<'_>) {
+    pub(crate) fn learn(&mut self, mint: &Mint<'_>) {
         let parent = match &mint.parent {
             Told::Untold => Parent::Untold,
             Told::Nothing => Parent::Nobody,
@@ -191,7 +195,7 @@ impl Attributor {
         };
         let at = self.session(AnchorKind::Key, &mint.key, mint.time);
         if let Some(session) = self.sessions.get_mut(at as usize) {
-            session.note_mint_at(mint.time);
+            session.note_named_at(mint.time);
         }
         let next = KnownMint::of(mint, parent, &mut self.texts);
         self.meet(at, next);
@@ -211,7 +215,7 @@ impl Attributor {
     fn named_by_mint(&mut self, caller: &Facts<'_>, time: EventTime) -> u32 {
         let at = self.session_of(caller);
         if let Some(session) = self.sessions.get_mut(at as usize) {
-            session.note_mint_at(time);
+            session.note_named_at(time);
             session.describe(caller, &mut self.texts);
         }
         at
@@ -233,27 +237,31 @@ impl Attributor {
 
     /// Joins what another attributor knows. The other way round, or with others first, the same
     /// comes out.
-    pub fn merge(&mut self, other: Self) {
-        self.failed_mints += other.failed_mints;
-        let mut places = Vec::with_capacity(other.sessions.len());
-        for session in &other.sessions {
-            let at = self.session(session.kind, &session.id, session.first);
+    pub fn merge(&mut self, other: Self) -> Vec<u32> {
+        let Self { sessions, mints, texts, .. } = other;
+        let mut places = Vec::with_capacity(sessions.len());
+        let mut minted: Vec<(u32, NonZeroU32)> = Vec::with_capacity(mints.len());
+        // What was taken over is given back piece by piece, so that nothing is there twice.
+        for session in sessions {
+            let at = self.session(session.kind, session.id.as_str(), session.first_named);
             places.push(at);
+            minted.extend(session.mint.map(|mint| (at, mint)));
             if let Some(mine) = self.sessions.get_mut(at as usize) {
-                mine.join(session, &mut self.texts, Some(&other.texts));
+                mine.join(&session, &mut self.texts, Some(&texts));
             }
         }
-        for (session, at) in other.sessions.iter().zip(&places) {
-            let Some(mint) = other.mint_of(session) else { continue };
+        for (at, mint) in minted {
+            let Some(mint) = mints.get(mint.get() as usize - 1) else { continue };
             let parent = match mint.parent {
                 Parent::At(parent) => {
                     places.get(parent as usize).map_or(Parent::Untold, |at| Parent::At(*at))
                 }
                 parent => parent,
             };
-            let mint = mint.moved(parent, &other.texts, &mut self.texts);
-            self.meet(*at, mint);
+            let mint = mint.moved(parent, &texts, &mut self.texts);
+            self.meet(at, mint);
         }
+        places
     }
 
     /// Says whose every session is.
@@ -274,7 +282,7 @@ impl Attributor {
         let is_it = |at: &u32| {
             self.sessions
                 .get(*at as usize)
-                .is_some_and(|session| session.kind == kind && &*session.id == id)
+                .is_some_and(|session| session.kind == kind && session.id.is(id))
         };
         self.by_anchor.find(self.hasher.hash_one((kind, id)), is_it).copied()
     }
@@ -282,9 +290,8 @@ impl Attributor {
     #[inline]
     fn count(&mut self, facts: &Facts<'_>) -> u32 {
         let at = self.session_of(facts);
-        self.failed_mints += u64::from(facts.is_failed_mint);
         if let Some(session) = self.sessions.get_mut(at as usize) {
-            session.note_call(facts.time);
+            session.note_named_at(facts.time);
             session.describe(facts, &mut self.texts);
         }
         at
@@ -303,7 +310,7 @@ impl Attributor {
     fn session(&mut self, kind: AnchorKind, id: &str, time: EventTime) -> u32 {
         if let Some(last) = self.sessions.get(self.last as usize)
             && last.kind == kind
-            && &*last.id == id
+            && last.id.is(id)
         {
             return self.last;
         }
@@ -316,7 +323,7 @@ impl Attributor {
         self.sessions.push(SessionFacts::new(kind, id, time));
         let (sessions, hasher) = (&self.sessions, &self.hasher);
         self.by_anchor.insert_unique(hash, at, |at| match sessions.get(*at as usize) {
-            Some(session) => hasher.hash_one((session.kind, &*session.id)),
+            Some(session) => hasher.hash_one((session.kind, session.id.as_str())),
             None => 0,
         });
         self.last = at;
@@ -349,14 +356,15 @@ impl Attributor {
         for _ in 0..LINKS_LOOKED_AT_MAX {
             let Some(session) = self.sessions.get(next as usize) else { return open };
             match session.kind {
-                AnchorKind::Key if is_long_lived(&session.id) => return nobody,
+                AnchorKind::Key if is_long_lived(session.id.as_str()) => return nobody,
                 AnchorKind::Key => {}
                 // May turn out to be part of a session with a key of its own.
                 AnchorKind::Console => return open,
                 AnchorKind::SignIn | AnchorKind::Service | AnchorKind::Principal => return nobody,
             }
             let Some(known) = self.mint_of(session) else {
-                let told = if class == Text::NONE { self.told_of(&session.id) } else { None };
+                let told =
+                    if class == Text::NONE { self.told_of(session.id.as_str()) } else { None };
                 return told.map_or(open, Standing::Agent);
             };
             if known.contested {

@@ -3,12 +3,27 @@
 use ahash::RandomState;
 use hashbrown::HashTable;
 
-/// Keeps each text once and knows it by a number.
+use crate::chunks::Chunks;
+
+/// Keeps each text once and knows it by a number. Texts stand one behind another: a history has a
+/// million of them, most of some forty bytes.
 pub(crate) struct Texts {
-    texts: Vec<Box<str>>,
+    pieces: Vec<String>,
+    places: Chunks<Place>,
     numbers: HashTable<u32>,
     hasher: RandomState,
 }
+
+/// Where a text stands.
+#[derive(Clone, Copy)]
+struct Place {
+    piece: u32,
+    start: u32,
+    end: u32,
+}
+
+/// How much of texts is asked for at once. A longer text has a piece of its own.
+const PIECE_BYTES: usize = 1 << 16;
 
 /// A text in [`Texts`], or what stands in its place. Within one table, equal texts are equal here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,16 +39,23 @@ impl Text {
 impl Texts {
     pub(crate) fn new(seed: u64) -> Self {
         let hasher = RandomState::with_seeds(seed, 21, 22, 23);
-        Self { texts: Vec::new(), numbers: HashTable::new(), hasher }
+        Self { pieces: Vec::new(), places: Chunks::new(), numbers: HashTable::new(), hasher }
     }
 
+    #[inline]
     pub(crate) fn get(&self, text: Text) -> Option<&str> {
-        self.texts.get(text.0 as usize).map(|text| &**text)
+        self.at(text.0)
+    }
+
+    #[inline]
+    fn at(&self, at: u32) -> Option<&str> {
+        let place = self.places.get(at as usize)?;
+        self.pieces.get(place.piece as usize)?.get(place.start as usize..place.end as usize)
     }
 
     #[cfg(test)]
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.texts.iter().map(|text| &**text)
+        (0..self.places.len() as u32).filter_map(|at| self.at(at))
     }
 
     /// Keeps the smaller of two texts: of a session's records none should disagree, and where a
@@ -49,17 +71,33 @@ impl Texts {
 
     pub(crate) fn intern(&mut self, text: &str) -> Text {
         let hash = self.hasher.hash_one(text);
-        let is_it = |at: &u32| self.texts.get(*at as usize).is_some_and(|known| &**known == text);
+        let is_it = |at: &u32| self.at(*at).is_some_and(|known| known == text);
         if let Some(at) = self.numbers.find(hash, is_it) {
             return Text(*at);
         }
-        let at = index(self.texts.len());
-        self.texts.push(text.into());
-        let (texts, hasher) = (&self.texts, &self.hasher);
+        let at = index(self.places.len());
+        let place = self.keep(text);
+        self.places.push(place);
+        let (pieces, places, hasher) = (&self.pieces, &self.places, &self.hasher);
         self.numbers.insert_unique(hash, at, |at| {
-            hasher.hash_one(texts.get(*at as usize).map_or("", |text| &**text))
+            let text = places.get(*at as usize).and_then(|place| {
+                pieces.get(place.piece as usize)?.get(place.start as usize..place.end as usize)
+            });
+            hasher.hash_one(text.unwrap_or_default())
         });
         Text(at)
+    }
+
+    fn keep(&mut self, text: &str) -> Place {
+        let room = |piece: &String| piece.capacity() - piece.len();
+        if self.pieces.last().is_none_or(|last| room(last) < text.len()) {
+            self.pieces.push(String::with_capacity(PIECE_BYTES.max(text.len())));
+        }
+        let piece = index(self.pieces.len() - 1);
+        let Some(last) = self.pieces.last_mut() else { return Place { piece, start: 0, end: 0 } };
+        let start = index(last.len());
+        last.push_str(text);
+        Place { piece, start, end: index(last.len()) }
     }
 
     /// A text of another table, in this one.

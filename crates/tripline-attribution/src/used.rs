@@ -91,21 +91,35 @@ pub struct Use {
 impl Use {
     /// What `record` tells of its session.
     pub fn of(record: &Record<'_>) -> Self {
-        let facts = Facts::of(record);
-        let owned = |text: Option<Untrusted<'_>>| text.map(Untrusted::into_owned);
+        Self::of_facts(&Facts::of(record))
+    }
+
+    pub(crate) fn of_facts(facts: &Facts<'_>) -> Self {
+        let owned =
+            |text: &Option<Untrusted<'_>>| text.as_ref().map(|text| text.reborrow().into_owned());
         Self {
             kind: facts.kind,
             id: Untrusted::new(facts.id.written(&mut String::new()).to_owned()),
             time: facts.time,
             account: facts.account,
             created: facts.created,
-            principal: owned(facts.principal),
-            role: owned(facts.role),
-            user: owned(facts.user),
-            source_identity: owned(facts.source_identity),
+            principal: owned(&facts.principal),
+            role: owned(&facts.role),
+            user: owned(&facts.user),
+            source_identity: owned(&facts.source_identity),
             from_console: facts.from_console,
             is_failed_mint: facts.is_failed_mint,
         }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn time(&self) -> EventTime {
+        self.time
+    }
+
+    /// Whether it asked for a credential and tells of none.
+    pub fn is_failed_mint(&self) -> bool {
+        self.is_failed_mint
     }
 
     /// Whether the record names an access key: of the copies of a cross-account call, the caller's.

@@ -13,7 +13,8 @@ pub struct JsonText<'a> {
 }
 
 impl<'a> JsonText<'a> {
-    pub(crate) fn of_body(body: &'a str) -> Self {
+    /// From a body as [`Self::as_written`] gave it.
+    pub fn of_body(body: &'a str) -> Self {
         Self { body }
     }
 

@@ -268,7 +268,9 @@ impl Tally {
         self.problems.push(Problem { origin, kind: ProblemKind::Unreadable(why) });
     }
 
-    pub(crate) fn record(&mut self, fate: Fate) {
+    /// Counts a record. A reader does so for those of its files; this is for records that came by
+    /// another way.
+    pub fn record(&mut self, fate: Fate) {
         self.records.seen += 1;
         match fate {
             Fate::Read => self.records.read += 1,

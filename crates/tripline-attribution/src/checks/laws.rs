@@ -10,10 +10,9 @@ use super::{
     ASSUME, assumed, at, call, key, observe_all, record, resolve_by, role_session, settle_copies,
     shown,
 };
+use crate::counted::Attributor;
 use crate::rules::Names;
-use crate::{
-    AgentId, AgentRules, Attributor, Cause, Fallback, NamePattern, Pattern, Session, Sessions, Use,
-};
+use crate::{AgentId, AgentRules, Cause, Fallback, NamePattern, Pattern, Sessions, Use};
 
 /// Something that happens among a few keys, roles and names, so that they meet often: also what only
 /// a forger writes.
@@ -263,13 +262,9 @@ fn rules() -> impl Strategy<Value = AgentRules> {
         .prop_map(|fallbacks| AgentRules { fallbacks, ..AgentRules::default() })
 }
 
-/// Everything that can be seen of sessions, episodes included.
+/// Everything that can be seen of sessions.
 fn seen(sessions: &Sessions) -> String {
-    let episode = |session: &Session| {
-        [0, 1_900, 4_000, 90_000].map(|secs| sessions.episode_of(session, at(secs)).to_untrusted())
-    };
-    let episodes: Vec<_> = sessions.iter().map(|session| episode(&session)).collect();
-    format!("{} {episodes:?}", shown(sessions))
+    shown(sessions)
 }
 
 /// The same by the definition, walking up the chain for each session.
@@ -287,11 +282,7 @@ fn named_plainly(sessions: &Sessions, id: &str) -> Result<(AgentId, bool), ()> {
     let rows: Vec<_> = chain
         .iter()
         .map(|link| {
-            facts
-                .sessions
-                .iter()
-                .find(|row| *row.id == *link.id.untrusted().as_unescaped())
-                .unwrap()
+            facts.sessions.iter().find(|row| row.id.is(link.id.untrusted().as_unescaped())).unwrap()
         })
         .collect();
     for (nth, row) in rows.iter().enumerate() {
@@ -430,7 +421,7 @@ proptest! {
         let sessions = here.resolve();
         for (used, agent) in certain {
             let (kind, id) = used.anchor();
-            let session = sessions.find(kind, id);
+            let session = sessions.by_anchor(kind, id);
             prop_assert!(
                 session.agent() == agent.as_ref() || session.named == Err(Cause::Contested),
                 "{:?} was {:?} and is {:?}", id, agent, session.named

@@ -6,7 +6,8 @@ use super::{
     ASSUME, TAGGED, agent_of, agent_session, assumed, at, call, ids, key, record, resolve,
     role_session, runner, session,
 };
-use crate::{AgentRules, Attributor, Basis, Cause};
+use crate::counted::Attributor;
+use crate::{AgentRules, Basis, Cause};
 
 #[test]
 fn assume_role_with_a_list_of_tags() {

@@ -1,13 +1,15 @@
 //! The traps of the facts, chapter 8, by their numbers.
 
-use tripline_cloudtrail::Record;
-use tripline_text::Untrusted;
+use std::collections::BTreeMap;
+
+use tripline_cloudtrail::{EventTime, Record};
 
 use super::{
     ASSUME, TAGGED, agent_of, agent_session, assumed, at, call, ids, key, record, resolve,
     role_session, runner, session,
 };
-use crate::{AgentRules, AnchorKind, Attributor, Basis, Cause};
+use crate::counted::Attributor;
+use crate::{AgentRules, AnchorKind, Basis, Cause};
 
 #[test]
 fn trap_1_the_tag_is_on_the_mint_only() {
@@ -383,17 +385,25 @@ fn episodes_are_cut_over_the_whole_lineage() {
     let mut records: Vec<String> =
         calls.into_iter().map(|(id, secs, identity)| call(id, secs, identity)).collect();
     records.extend([mint, chained]);
-    let sessions = resolve(&records);
-    let (parent, child) = (session(&sessions, &key(1)), session(&sessions, &key(2)));
-    let episode = |session, secs| sessions.episode_of(session, at(secs));
-    assert_eq!(
-        episode(&child, 45 * 60),
-        episode(&parent, 62 * 60),
-        "idle no longer than 30 minutes"
-    );
-    assert_eq!(episode(&child, 45 * 60).start, at(20 * 60));
-    assert_eq!(
-        episode(&child, 63 * 60).to_untrusted(),
-        Untrusted::new(format!("{}/2026-11-20T10:20:00Z", key(1)))
-    );
+    let mut attributor = crate::Attributor::new(AgentRules::default(), 7);
+    let mut calls: Vec<(EventTime, u32)> = records
+        .iter()
+        .map(|text| {
+            let record = Record::parse(text).unwrap();
+            (record.time(), attributor.observe(&record).place())
+        })
+        .collect();
+    calls.sort();
+    let mut sessions = attributor.resolve();
+    let episodes: BTreeMap<EventTime, String> = calls
+        .into_iter()
+        .map(|(time, place)| {
+            let turn = sessions.note_call(place, time, false);
+            (time, sessions.episode_id(&turn).to_untrusted().as_unescaped().to_owned())
+        })
+        .collect();
+    let episode = |secs| episodes[&at(secs)].as_str();
+    assert_eq!(episode(45 * 60), episode(62 * 60), "idle no longer than 30 minutes");
+    assert_eq!(episode(45 * 60), episode(20 * 60));
+    assert_eq!(episode(63 * 60), format!("{}/2026-11-20T10:20:00Z", key(1)));
 }

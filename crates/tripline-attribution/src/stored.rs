@@ -1,0 +1,110 @@
+//! Mints and uses without the records that told of them: for partial baselines.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use tripline_cloudtrail::{EventTime, Record};
+use tripline_iam::AccountId;
+use tripline_text::Untrusted;
+
+use crate::mint::{Mint, Told};
+use crate::rules::AgentRules;
+use crate::table::Attributor;
+use crate::used::Use;
+
+/// What a record tells of the creation of a credential, kept; no secret among it. Its serialisation
+/// is for this program's own files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredMint {
+    key: String,
+    time: EventTime,
+    ends_by: EventTime,
+    parent: Kept<Use>,
+    texts: [Kept<Text>; 7],
+    transitive: Option<bool>,
+    account: Option<AccountId>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct Text(#[serde(with = "tripline_text::stored")] Untrusted<'static>);
+
+/// A [`Told`], kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Kept<T> {
+    Untold,
+    Nothing,
+    Just(T),
+}
+
+impl<T> Kept<T> {
+    fn of<'a, U>(told: &'a Told<U>, keep: impl FnOnce(&'a U) -> T) -> Self {
+        match told {
+            Told::Untold => Self::Untold,
+            Told::Nothing => Self::Nothing,
+            Told::Just(value) => Self::Just(keep(value)),
+        }
+    }
+
+    fn told<'a, U>(&'a self, tell: impl FnOnce(&'a T) -> U) -> Told<U> {
+        match self {
+            Self::Untold => Told::Untold,
+            Self::Nothing => Told::Nothing,
+            Self::Just(value) => Told::Just(tell(value)),
+        }
+    }
+}
+
+impl StoredMint {
+    /// What `record` tells of a mint, if it does.
+    pub fn of(record: &Record<'_>, rules: &AgentRules) -> Option<Self> {
+        let mint = Mint::of(record, rules)?;
+        let text =
+            |told: &Told<Untrusted<'_>>| Kept::of(told, |text| Text(text.reborrow().into_owned()));
+        Some(Self {
+            key: mint.key.to_string(),
+            time: mint.time,
+            ends_by: mint.ends_by,
+            parent: Kept::of(&mint.parent, Use::of_facts),
+            texts: [
+                text(&mint.agent),
+                text(&mint.class),
+                text(&mint.tenant),
+                text(&mint.version),
+                text(&mint.source_identity),
+                text(&mint.role),
+                text(&mint.principal),
+            ],
+            transitive: mint.transitive,
+            account: mint.account,
+        })
+    }
+
+    fn mint(&self) -> Mint<'_> {
+        let [agent, class, tenant, version, source_identity, role, principal] = &self.texts;
+        let text = |kept: &'_ Kept<Text>| kept.told(|text| text.0.reborrow().into_owned());
+        Mint {
+            key: Cow::Borrowed(&self.key),
+            time: self.time,
+            ends_by: self.ends_by,
+            parent: self.parent.told(Use::facts),
+            agent: text(agent),
+            class: text(class),
+            tenant: text(tenant),
+            version: text(version),
+            transitive: self.transitive,
+            source_identity: text(source_identity),
+            role: text(role),
+            principal: text(principal),
+            account: self.account,
+        }
+    }
+}
+
+impl Attributor {
+    /// Learns a credential from what was kept of its mint, as [`Attributor::note_mint`] does from the
+    /// record.
+    pub fn note_stored_mint(&mut self, mint: &StoredMint) {
+        self.learn(&mint.mint());
+    }
+}
