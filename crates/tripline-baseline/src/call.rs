@@ -6,8 +6,10 @@ use tripline_cloudtrail::{EventId, EventTime, Record};
 use tripline_iam::{AccountId, Action, Region};
 use tripline_text::Untrusted;
 
+use crate::bytes::bytes_out;
 use crate::network::Network;
 use crate::resources;
+use crate::user_agent::UserAgentFamily;
 
 /// One call, taken out of the record that tells of it.
 ///
@@ -41,6 +43,14 @@ pub struct Call {
     pub network: Network,
     /// How it ended.
     pub outcome: Outcome,
+    /// The roles, or instance profiles, that the call hands over to a service: `iam:PassRole`, for which
+    /// there is no event.
+    #[serde(with = "stored_list")]
+    pub passed_roles: Vec<Untrusted<'static>>,
+    /// With what it was made.
+    pub user_agent: UserAgentFamily,
+    /// How many bytes left with the answer, where the record tells.
+    pub bytes_out: Option<u64>,
 }
 
 /// How a call ended, by `errorCode`.
@@ -71,6 +81,9 @@ impl Call {
             resources: resources::of(record),
             network: Network::of(record),
             outcome: Outcome::of(record),
+            passed_roles: resources::roles_passed_by(record),
+            user_agent: UserAgentFamily::of(record),
+            bytes_out: bytes_out(record),
         }
     }
 }

@@ -1,18 +1,36 @@
-//! What an agent is for. Today that is its declared [`Scope`]: a manifest that a person writes.
+//! What an agent is for: its declared [`Scope`], a manifest that a person writes, and its learned
+//! [`Baseline`].
 //!
-//! [`Call`] is the value that scope (and, later, the learned baseline) looks at.
+//! [`Call`] is the value that both look at.
 
+mod bytes;
 mod call;
+mod learned;
 mod network;
 mod pattern;
 mod resources;
 mod scope;
+mod tenant;
+mod user_agent;
 
+pub use bytes::bytes_out;
 pub use call::{Call, Outcome};
+pub use learned::{
+    AGENT_BYTES_MAX, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
+    BaselineProblem, CLASS_BYTES_MAX, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day, Decisions,
+    DecisionsError, DecisionsProblem, Draw, EXCEPTION_DAYS_MAX, EpisodeKey, Exception,
+    FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, Held,
+    HeldBack, HoldReason, Home, KeyName, Knowledge, Known, Learner, LearnerLimits, MATURE_DAYS,
+    MATURE_EPISODES, Maturity, PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peers,
+    Promotion, PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage,
+    State, Whose, promote,
+};
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};
-pub use resources::RESOURCES_MAX;
+pub use resources::{RESOURCES_MAX, each_passed_role, each_resource};
 pub use scope::{
     Breach, Exceeded, Feature, LimitCounter, Limits, MANIFEST_BYTES_MAX, Needs, PATTERNS_MAX,
     Scope, ScopeError, ScopeProblem, Subject, Window,
 };
+pub use tenant::{InvalidTenantPattern, TenantPattern, TenantRules};
+pub use user_agent::UserAgentFamily;

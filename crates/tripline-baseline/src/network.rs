@@ -1,6 +1,6 @@
 //! Where a call came from, as far as a record tells.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 use tripline_cloudtrail::Record;
@@ -67,6 +67,23 @@ impl Network {
             Self::Unknown => Untrusted::borrowed(""),
         }
     }
+
+    /// What of the network there is to learn: an endpoint's or a service's name, or the /24 (IPv4) or
+    /// /48 (IPv6) that an address lies in, which is about what one site has.
+    pub fn key(&self) -> Untrusted<'static> {
+        match self {
+            Self::Address(IpAddr::V4(address)) => {
+                let [a, b, c, _] = address.octets();
+                Untrusted::new(format!("{a}.{b}.{c}.0/24"))
+            }
+            Self::Address(IpAddr::V6(address)) => {
+                let [a, b, c, ..] = address.segments();
+                let prefix = Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0);
+                Untrusted::new(format!("{prefix}/48"))
+            }
+            other => other.to_untrusted(),
+        }
+    }
 }
 
 fn owned(text: &str) -> Untrusted<'static> {
@@ -76,4 +93,46 @@ fn owned(text: &str) -> Untrusted<'static> {
 /// The domains in which AWS names its services in records; `api.aws` since the MCP server.
 fn is_aws_name(text: &str) -> bool {
     [".amazonaws.com", ".amazonaws.com.cn", ".api.aws"].iter().any(|end| text.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(network: &Network) -> String {
+        network.key().as_unescaped().to_owned()
+    }
+
+    #[test]
+    fn neighbours_have_one_key() {
+        for (address, expected) in [
+            ("192.0.2.77", "192.0.2.0/24"),
+            ("::ffff:192.0.2.77", "192.0.2.0/24"),
+            ("2001:db8:1:2::3", "2001:db8:1::/48"),
+            ("::1", "::/48"),
+        ] {
+            let address: IpAddr = address.parse().unwrap();
+            assert_eq!(key(&Network::Address(address.to_canonical())), expected);
+        }
+        let id = Untrusted::borrowed("vpce-1");
+        let address = Some("10.0.0.1".parse().unwrap());
+        assert_eq!(key(&Network::VpcEndpoint { id, address }), "vpce-1");
+        assert_eq!(key(&Network::AwsInternal), "AWS Internal");
+        assert_eq!(key(&Network::Unknown), "");
+        let service = Untrusted::borrowed("cloudformation.amazonaws.com");
+        assert_eq!(key(&Network::AwsService(service)), "cloudformation.amazonaws.com");
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_a_network_that_holds_the_address(bytes in any::<[u8; 16]>(), is_v4 in any::<bool>()) {
+            let [a, b, c, d, ..] = bytes;
+            let address = if is_v4 { IpAddr::from([a, b, c, d]) } else { IpAddr::from(bytes) };
+            let network: ipnet::IpNet = key(&Network::Address(address)).parse().unwrap();
+            prop_assert!(network.contains(&address));
+            prop_assert_eq!(network.trunc(), network);
+        }
+    }
 }

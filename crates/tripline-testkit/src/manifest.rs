@@ -12,7 +12,10 @@ pub fn scope(agent: &Agent) -> String {
     };
     let mut text = format!("version = 1\nagent = \"{}\"\n\n[allow]\n", agent.id);
     // Writing to a `String` cannot fail.
-    let _ = writeln!(text, "actions = [{}]", list(&agent.class.scope()));
+    // Some calls hand a role over to the service.
+    let mut actions = agent.class.scope();
+    actions.push("iam:PassRole");
+    let _ = writeln!(text, "actions = [{}]", list(&actions));
     let _ = writeln!(text, "resources = []");
     let _ = writeln!(text, "regions = [{}]", list(&agent.regions()));
     let _ = writeln!(text, "networks = []\n\n[never]\nactions = []\nresources = []");

@@ -68,6 +68,15 @@ pub fn policy_literal<'a>(text: &'a Untrusted<'_>) -> Result<PolicyLiteral<'a>, 
     }
 }
 
+/// For a folder's or a file's name: ASCII letters, digits, `-`, `_`, and dots but for a leading one;
+/// every other byte is written as `%` and two hex digits. Different texts give different names, but
+/// for letter case, which some file systems do not tell apart. May be three times as long as the text,
+/// and is empty if that is.
+#[must_use]
+pub fn path_component<'a>(text: &'a Untrusted<'_>) -> PathComponent<'a> {
+    PathComponent(text.reborrow())
+}
+
 /// Text that no IAM policy document can hold, not even escaped.
 ///
 /// Documents are limited to U+0009, U+000A, U+000D and U+0020 to U+00FF (IAM API reference,
@@ -109,6 +118,24 @@ impl fmt::Display for JsonString<'_> {
             }
         }
         f.write_char('"')
+    }
+}
+
+/// Displays text as for [`path_component`].
+#[derive(Debug, Clone)]
+pub struct PathComponent<'a>(Untrusted<'a>);
+
+impl fmt::Display for PathComponent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (nth, byte) in self.0.as_unescaped().bytes().enumerate() {
+            match byte {
+                b'-' | b'_' => f.write_char(char::from(byte))?,
+                b'.' if nth > 0 => f.write_char('.')?,
+                plain if plain.is_ascii_alphanumeric() => f.write_char(char::from(plain))?,
+                other => write!(f, "%{other:02x}")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -239,6 +266,15 @@ mod tests {
             shown("\u{7f}\u{9b}\u{202e}\u{2066}\u{e0041}"),
             r"\u{7f}\u{9b}\u{202e}\u{2066}\u{e0041}"
         );
+    }
+
+    #[test]
+    fn a_path_component_stays_in_its_folder() {
+        let named = |text: &str| path_component(&untrusted(text)).to_string();
+        assert_eq!(named("deploy-bot_2.1"), "deploy-bot_2.1");
+        assert_eq!(named("../etc"), "%2e.%2fetc");
+        assert_eq!(named(".."), "%2e.");
+        assert_eq!(named("a\\b:c\0 é%"), "a%5cb%3ac%00%20%c3%a9%25");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tripline_text::Untrusted;
 
 /// What a reason is about; the `feature` of an ndjson line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Feature {
     /// A rule that needs no statistics was broken.
     Invariant,
@@ -25,8 +25,16 @@ pub enum Feature {
     Network,
     /// The tenant that the session works for.
     Tenant,
-    /// The pace of calls.
+    /// The pace of calls, against a declared limit.
     Limit,
+    /// The SDK or tool, and the marks of agents.
+    UserAgent,
+    /// How the call failed.
+    Error,
+    /// How much went out.
+    Bytes,
+    /// The pace of calls, against what was learned.
+    Rate,
 }
 
 impl fmt::Display for Feature {
@@ -41,6 +49,10 @@ impl fmt::Display for Feature {
             Self::Network => "network",
             Self::Tenant => "tenant",
             Self::Limit => "limit",
+            Self::UserAgent => "user-agent",
+            Self::Error => "error",
+            Self::Bytes => "bytes",
+            Self::Rate => "rate",
         })
     }
 }

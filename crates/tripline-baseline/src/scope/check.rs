@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::networks::Networks;
 use crate::call::Call;
 use crate::pattern::ResourcePattern;
+use crate::resources::may_pass_role;
 
 /// What an agent (or each agent of a class) is declared to be for. Read from a manifest by
 /// [`Scope::parse`], which has the format.
@@ -111,18 +112,45 @@ impl Scope {
         let mut breaches = Vec::new();
         self.check_action(&call.action, &mut breaches);
         self.check_resources(call, &mut breaches);
+        self.check_passed_roles(call, &mut breaches);
         self.check_place(call, &mut breaches);
-        if let Some(tenant) = tenant
-            && !self.allow_tenants.is_empty()
-            && !self.allow_tenants.contains(tenant)
-        {
-            breaches.push(Breach {
-                feature: Feature::Tenant,
-                value: tenant.clone().into_owned(),
-                detail: outside("tenant", self.allow_tenants.len(), "tenants"),
-            });
-        }
+        breaches.extend(tenant.and_then(|tenant| self.check_tenant(tenant)));
         breaches
+    }
+
+    /// Whether the scope is content with roles being handed over, whichever.
+    pub fn allows_passing_roles(&self) -> bool {
+        let resources = [&self.allow_resources, &self.never_resources];
+        pass_role().is_some_and(|action| self.allows_action(&action))
+            && resources.iter().all(|patterns| patterns.0.is_empty())
+    }
+
+    /// Whether calls of an event may hand a role over, and so be more than the event tells.
+    pub fn may_pass_role(call: &Call) -> bool {
+        may_pass_role(call.event_source.as_unescaped(), call.event_name.as_unescaped())
+    }
+
+    /// Whether a tenant is one that the agent works for.
+    pub fn check_tenant(&self, tenant: &Untrusted<'_>) -> Option<Breach> {
+        let allowed = self.allow_tenants.is_empty() || self.allow_tenants.contains(tenant);
+        (!allowed).then(|| Breach {
+            feature: Feature::Tenant,
+            value: tenant.clone().into_owned(),
+            detail: outside("tenant", self.allow_tenants.len(), "tenants"),
+        })
+    }
+
+    /// Roles that are handed over: the action `iam:PassRole`, on that role.
+    fn check_passed_roles(&self, call: &Call, breaches: &mut Vec<Breach>) {
+        if call.passed_roles.is_empty() || self.allows_passing_roles() {
+            return;
+        }
+        let Some(action) = pass_role() else { return };
+        let before = breaches.len();
+        self.check_action(&action, breaches);
+        if breaches.len() == before {
+            self.check_each_resource(&call.passed_roles, breaches);
+        }
     }
 
     /// Whether the scope declares decoys.
@@ -156,7 +184,11 @@ impl Scope {
     }
 
     fn check_resources(&self, call: &Call, breaches: &mut Vec<Breach>) {
-        for resource in &call.resources {
+        self.check_each_resource(&call.resources, breaches);
+    }
+
+    fn check_each_resource(&self, resources: &[Untrusted<'static>], breaches: &mut Vec<Breach>) {
+        for resource in resources {
             let (feature, detail) = if let Some(at) = self.never_resources.first_touch(resource) {
                 let total = self.never_resources.0.len();
                 let detail = format!(
@@ -262,6 +294,11 @@ impl Resources {
     fn texts(&self) -> Vec<String> {
         self.0.iter().map(|pattern| pattern.as_str().to_owned()).collect()
     }
+}
+
+/// The action that handing a role over takes.
+fn pass_role() -> Option<Action> {
+    Action::parse("iam:PassRole").ok()
 }
 
 fn outside(what: &str, declared: usize, of_what: &str) -> String {
@@ -377,6 +414,37 @@ mod tests {
         assert_eq!(by_bucket("payroll"), [Feature::Resource]);
         assert_eq!(by_bucket("incident-hr"), [Feature::Never]);
         assert_eq!(by_bucket("incident-hr/salaries"), [Feature::Never]);
+    }
+
+    #[test]
+    fn a_role_that_is_handed_over_is_passed() {
+        let passing = |tables: &str| {
+            let text = r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"a","eventSource":"lambda.amazonaws.com",
+                "eventName":"CreateFunction20150331","awsRegion":"eu-west-1","recipientAccountId":"123456789012",
+                "requestParameters":{"functionName":"f","role":"arn:aws:iam::123456789012:role/admin"}}"#;
+            let call = Call::of(&Record::parse(text).unwrap());
+            assert!(Scope::may_pass_role(&call));
+            let found = breached(&scope(tables), &call);
+            found.into_iter().map(|(feature, value, _)| (feature, value)).collect::<Vec<_>>()
+        };
+        let pass_role = "iam:PassRole".to_owned();
+        let admin = "arn:aws:iam::123456789012:role/admin".to_owned();
+        assert_eq!(passing("[allow]\nregions = [\"eu-west-1\"]"), []);
+        assert_eq!(
+            passing("[allow]\nactions = [\"lambda:*\"]"),
+            [(Feature::Action, pass_role.clone())]
+        );
+        assert_eq!(passing("[allow]\nactions = [\"lambda:*\", \"iam:PassRole\"]"), []);
+        assert_eq!(passing("[never]\nactions = [\"iam:*\"]"), [(Feature::Never, pass_role)]);
+        let functions = "\"arn:aws:lambda:*:*:function:*\"";
+        assert_eq!(
+            passing(&format!(
+                "[allow]\nactions = [\"lambda:*\", \"iam:PassRole\"]\nresources = [{functions}]"
+            )),
+            [(Feature::Resource, admin)]
+        );
+        let worker = "\"arn:aws:iam::*:role/a*\"";
+        assert_eq!(passing(&format!("[allow]\nresources = [{functions}, {worker}]")), []);
     }
 
     #[test]

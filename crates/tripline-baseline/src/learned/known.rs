@@ -1,0 +1,334 @@
+//! A baseline made ready for questions: frozen, and fast.
+
+use std::fmt;
+
+use ahash::RandomState;
+use hashbrown::HashTable;
+
+use super::baseline::{Baseline, State};
+use super::family::{Draw, Family, Home};
+use super::keys::bounded;
+use super::rate::{PeakHistogram, RateClass, RateWindow};
+use super::token::{STAR, Tokens, is_same};
+use super::trie::{Node, is_open};
+
+/// What a baseline knows of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Knowledge {
+    /// It is known.
+    Known {
+        /// In how many episodes it was seen.
+        episodes: u32,
+        /// How many agents know it; 1 in an agent's own baseline.
+        agents: u32,
+    },
+    /// It is not known, but new values are nothing new here: a slot of names that keeps growing, or
+    /// a family with more values than are kept.
+    Open {
+        /// How many episodes came to this slot.
+        visits: u32,
+        /// In how many of them something was new.
+        found: u32,
+    },
+    /// It was seen, but waits for a person or for more days.
+    Pending {
+        /// In how many episodes it was seen.
+        episodes: u32,
+    },
+    /// A resource that leaves what is known where hardly anything ever did.
+    Unexpected {
+        /// How many episodes came to this slot.
+        visits: u32,
+        /// In how many of them something was new.
+        found: u32,
+    },
+    /// Never seen.
+    New,
+}
+
+impl Knowledge {
+    /// Whether a person should hear of it.
+    pub fn is_news(self) -> bool {
+        match self {
+            Self::Known { .. } | Self::Open { .. } => false,
+            Self::Pending { .. } | Self::Unexpected { .. } | Self::New => true,
+        }
+    }
+
+    /// In how many episodes the value was seen, as far as it is listed.
+    pub fn episodes(self) -> u32 {
+        match self {
+            Self::Known { episodes, .. } | Self::Pending { episodes } => episodes,
+            Self::Open { .. } | Self::Unexpected { .. } | Self::New => 0,
+        }
+    }
+}
+
+/// A value that is listed.
+struct Value {
+    family: Family,
+    action: Box<str>,
+    value: Box<str>,
+    knowledge: Knowledge,
+}
+
+/// A node of a trie.
+#[derive(Clone, Copy)]
+struct Slot {
+    visits: u32,
+    found: u32,
+    agents: u32,
+    is_known: bool,
+    /// Where its edges are.
+    from: usize,
+    to: usize,
+    star: Option<usize>,
+}
+
+/// The way to a child, by its token.
+struct Edge {
+    /// The first bytes of the token as a number, in the order of the tokens.
+    prefix: u64,
+    token: Box<str>,
+    slot: usize,
+}
+
+/// A baseline made ready for questions. It does not change; a promotion makes a new one.
+///
+/// An answer costs a hash look-up, of a resource one binary search a part of its name; nothing is
+/// allocated but for values that are too long.
+pub struct Known {
+    hasher: RandomState,
+    values: HashTable<Value>,
+    /// By action.
+    roots: HashTable<(Box<str>, usize)>,
+    slots: Vec<Slot>,
+    edges: Vec<Edge>,
+    limits: [[Option<u64>; RateClass::COUNT]; RateWindow::COUNT],
+    overflow: [bool; Family::COUNT],
+    episodes: u32,
+    agents: u32,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Known")
+            .field("values", &self.values.len())
+            .field("slots", &self.slots.len())
+            .field("episodes", &self.episodes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Baseline {
+    /// The baseline made ready for questions. `hash_seed` keys its tables; no answer depends on it.
+    pub fn compile(&self, hash_seed: u64) -> Known {
+        let mut known = Known {
+            hasher: RandomState::with_seeds(hash_seed, 41, 42, 43),
+            values: HashTable::with_capacity(self.keys.len()),
+            roots: HashTable::new(),
+            slots: Vec::new(),
+            edges: Vec::new(),
+            limits: Default::default(),
+            overflow: Family::ALL.map(|family| self.overflow.contains(&family)),
+            episodes: self.episodes,
+            agents: self.agents,
+        };
+        for (name, fact) in &self.keys {
+            let (episodes, agents) = (fact.episodes, fact.agents);
+            let knowledge = match fact.is_known() {
+                true => Knowledge::Known { episodes, agents },
+                false => Knowledge::Pending { episodes },
+            };
+            let (action, value) = (name.action.clone(), name.value.clone());
+            known.add(Value { family: name.family, action, value, knowledge });
+        }
+        for (action, root) in &self.tries {
+            let slot = known.plant(root);
+            let hash = known.hasher.hash_one(&**action);
+            let hasher = &known.hasher;
+            known.roots.insert_unique(hash, (action.clone(), slot), |it| hasher.hash_one(&*it.0));
+        }
+        // Of a candidate nothing is known, its paces included.
+        if self.state == State::Live {
+            known.limits =
+                RateWindow::ALL.map(|window| RateClass::ALL.map(|class| self.limit(window, class)));
+        }
+        known
+    }
+
+    /// The most that was learned in a window, and that the anchor allows; nothing where nothing was
+    /// learned.
+    fn limit(&self, window: RateWindow, class: RateClass) -> Option<u64> {
+        let learned = self.peaks.get(&(window, class)).map(PeakHistogram::max)?;
+        let anchor = self.anchors.get(&(window, class)).copied();
+        Some(anchor.map_or(learned, |anchor| learned.min(super::promotion::ceiling(anchor))))
+    }
+}
+
+impl Known {
+    fn add(&mut self, value: Value) {
+        let hasher = &self.hasher;
+        let hash = |it: &Value| hasher.hash_one((it.family, &*it.action, &*it.value));
+        self.values.insert_unique(hash(&value), value, hash);
+    }
+
+    /// Lays a node out with all below it; its slot.
+    fn plant(&mut self, node: &Node) -> usize {
+        let mut star = None;
+        let mut edges = Vec::with_capacity(node.children.len());
+        for (token, child) in &node.children {
+            let slot = self.plant(child);
+            if **token == *STAR {
+                star = Some(slot);
+            } else {
+                edges.push(Edge { prefix: prefix(token), token: token.clone(), slot });
+            }
+        }
+        let from = self.edges.len();
+        self.edges.extend(edges);
+        self.slots.push(Slot {
+            visits: node.fact.episodes,
+            found: node.found,
+            agents: node.fact.agents,
+            is_known: node.fact.is_known(),
+            from,
+            to: self.edges.len(),
+            star,
+        });
+        self.slots.len() - 1
+    }
+
+    /// How many episodes it was learned from.
+    pub fn episodes(&self) -> u32 {
+        self.episodes
+    }
+
+    /// How many agents it was learned from.
+    pub fn agents(&self) -> u32 {
+        self.agents
+    }
+
+    /// What is known of a value that a call shows; `home` as when it was learned.
+    pub fn ask(&self, draw: &Draw<'_>, home: &Home<'_>) -> Knowledge {
+        if draw.family == Family::Resource {
+            return self.ask_resource(draw, home);
+        }
+        let (action, value) = (draw.given(), bounded(draw.value));
+        let hash = self.hasher.hash_one((draw.family, action, &*value));
+        let same = |it: &Value| {
+            it.family == draw.family && is_same(&it.value, &value) && is_same(&it.action, action)
+        };
+        match self.values.find(hash, same) {
+            Some(value) => value.knowledge,
+            None if self.overflow.get(draw.family.index()) == Some(&true) => {
+                Knowledge::Open { visits: self.episodes, found: self.episodes }
+            }
+            None => Knowledge::New,
+        }
+    }
+
+    /// Whether it is known, or new where new values are nothing new.
+    pub fn knows(&self, draw: &Draw<'_>, home: &Home<'_>) -> bool {
+        !self.ask(draw, home).is_news()
+    }
+
+    fn ask_resource(&self, draw: &Draw<'_>, home: &Home<'_>) -> Knowledge {
+        let hash = self.hasher.hash_one(draw.given());
+        let Some(root) = self
+            .roots
+            .find(hash, |(action, _)| is_same(action, draw.given()))
+            .and_then(|&(_, slot)| self.slots.get(slot))
+        else {
+            // The action is new; then it is the news.
+            return Knowledge::Open { visits: 0, found: 0 };
+        };
+        if !root.is_known {
+            return Knowledge::Pending { episodes: root.visits };
+        }
+        let mut slot = root;
+        let mut tokens = Tokens::of(draw.value, home);
+        while let Some(token) = tokens.advance() {
+            let next = self.child(slot, token);
+            let (visits, found) = (slot.visits, slot.found);
+            match next {
+                Some(next) if next.is_known => slot = next,
+                _ if is_open(visits, found) => return Knowledge::Open { visits, found },
+                Some(next) => return Knowledge::Pending { episodes: next.visits },
+                None => return Knowledge::Unexpected { visits, found },
+            }
+        }
+        Knowledge::Known { episodes: slot.visits, agents: slot.agents }
+    }
+
+    /// The child of that token, else the one that stands for all there was no room for.
+    fn child(&self, slot: &Slot, token: &str) -> Option<&Slot> {
+        let edges = self.edges.get(slot.from..slot.to)?;
+        let wanted = prefix(token);
+        let from = match edges {
+            [_] => 0,
+            _ => edges.partition_point(|edge| edge.prefix < wanted),
+        };
+        let mut alike = edges.iter().skip(from).take_while(|edge| edge.prefix == wanted);
+        // The prefix of a short token is all of it, but for how many zeros it ends with.
+        let same = |edge: &&Edge| match token.len() {
+            0..=8 => edge.token.len() == token.len(),
+            _ => is_same(&edge.token, token),
+        };
+        let edge = alike.find(same).map(|edge| edge.slot);
+        self.slots.get(edge.or(slot.star)?)
+    }
+
+    /// The most that is normal in a window; nothing where nothing was learned.
+    pub fn limit(&self, window: RateWindow, class: RateClass) -> Option<u64> {
+        *self.limits.get(window as usize)?.get(class as usize)?
+    }
+
+    /// Whether a count is above the most that is normal in a window; never where nothing was learned.
+    pub fn exceeds(&self, window: RateWindow, class: RateClass, count: u64) -> bool {
+        self.limit(window, class).is_some_and(|limit| count > limit)
+    }
+}
+
+/// The first eight bytes as a number that is in the order of the texts.
+#[inline]
+fn prefix(token: &str) -> u64 {
+    if let Some(bytes) = token.as_bytes().first_chunk() {
+        return u64::from_be_bytes(*bytes);
+    }
+    let (mut number, mut free) = (0_u64, 64_u32);
+    let mut rest = token.as_bytes();
+    if let Some((bytes, after)) = rest.split_first_chunk() {
+        free -= 32;
+        number |= u64::from(u32::from_be_bytes(*bytes)) << free;
+        rest = after;
+    }
+    if let Some((bytes, after)) = rest.split_first_chunk() {
+        free -= 16;
+        number |= u64::from(u16::from_be_bytes(*bytes)) << free;
+        rest = after;
+    }
+    if let Some(byte) = rest.first() {
+        number |= u64::from(*byte) << (free - 8);
+    }
+    number
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn prefixes_are_in_the_order_of_the_texts(one in "\\PC{0,10}|[\0a]{0,9}", other in "\\PC{0,10}|[\0a]{0,9}") {
+            if prefix(&one) < prefix(&other) {
+                prop_assert!(one < other);
+            }
+            let mut bytes = [0; 8];
+            bytes.iter_mut().zip(one.bytes()).for_each(|(place, byte)| *place = byte);
+            prop_assert_eq!(prefix(&one), u64::from_be_bytes(bytes));
+        }
+    }
+}

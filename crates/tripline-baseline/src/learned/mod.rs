@@ -1,0 +1,52 @@
+//! What agents normally do, learned from their history: exact counts and sets, as reviewable text.
+//!
+//! The calls of one agent go into a [`Learner`], out of which comes a candidate [`Baseline`].
+//! [`promote`] makes the next live one of it, with [`Decisions`] of people; [`Peers`] put live ones
+//! together for a class or the fleet. [`Known`] answers what is new.
+
+mod baseline;
+mod day;
+mod decisions;
+mod diff;
+mod encode;
+mod error;
+mod family;
+mod key;
+mod keys;
+mod known;
+mod learner;
+mod maturity;
+mod parse;
+mod peers;
+mod promote_trie;
+mod promotion;
+mod rate;
+mod sample;
+mod token;
+mod trie;
+mod version;
+mod write;
+
+pub use baseline::{AGENT_BYTES_MAX, BASELINE_BYTES_MAX, Baseline, CLASS_BYTES_MAX, State, Whose};
+pub use day::Day;
+pub use decisions::{
+    DECISIONS_BYTES_MAX, DECISIONS_MAX, Decisions, DecisionsError, DecisionsProblem,
+    EXCEPTION_DAYS_MAX, Exception,
+};
+pub use diff::BaselineDiff;
+pub use error::{BaselineError, BaselineProblem};
+pub use family::{Draw, EpisodeKey, Family, Home};
+pub use key::{Approval, KeyName, Provenance};
+pub use known::{Knowledge, Known};
+pub use learner::{Learner, LearnerLimits};
+pub use maturity::{MATURE_DAYS, MATURE_EPISODES, Maturity, Stage};
+pub use peers::Peers;
+pub use promotion::{
+    FORGOTTEN_AFTER_DAYS, Held, HeldBack, HoldReason, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
+    PROMOTION_EPISODES, Promotion, PromotionError, promote,
+};
+pub use rate::{RateClass, RateClasses, RateLimit, RateWindow};
+pub use version::{GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,335 @@
+//! The pace of an agent: how many calls, of which kind, in which stretch of time.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What is counted. A call counts as [`Self::All`] and as some of the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RateClass {
+    /// Every call.
+    All,
+    /// Calls that list or read.
+    Read,
+    /// Calls that read what customers store.
+    Data,
+    /// Calls that change something.
+    Write,
+    /// Calls that change who may do what.
+    Permissions,
+    /// Calls that failed.
+    Error,
+    /// Not calls but bytes that went out.
+    Bytes,
+}
+
+impl RateClass {
+    /// How many there are.
+    pub const COUNT: usize = 7;
+
+    /// All of them, in the order of the stored text.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::All,
+        Self::Read,
+        Self::Data,
+        Self::Write,
+        Self::Permissions,
+        Self::Error,
+        Self::Bytes,
+    ];
+
+    /// The name in stored text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Read => "read",
+            Self::Data => "data",
+            Self::Write => "write",
+            Self::Permissions => "permissions",
+            Self::Error => "error",
+            Self::Bytes => "bytes",
+        }
+    }
+
+    /// The class of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.name() == name)
+    }
+}
+
+impl fmt::Display for RateClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The classes that one call counts as; [`RateClass::All`] is always one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateClasses(u8);
+
+impl Default for RateClasses {
+    fn default() -> Self {
+        Self(1 << RateClass::All as u8)
+    }
+}
+
+impl RateClasses {
+    /// Also as `class`. [`RateClass::Bytes`] is none of calls and changes nothing.
+    #[must_use]
+    pub fn with(self, class: RateClass) -> Self {
+        if class == RateClass::Bytes { self } else { Self(self.0 | 1 << class as u8) }
+    }
+
+    /// Whether `class` is one of them.
+    pub fn has(self, class: RateClass) -> bool {
+        self.0 & 1 << class as u8 != 0
+    }
+}
+
+/// The stretch of time that is counted over: buckets of the clock, `floor(time / length)`, so that a
+/// late call only raises an old bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RateWindow {
+    /// One second.
+    Second,
+    /// Ten seconds.
+    TenSeconds,
+    /// One minute.
+    Minute,
+    /// Ten minutes.
+    TenMinutes,
+    /// One hour.
+    Hour,
+    /// The whole episode.
+    Episode,
+}
+
+impl RateWindow {
+    /// How many there are.
+    pub const COUNT: usize = 6;
+
+    /// All of them, in the order of the stored text.
+    pub const ALL: [Self; Self::COUNT] =
+        [Self::Second, Self::TenSeconds, Self::Minute, Self::TenMinutes, Self::Hour, Self::Episode];
+
+    /// The name in stored text.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Second => "1s",
+            Self::TenSeconds => "10s",
+            Self::Minute => "1m",
+            Self::TenMinutes => "10m",
+            Self::Hour => "1h",
+            Self::Episode => "episode",
+        }
+    }
+
+    /// The window of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|window| window.name() == name)
+    }
+
+    /// The number of the bucket of a time in seconds since 1970; an episode is one bucket.
+    pub fn bucket(self, unix_secs: i64) -> i64 {
+        match self {
+            Self::Second => unix_secs,
+            Self::TenSeconds => unix_secs / 10,
+            Self::Minute => unix_secs / 60,
+            Self::TenMinutes => unix_secs / 600,
+            Self::Hour => unix_secs / 3_600,
+            Self::Episode => 0,
+        }
+    }
+}
+
+impl fmt::Display for RateWindow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A pace: what, and over which window.
+pub(crate) type Pace = (RateWindow, RateClass);
+
+/// The peaks of episodes: how often the busiest bucket of an episode held about so much.
+///
+/// Eight sub-buckets an octave, so a peak is known to an eighth; the highest one is exact.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PeakHistogram {
+    max: u64,
+    buckets: BTreeMap<u16, u32>,
+}
+
+impl PeakHistogram {
+    /// From stored parts: the highest peak, and `(lowest value of the bucket, episodes)` in order.
+    pub(crate) fn from_parts(max: u64, parts: &[(u64, u32)]) -> Option<Self> {
+        let mut buckets = BTreeMap::new();
+        for &(low, episodes) in parts {
+            let bucket = bucket_of(low);
+            let fits = low > 0 && low_of(bucket) == low && episodes > 0;
+            if !fits || buckets.insert(bucket, episodes).is_some() {
+                return None;
+            }
+        }
+        (buckets.last_key_value()?.0 == &bucket_of(max)).then_some(Self { max, buckets })
+    }
+
+    pub(crate) fn max(&self) -> u64 {
+        self.max
+    }
+
+    /// `(lowest value of the bucket, episodes)`, in order.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.buckets.iter().map(|(&bucket, &episodes)| (low_of(bucket), episodes))
+    }
+
+    /// How many episodes had any.
+    pub(crate) fn episodes(&self) -> u32 {
+        self.buckets.values().fold(0, |sum, &episodes| sum.saturating_add(episodes))
+    }
+
+    /// Counts the peak of one episode; none at all is not counted.
+    pub(crate) fn add(&mut self, peak: u64) {
+        if peak > 0 {
+            self.add_many(bucket_of(peak), 1);
+            self.max = self.max.max(peak);
+        }
+    }
+
+    fn add_many(&mut self, bucket: u16, episodes: u32) {
+        let count = self.buckets.entry(bucket).or_default();
+        *count = count.saturating_add(episodes);
+    }
+
+    /// The two of disjoint histories together.
+    pub(crate) fn add_all(&mut self, other: &Self) {
+        for (&bucket, &episodes) in &other.buckets {
+            self.add_many(bucket, episodes);
+        }
+        self.max = self.max.max(other.max);
+    }
+
+    /// The two of histories that may overlap: the larger count of each bucket.
+    pub(crate) fn widen(&mut self, other: &Self) {
+        for (&bucket, &episodes) in &other.buckets {
+            let count = self.buckets.entry(bucket).or_default();
+            *count = (*count).max(episodes);
+        }
+        self.max = self.max.max(other.max);
+    }
+
+    /// Nothing above `limit`: what is above counts as `limit`; a limit of 0 leaves nothing.
+    pub(crate) fn clip(&mut self, limit: u64) {
+        if self.max <= limit {
+            return;
+        }
+        let above = self.buckets.split_off(&bucket_of(limit).saturating_add(1));
+        self.max = limit;
+        if limit == 0 {
+            self.buckets.clear();
+            return;
+        }
+        let top = bucket_of(limit);
+        for episodes in above.into_values() {
+            self.add_many(top, episodes);
+        }
+    }
+
+    /// Only the highest bucket, for texts that would be too large.
+    pub(crate) fn flatten(&mut self) {
+        let episodes = self.episodes();
+        self.buckets.clear();
+        if episodes > 0 {
+            self.add_many(bucket_of(self.max), episodes);
+        }
+    }
+}
+
+/// Below 16 the value itself, above it eight buckets for each doubling.
+fn bucket_of(value: u64) -> u16 {
+    let exponent = value.checked_ilog2().unwrap_or(0);
+    if exponent <= 3 {
+        return u16::try_from(value).unwrap_or(0);
+    }
+    let eighth = value >> (exponent - 3) & 7;
+    u16::try_from(u64::from(exponent - 2) * 8 + eighth).unwrap_or(u16::MAX)
+}
+
+/// The lowest value of a bucket.
+fn low_of(bucket: u16) -> u64 {
+    if bucket < 16 {
+        return u64::from(bucket);
+    }
+    (8 + u64::from(bucket % 8)) << (bucket / 8 - 1)
+}
+
+/// A learned pace as a limit that a person understands, in the form of a token bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// What is counted.
+    pub class: RateClass,
+    /// The most in ten seconds.
+    pub burst: u64,
+    /// The most in an hour: the rate at which the bucket refills.
+    pub per_hour: u64,
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.class {
+            RateClass::All => "calls",
+            RateClass::Read => "reading calls",
+            RateClass::Data => "calls that read stored data",
+            RateClass::Write => "writing calls",
+            RateClass::Permissions => "calls on permissions",
+            RateClass::Error => "failing calls",
+            RateClass::Bytes => "bytes out",
+        };
+        write!(f, "{what}: at most {} in 10 s, {} in an hour", self.burst, self.per_hour)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn small_peaks_are_exact_and_large_ones_known_to_an_eighth() {
+        for value in 1..16 {
+            assert_eq!(low_of(bucket_of(value)), value);
+        }
+        assert_eq!((bucket_of(16), bucket_of(17), bucket_of(18), bucket_of(32)), (16, 16, 17, 24));
+        assert_eq!(low_of(bucket_of(u64::MAX)), 15 << 60);
+    }
+
+    #[test]
+    fn nothing_stays_above_a_clip() {
+        let mut peaks = PeakHistogram::default();
+        [3, 100, 1_000].into_iter().for_each(|peak| peaks.add(peak));
+        peaks.clip(100);
+        assert_eq!((peaks.max(), peaks.episodes()), (100, 3));
+        assert_eq!(peaks.parts().collect::<Vec<_>>(), [(3, 1), (96, 2)]);
+        peaks.clip(0);
+        assert_eq!(peaks, PeakHistogram::default());
+    }
+
+    proptest! {
+        #[test]
+        fn buckets_are_in_order_and_an_eighth_wide(value in 1_u64.., step in 0_u64..1_000_000) {
+            let low = low_of(bucket_of(value));
+            prop_assert!(low <= value && value - low <= value / 8);
+            prop_assert!(bucket_of(value) <= bucket_of(value.saturating_add(step)));
+        }
+
+        #[test]
+        fn clipping_leaves_what_parses(peaks in prop::collection::vec(1_u64..5_000, 1..20), limit in 1_u64..6_000) {
+            let mut histogram = PeakHistogram::default();
+            peaks.iter().for_each(|&peak| histogram.add(peak));
+            histogram.clip(limit);
+            prop_assert_eq!(histogram.episodes() as usize, peaks.len());
+            let parts: Vec<_> = histogram.parts().collect();
+            prop_assert_eq!(PeakHistogram::from_parts(histogram.max(), &parts), Some(histogram));
+        }
+    }
+}
