@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use libdeflater::Decompressor;
+use tripline_baseline::{each_passed_role, each_resource};
 use tripline_cloudtrail::{Fate, Limits, Reader};
-use tripline_engine::{Batch, Config, Filter, Model};
+use tripline_engine::{Batch, Config, Filter, Model, Purpose};
 use tripline_testkit::{Fleet, FleetSpec, envelope, gzip};
 use tripline_text::Untrusted;
 
@@ -45,12 +46,47 @@ fn stages(criterion: &mut Criterion) {
     if let Ok(model) = Model::new(tripline_detector::Invariants::default(), Vec::new()) {
         group.bench_function("whole_way", |bencher| {
             bencher.iter(|| {
-                let mut batch = Batch::new(&config, &model, &filter, false, 1);
+                let mut batch = Batch::new(&config, &model, &filter, Purpose::ShowFindings, 1);
                 batch.read(&file, &stored);
                 batch.finish(&config).map(|report| report.incidents.len())
             });
         });
     }
+    group.finish();
+    parameters(criterion, &file, &json);
+}
+
+/// What a call's parameters tell, by record. As few as fit the cache: a record is asked just after it
+/// was read.
+fn parameters(criterion: &mut Criterion, file: &Arc<Untrusted<'static>>, json: &[u8]) {
+    let mut texts = Vec::new();
+    let _ = Reader::new(Limits::default()).read(file, json, |record| {
+        texts.push(record.as_written().to_owned());
+        Fate::Read
+    });
+    let parsed = texts.iter().map(|text| tripline_cloudtrail::Record::parse(text));
+    let records: Vec<_> = parsed.filter_map(Result::ok).take(500).collect();
+    let mut group = criterion.benchmark_group("parameters");
+    group.throughput(Throughput::Elements(records.len() as u64)).sample_size(20);
+    let mut scratch = String::new();
+    group.bench_function("each_resource", |bencher| {
+        bencher.iter(|| {
+            for record in &records {
+                each_resource(record, &mut scratch, &mut |resource| {
+                    black_box(resource);
+                });
+            }
+        });
+    });
+    group.bench_function("each_passed_role", |bencher| {
+        bencher.iter(|| {
+            for record in &records {
+                each_passed_role(record, &mut scratch, &mut |role| {
+                    black_box(role);
+                });
+            }
+        });
+    });
     group.finish();
 }
 

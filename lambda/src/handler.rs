@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use thiserror::Error;
 use tripline_aws::{ObjectRef, S3Source};
-use tripline_engine::{Batch, Config, DamagedRow, Filter, Model};
+use tripline_engine::{Batch, Config, DamagedRow, Filter, Model, Purpose};
 use tripline_report::ndjson;
 use tripline_runtime::{SettingsError, drive, hash_seed, settings};
 use tripline_text::Untrusted;
@@ -63,7 +63,8 @@ pub(crate) async fn handle(
     }
     let mut source = S3Source::new(aws, objects(event)?);
     let filter = Filter::default();
-    let mut batch = Batch::new(&settings.config, &settings.model, &filter, false, hash_seed());
+    let mut batch =
+        Batch::new(&settings.config, &settings.model, &filter, Purpose::ShowFindings, hash_seed());
     drive(&mut source, &mut batch).await;
     let found = batch.finish(&settings.config)?;
     let mut log = io::stdout().lock();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tripline_detector::Invariants;
-use tripline_engine::{Batch, Config, Filter, Model};
+use tripline_engine::{Batch, Config, Filter, Model, Purpose};
 use tripline_report::ndjson;
 use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, envelope, gzip};
 use tripline_text::Untrusted;
@@ -26,7 +26,7 @@ fn outcome(files: &[Vec<Event>]) -> String {
     let config = Config::parse(CONFIG).unwrap();
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
-    let mut batch = Batch::new(&config, &model, &filter, true, 1);
+    let mut batch = Batch::new(&config, &model, &filter, Purpose::ShowAll, 1);
     for (nth, file) in files.iter().enumerate() {
         let name = Arc::new(Untrusted::new(format!("file {nth}")));
         batch.read(&name, &gzip(&envelope::records(file), 1));

@@ -10,8 +10,10 @@
 
 mod architecture;
 mod attribution;
+mod baselines;
 mod envelopes;
 mod laws;
+mod learned;
 mod program;
 mod samples;
 mod whole;

@@ -3,15 +3,21 @@
 mod embedded;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::Write;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use tripline_baseline::Scope;
+use tripline_baseline::{
+    Approval, Baseline, Decisions, Family, Peers, Provenance, Scope, Whose, promote,
+};
 use tripline_chat::Message;
+use tripline_cloudtrail::EventTime;
 use tripline_detector::{Invariants, Verdict};
-use tripline_engine::{Batch, BatchReport, Config, Filter, Incident, Model, Scored};
+use tripline_engine::{
+    Batch, BatchReport, Config, Filter, Incident, Model, Purpose, Scored, is_sensitive,
+};
 use tripline_report::table::{self, cut};
 use tripline_text::Untrusted;
 
@@ -25,35 +31,85 @@ const CONFIG: &str = "version = 1\n[[agents.fallbacks]]\nby = \"source-identity\
 /// Between two verdicts, on a terminal: fast enough not to bore, slow enough to read.
 const PAUSE: Duration = Duration::from_millis(350);
 
+/// What was before this time is learned from. The first two hours of the logs are quiet.
+const LEARNED_UNTIL: &str = "2026-11-20T11:00:00Z";
+
+/// Who decides in the demonstration.
+const BY: (&str, &str) = ("alice", "looked at them in the demonstration");
+
 pub(crate) fn run(arguments: &DemoArgs) -> Result<Ended, Failure> {
-    let report = score()?;
+    let story = play()?;
     let mut out = Output::new(arguments.color);
     let pause = (out.is_terminal() && !arguments.fast).then_some(PAUSE);
-    tell(&mut out, &report, pause)?;
+    tell(&mut out, &story, pause)?;
     Ok(Ended::default())
 }
 
-/// The same way as for anybody's logs, in memory.
-fn score() -> Result<BatchReport, Failure> {
-    let damaged = |message: String| Failure::Usage {
-        message,
-        hint: "this program was built from damaged sources",
-    };
+/// What happened.
+struct Story {
+    /// What is in force when the hijack comes.
+    learned: Vec<Baseline>,
+    /// Sensitive values that a person approved.
+    approved: Vec<(Untrusted<'static>, String)>,
+    report: BatchReport,
+}
+
+/// The same way as for anybody's logs, in memory: learn, review, score.
+fn play() -> Result<Story, Failure> {
     let scopes: Result<Vec<Scope>, _> =
         embedded::SCOPES.iter().map(|(_, text)| Scope::parse(text)).collect();
-    let scopes = scopes.map_err(|error| damaged(error.to_string()))?;
+    let model = Model::new(Invariants::default(), scopes.map_err(damaged)?).map_err(damaged)?;
+    let config = Config::parse(CONFIG).map_err(damaged)?;
+    let before = Filter { until: EventTime::parse(LEARNED_UNTIL), ..Filter::default() };
+    let candidates = read(&config, &model, &before, Purpose::Learn)?.baselines;
+    let by = |at| Approval::new(BY.0, at, BY.1);
+    let by = EventTime::parse(LEARNED_UNTIL).and_then(by).ok_or_else(|| damaged("no time"))?;
+    let (mut learned, mut approved) = (Vec::new(), Vec::new());
+    let mut fleet = Peers::new(None);
+    for candidate in &candidates {
+        let mut decisions = Decisions::default();
+        let first = promote(None, candidate, &decisions, &is_sensitive, &by).map_err(damaged)?;
+        let Whose::Agent { agent, .. } = first.next.whose() else { continue };
+        first.next.each_key(|name, provenance, _| {
+            if *provenance == Provenance::Pending && name.family() == Family::Action {
+                decisions.approve(agent, name.clone(), by.clone());
+                approved.push((agent.clone(), name.shown_value()));
+            }
+        });
+        let live = promote(None, candidate, &decisions, &is_sensitive, &by).map_err(damaged)?;
+        fleet.add(&live.next);
+        learned.push(live.next);
+    }
+    learned.sort_by_key(|baseline| format!("{:?}", baseline.whose()));
+    let in_force = learned.iter().cloned().chain([fleet.finish(None)]);
     let model =
-        Model::new(Invariants::default(), scopes).map_err(|error| damaged(error.to_string()))?;
-    let config = Config::parse(CONFIG).map_err(|error| damaged(error.to_string()))?;
-    let filter = Filter::default();
-    let mut batch = Batch::new(&config, &model, &filter, true, tripline_runtime::hash_seed());
+        model.with_learned(in_force.map(Ok::<_, Failure>), tripline_runtime::hash_seed())?;
+    let report = read(&config, &model, &Filter::default(), Purpose::ShowAll)?;
+    Ok(Story { learned, approved, report })
+}
+
+fn read(
+    config: &Config,
+    model: &Model,
+    filter: &Filter,
+    purpose: Purpose,
+) -> Result<BatchReport, Failure> {
+    let mut batch = Batch::new(config, model, filter, purpose, tripline_runtime::hash_seed());
     for (name, stored) in embedded::LOGS {
         batch.read(&Arc::new(Untrusted::borrowed(name)), stored);
     }
-    batch.finish(&config).map_err(|error| damaged(error.to_string()))
+    batch.finish(config).map_err(damaged)
 }
 
-fn tell(out: &mut Output, report: &BatchReport, pause: Option<Duration>) -> Result<(), Failure> {
+fn damaged(error: impl Display) -> Failure {
+    Failure::Usage {
+        message: error.to_string(),
+        hint: "this program was built from damaged sources",
+    }
+}
+
+fn tell(out: &mut Output, story: &Story, pause: Option<Duration>) -> Result<(), Failure> {
+    let Story { learned, approved, report } = story;
     let style = out.style();
     let rest = |out: &mut Output| -> Result<(), Failure> {
         out.flush()?;
@@ -75,6 +131,20 @@ fn tell(out: &mut Output, report: &BatchReport, pause: Option<Duration>) -> Resu
         rest(out)?;
     }
     writeln!(out)?;
+    writeln!(out, "{}", style.title("What is normal, learned from the first two hours"))?;
+    for baseline in learned {
+        let Whose::Agent { agent, .. } = baseline.whose() else { continue };
+        let mut values = 0;
+        baseline.each_key(|_, _, _| values += 1);
+        let maturity = baseline.maturity();
+        writeln!(out, "  {:<22} {values:>4} values; {maturity}", cut(agent, 22))?;
+        rest(out)?;
+    }
+    writeln!(out, "Of these a person had to approve {}: they can do harm.", approved.len())?;
+    for (agent, value) in approved {
+        writeln!(out, "  {:<22} {value}", cut(agent, 22))?;
+    }
+    writeln!(out)?;
     for incident in &report.incidents {
         hijack(out, report, incident, &rest)?;
     }
@@ -82,15 +152,19 @@ fn tell(out: &mut Output, report: &BatchReport, pause: Option<Duration>) -> Resu
     table::write_tally(out, &report.tally)?;
     table::write_coverage(out, &report.coverage, style)?;
     writeln!(out)?;
-    writeln!(out, "On your own logs: tripline sessions LOGS, then tripline score LOGS")?;
+    writeln!(
+        out,
+        "On your own logs: tripline sessions LOGS, tripline learn --out baselines LOGS, then"
+    )?;
+    writeln!(out, "tripline score --baselines baselines LOGS")?;
     Ok(out.flush()?)
 }
 
 /// Sessions, calls and last call of each agent.
 fn fleet(report: &BatchReport) -> BTreeMap<Untrusted<'static>, (usize, u64, String)> {
     let mut fleet: BTreeMap<Untrusted<'static>, (usize, u64, String)> = BTreeMap::new();
-    for session in report.sessions.iter().filter(|session| session.records > 0) {
-        if let Some(agent) = session.agent() {
+    for session in report.sessions.iter() {
+        if let Some(agent) = session.agent().filter(|_| session.records > 0) {
             let row = fleet.entry(agent.id.untrusted().into_owned()).or_default();
             row.0 += 1;
             row.1 += session.records;
@@ -119,6 +193,10 @@ fn hijack(
     writeln!(out)?;
     let mut calls = report.scored.iter().filter(of_incident).peekable();
     while let Some(scored) = calls.next() {
+        let mut scored = scored.clone();
+        // Of what was learned, what weighs little is left out, as `score` does.
+        scored.assessment.reasons.retain(|reason| reason.verdict > Verdict::Normal);
+        let scored = &scored;
         table::write_scored(out, scored, style)?;
         let mut more = 0;
         while calls.next_if(|next| is_more_of(scored, next)).is_some() {

@@ -41,6 +41,8 @@ pub(crate) enum Failure {
     Output(#[from] io::Error),
     #[error("cannot write `{}`: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error("cannot read `{}`: {source}", path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
     #[error("cannot make a temporary directory: {0}")]
     Temporary(#[source] io::Error),
 }
@@ -48,7 +50,10 @@ pub(crate) enum Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
-            Self::Usage { .. } | Self::Settings(_) => USAGE,
+            Self::Usage { .. }
+            | Self::Settings(_)
+            | Self::Unreadable { .. }
+            | Self::History(HistoryError::Partial(_)) => USAGE,
             Self::History(_) | Self::Output(_) | Self::File { .. } | Self::Temporary(_) => EFFECT,
         }
     }
@@ -56,8 +61,9 @@ impl Failure {
     fn hint(&self) -> &str {
         match self {
             Self::Usage { hint, .. } => hint,
+            Self::Unreadable { .. } => "",
             Self::Settings(_) => {
-                "`baselines/README.md` has the format of scope.toml, README.md that of tripline.toml"
+                "`baselines/README.md` has the formats of what stands there, README.md that of tripline.toml"
             }
             Self::History(HistoryError::WorkDir { .. }) | Self::Temporary(_) => {
                 "give a directory with more room by --work-dir"

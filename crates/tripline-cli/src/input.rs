@@ -1,5 +1,6 @@
 //! What was typed → what it means.
 
+use std::env;
 use std::path::{Path, PathBuf};
 use std::thread;
 
@@ -27,8 +28,41 @@ pub(crate) struct Prepared {
     _temporary: Option<TempDir>,
 }
 
+/// The present time.
+pub(crate) fn now() -> EventTime {
+    EventTime::from_unix_secs(Timestamp::now().as_second()).unwrap_or(EventTime::EPOCH)
+}
+
+/// Who runs the program, as far as the environment tells.
+pub(crate) fn user() -> String {
+    let named = ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| env::var(name).ok());
+    named.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+}
+
 impl InputArgs {
+    /// To learn: scopes are kept to, what was learned before is not judged by. Partial baselines may
+    /// stand in for logs.
+    pub(crate) fn prepare_to_learn(
+        &self,
+        baselines: Option<&Path>,
+        partials: &[PathBuf],
+    ) -> Result<Prepared, Failure> {
+        let mut prepared = match partials {
+            [] => self.prepare(baselines)?,
+            _ => self.prepare_any(baselines)?,
+        };
+        prepared.model = prepared.model.without_learned();
+        Ok(prepared)
+    }
+
     pub(crate) fn prepare(&self, baselines: Option<&Path>) -> Result<Prepared, Failure> {
+        if self.paths.is_empty() {
+            return usage("no PATH given".to_owned(), "name files or directories with logs");
+        }
+        self.prepare_any(baselines)
+    }
+
+    fn prepare_any(&self, baselines: Option<&Path>) -> Result<Prepared, Failure> {
         for path in &self.paths {
             let text = path.to_string_lossy();
             if text.starts_with("s3://") || text.starts_with("lookup-events://") {
@@ -116,6 +150,7 @@ impl Prepared {
     pub(crate) fn job(&self) -> Job<'_> {
         Job {
             paths: self.paths.clone(),
+            partials: Vec::new(),
             config: &self.config,
             model: &self.model,
             filter: self.filter.clone(),
@@ -127,7 +162,7 @@ impl Prepared {
 }
 
 /// A date, a time, or an age (`90m`, `12h`, `7d`) before `now`.
-fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
+pub(crate) fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
     let (number, unit) =
         text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
     let secs = match unit {

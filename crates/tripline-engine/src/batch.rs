@@ -1,30 +1,34 @@
 //! The whole way of a record for an amount that fits in memory: one object of a live trail, a
 //! demonstration, a test.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tripline_attribution::{Attributor, Coverage, Sessions};
-use tripline_cloudtrail::{EventId, Limits, Reader, Tally};
+use tripline_baseline::Baseline;
+use tripline_cloudtrail::{Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::held::{Hold, Key, Seen};
+use crate::held::{Hold, Key};
 use crate::incident::Incident;
 use crate::intake::Intake;
+use crate::intake::Purpose;
+use crate::judge::{DamagedRow, Judge, Scored, judge_all};
+use crate::learning::Learning;
 use crate::model::Model;
-use crate::settle::{DamagedRow, Judge, Scored, settle_copies};
+use crate::settle::{Corrections, Settler};
+use crate::tick::Tick;
 
 /// Takes files in until it is asked what there was in them.
 #[derive(Debug)]
 pub struct Batch<'m> {
     model: &'m Model,
     filter: &'m Filter,
-    all: bool,
+    purpose: Purpose,
     intake: Intake<'m>,
     reader: Reader,
-    seen: MemorySeen,
     held: MemoryRows,
     tally: Tally,
 }
@@ -40,28 +44,28 @@ pub struct BatchReport {
     pub sessions: Sessions,
     /// What stays unattributed, and why.
     pub coverage: Coverage,
+    /// What was learned, of each agent; nothing unless that is what the batch is for.
+    pub baselines: Vec<Baseline>,
     /// What was read.
     pub tally: Tally,
 }
 
 impl<'m> Batch<'m> {
-    /// An empty batch. With `all`, calls without a verdict are reported too. `hash_seed` keys the
-    /// hash tables; no result depends on it.
+    /// An empty batch. `hash_seed` keys the hash tables; no result depends on it.
     pub fn new(
         config: &Config,
         model: &'m Model,
         filter: &'m Filter,
-        all: bool,
+        purpose: Purpose,
         hash_seed: u64,
     ) -> Self {
         let attributor = Attributor::new(config.agents.clone(), hash_seed);
         Self {
             model,
             filter,
-            all,
-            intake: Intake::new(model, filter, all, attributor),
+            purpose,
+            intake: Intake::new(model, filter, purpose, attributor),
             reader: Reader::new(Limits::default()),
-            seen: MemorySeen::default(),
             held: MemoryRows::default(),
             tally: Tally::default(),
         }
@@ -69,8 +73,8 @@ impl<'m> Batch<'m> {
 
     /// Takes a file in, as stored.
     pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8]) {
-        let Self { intake, reader, seen, held, tally, .. } = self;
-        tally.add(reader.read(file, stored, |record| intake.ingest(record, seen, held)));
+        let Self { intake, reader, held, tally, .. } = self;
+        tally.add(reader.read(file, stored, |record| intake.ingest(record, held)));
     }
 
     /// Notes a file that could not be fetched.
@@ -83,47 +87,95 @@ impl<'m> Batch<'m> {
     /// # Errors
     /// Never in practice: the rows are this program's own, and do not leave its memory.
     pub fn finish(mut self, config: &Config) -> Result<BatchReport, DamagedRow> {
-        let mut attributor = self.intake.finish(&mut self.held);
-        let copies = std::mem::take(&mut self.held.copies);
+        let (mut attributor, vocabulary) = self.intake.finish(&mut self.held);
+        let copies = sorted(std::mem::take(&mut self.held.copies));
+        let corrections = sorted(std::mem::take(&mut self.held.corrections));
+        let mut corrections =
+            Corrections::gather(corrections.into_iter().map(Ok::<_, DamagedRow>))?;
         let copies = copies.into_iter().map(Ok::<_, DamagedRow>);
-        let duplicates = settle_copies(copies, &mut attributor, &mut self.seen, &mut self.held)?;
-        self.tally.read_turned_duplicate(duplicates);
-        let sessions = attributor.resolve();
-        let mut judge = Judge::new(self.model, self.filter, &sessions, self.all);
+        let mut settler = Settler::new(self.purpose, &mut attributor, &mut self.held);
+        let mut duplicates = settler.copies(copies, &mut corrections)?;
+        settler.hold().ticks.iter().for_each(|tick| corrections.note(tick.id()));
+        duplicates += settler.corrections(corrections)?;
+
+        let MemoryRows { mut ticks, calls, drawn, .. } = self.held;
+        let calls = sorted(calls).into_iter().map(Ok);
+        ticks.sort_by_key(Tick::key);
+        let ticks = ticks.into_iter().map(|tick| Ok((0, tick)));
+        let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
+        let mut judge = Judge::new(
+            self.model,
+            self.filter,
+            &config.tenants,
+            attributor.resolve(),
+            &vocabularies,
+            all,
+        );
         let mut scored = Vec::new();
-        for (_, row) in &self.held.calls {
-            scored.extend(judge.judge(row)?);
-        }
-        let incidents = judge.into_incidents(config);
+        let mut sink = |one| {
+            scored.push(one);
+            Ok(())
+        };
+        duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
+        self.tally.read_turned_duplicate(duplicates);
+        let (incidents, sessions, flagged) = judge.finish(config);
+        let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
         let coverage = sessions.coverage();
-        Ok(BatchReport { scored, incidents, sessions, coverage, tally: self.tally })
+        Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally: self.tally })
     }
 }
 
-/// Event ids in memory.
-#[derive(Debug, Default)]
-pub struct MemorySeen(BTreeSet<EventId>);
-
-impl Seen for MemorySeen {
-    fn is_first(&mut self, id: EventId) -> bool {
-        self.0.insert(id)
+fn learn(
+    learning: &Learning<'_>,
+    drawn: Vec<(Tick, Vec<u8>)>,
+) -> Result<Vec<Baseline>, DamagedRow> {
+    let mut by_agent: BTreeMap<u32, Vec<(Tick, Vec<u8>)>> = BTreeMap::new();
+    for (tick, row) in drawn {
+        if let Some(agent) = learning.agent_of(tick.place) {
+            by_agent.entry(agent).or_default().push((tick, row));
+        }
     }
+    let mut baselines = Vec::new();
+    for (agent, mut rows) in by_agent {
+        rows.sort_by_key(|(tick, _)| tick.key());
+        let Some(mut agent) = learning.agent(agent) else { continue };
+        for (tick, row) in rows {
+            agent.call(0, tick, &row)?;
+        }
+        baselines.push(agent.finish());
+    }
+    Ok(baselines)
 }
 
-/// Rows in memory, in order of their keys.
+/// Rows in memory, as they come.
 #[derive(Debug, Default)]
-pub struct MemoryRows {
-    /// Calls to be judged.
-    pub calls: BTreeSet<(Key, Vec<u8>)>,
-    /// Copies of which one counts.
-    pub copies: BTreeSet<(Key, Vec<u8>)>,
+struct MemoryRows {
+    drawn: Vec<(Tick, Vec<u8>)>,
+    ticks: Vec<Tick>,
+    calls: Vec<(Key, Vec<u8>)>,
+    copies: Vec<(Key, Vec<u8>)>,
+    corrections: Vec<(Key, Vec<u8>)>,
+}
+
+fn sorted(mut rows: Vec<(Key, Vec<u8>)>) -> Vec<(Key, Vec<u8>)> {
+    rows.sort_unstable();
+    rows
 }
 
 impl Hold for MemoryRows {
+    fn tick(&mut self, tick: Tick) {
+        self.ticks.push(tick);
+    }
     fn call(&mut self, key: Key, row: &[u8]) {
-        self.calls.insert((key, row.to_vec()));
+        self.calls.push((key, row.to_vec()));
+    }
+    fn drawn(&mut self, tick: Tick, row: &[u8]) {
+        self.drawn.push((tick, row.to_vec()));
     }
     fn copy(&mut self, key: Key, row: &[u8]) {
-        self.copies.insert((key, row.to_vec()));
+        self.copies.push((key, row.to_vec()));
+    }
+    fn correction(&mut self, key: Key, row: &[u8]) {
+        self.corrections.push((key, row.to_vec()));
     }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use thiserror::Error;
 use tripline_attribution::AgentRules;
+use tripline_baseline::TenantRules;
 use tripline_detector::InvariantSettings;
 use tripline_iam::{AccountId, Arn};
 
@@ -15,6 +16,9 @@ pub struct Config {
     /// How agents are named.
     #[serde(default)]
     pub agents: AgentRules,
+    /// Where tenants stand in the names of resources.
+    #[serde(default)]
+    pub tenants: TenantRules,
     /// What breaks an invariant here, and with which verdict.
     #[serde(default)]
     pub invariants: InvariantSettings,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tripline_baseline::Call;
 use tripline_cloudtrail::{EventTime, Record};
 use tripline_iam::{AccountId, Region};
 use tripline_text::Untrusted;
@@ -42,6 +43,17 @@ impl Filter {
                 .region()
                 .and_then(|text| Region::parse(&text.decode()).ok())
                 .is_some_and(|region| self.regions.contains(&region))
+    }
+
+    /// The same of a call that was kept.
+    pub(crate) fn admits_call(&self, call: &Call) -> bool {
+        let account = || call.account.or(call.caller_account);
+        self.since.is_none_or(|since| call.time >= since)
+            && self.until.is_none_or(|until| call.time < until)
+            && (self.accounts.is_empty()
+                || account().is_some_and(|account| self.accounts.contains(&account)))
+            && (self.regions.is_empty()
+                || call.region.as_ref().is_some_and(|region| self.regions.contains(region)))
     }
 
     /// Whether what an agent did is shown.

@@ -2,42 +2,42 @@
 //! have something to show, and copies of which only one may count.
 
 use serde::{Deserialize, Serialize};
-use tripline_attribution::{AnchorKind, Use};
+use tripline_attribution::Use;
 use tripline_baseline::Call;
 use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
 use tripline_detector::Reason;
 
-use crate::known::EventKey;
-use crate::settle::DamagedRow;
+use crate::judge::DamagedRow;
+use crate::tick::Tick;
+use crate::vocabulary::EventKey;
 
 /// What rows are ordered by: bytes, compared from the first on.
 pub type Key = [u8; 24];
 
 /// Where rows are put; the world decides whether that is memory or a disk.
 pub trait Hold {
-    /// Keeps a call, to be judged in order of `key`.
+    /// Keeps a call's tick, to be counted in order of [`Tick::key`].
+    fn tick(&mut self, tick: Tick);
+    /// Keeps a call, to be judged in order of `key`, together with its tick.
     fn call(&mut self, key: Key, row: &[u8]);
     /// Keeps one of several copies of a call; those whose keys share their first 16 bytes are one
     /// call, and the first in order of `key` stands for it.
     fn copy(&mut self, key: Key, row: &[u8]);
-}
-
-/// Says of each record whether it was there before.
-pub trait Seen {
-    /// Notes the id; whether it is new.
-    fn is_first(&mut self, id: EventId) -> bool;
+    /// Keeps what there is to learn of a call, with its tick.
+    fn drawn(&mut self, tick: Tick, row: &[u8]);
+    /// Keeps a late correction of another record; those whose keys share their first 16 bytes correct
+    /// the same one, and the first in order of `key` counts. There are few.
+    fn correction(&mut self, key: Key, row: &[u8]);
 }
 
 /// A call, with all that is needed to attribute and to judge it later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Held {
-    /// Of copies, which are not counted to their session yet.
+    /// Of copies and corrections, which have no tick yet.
     pub(crate) used: Option<Use>,
     pub(crate) call: Call,
     /// What the record itself shows, whoever's call it was.
     pub(crate) reasons: Vec<Reason>,
-    /// Of a late correction: the record that it corrects.
-    pub(crate) corrects: Option<EventId>,
 }
 
 impl Held {
@@ -58,9 +58,6 @@ impl<'a> Head<'a> {
 /// waited for turn out to be in its scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head<'a> {
-    pub(crate) kind: AnchorKind,
-    #[serde(borrow)]
-    pub(crate) id: &'a str,
     #[serde(borrow)]
     pub(crate) event: EventKey<'a>,
     pub(crate) has_reasons: bool,
@@ -90,7 +87,7 @@ fn key(high: u128, low: u64) -> Key {
     key
 }
 
-/// Whether two keys are of copies of one call.
-pub(crate) fn same_call(a: &Key, b: &Key) -> bool {
-    a.first_chunk::<16>() == b.first_chunk::<16>()
+/// What the keys of copies of one call share: the id that they share, or correct.
+pub(crate) fn shared_bits(key: &Key) -> u128 {
+    key.first_chunk::<16>().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }

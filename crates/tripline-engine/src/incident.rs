@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
 use tripline_attribution::{AgentId, AnchorKind, Basis, Session, SessionId, Sessions};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
@@ -14,7 +13,8 @@ use tripline_iam::{Arn, PrincipalId, TagKey};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
-use crate::settle::Scored;
+use crate::judge::Scored;
+use crate::learning::stable_hash;
 
 /// One agent's breach, from the first finding on.
 #[derive(Debug)]
@@ -131,8 +131,9 @@ impl Draft {
     /// The target as it stood when the incident opened: that is what would have been stopped.
     fn target(&self, lineage: &[Session], users: &RoleUsers, config: &Config) -> Target {
         let agent = self.session.agent().map(|agent| &agent.id);
+        let last_seen = self.last_seen();
         let known: Vec<&Session> =
-            lineage.iter().filter(|session| session.first <= self.last_seen()).collect();
+            lineage.iter().filter(|session| session.first <= last_seen).collect();
         let mut roles: Vec<RoleFacts> = Vec::new();
         for session in &known {
             let Some(arn) =
@@ -159,7 +160,7 @@ impl Draft {
         Target {
             agent: agent.map(|agent| agent.untrusted().into_owned()),
             agent_tag: self.agent_tag(config),
-            incident: incident_number(&self.session.root),
+            incident: stable_hash(&self.session.root),
             sessions: known.into_iter().map(target_session).collect(),
             minted_by: root
                 .and_then(|root| root.minter.as_ref())
@@ -210,10 +211,4 @@ fn target_session(session: &Session) -> TargetSession {
             .unix_secs(),
         id: id.into_owned(),
     }
-}
-
-/// The same for the same root, whenever and wherever it is planned for.
-fn incident_number(root: &SessionId) -> u64 {
-    let digest = Sha256::digest(root.untrusted().as_unescaped());
-    digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

@@ -1,15 +1,34 @@
-//! The first half of a record's way: counted once, attributed as far as can be, and set aside if
-//! there may be something to say about it.
+//! The first half of a record's way: attributed as far as can be, noted to be counted, and set aside
+//! if there may be something to say about it.
 
-use tripline_attribution::{Attributor, Use};
-use tripline_baseline::Call;
-use tripline_cloudtrail::{EventId, Fate, Record, Skip};
+use tripline_attribution::{Attributor, Use, is_failed_mint};
+use tripline_baseline::{Call, RateClass, bytes_out};
+use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
+use crate::deed::{rate_classes, rate_classes_of};
+use crate::drawn::DrawnWriter;
 use crate::filter::Filter;
-use crate::held::{Head, Held, Hold, Seen, call_key, copy_key, correction_key};
-use crate::known::{KnownScopes, event_key};
+use crate::held::{Head, Held, Hold, call_key, copy_key, correction_key};
+use crate::judge::DamagedRow;
+use crate::known::{KnownAgents, Scratch};
 use crate::model::Model;
+use crate::partial::{Kept, KeptCall, ToldBy};
+use crate::tick::{Tick, Traits};
+use crate::vocabulary::{UNKNOWN, Vocabulary, action_of, event_key};
+
+/// What the records are read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To show the calls that have a verdict.
+    ShowFindings,
+    /// To show every call.
+    ShowAll,
+    /// To learn from every call of an agent, where nothing was wrong.
+    Learn,
+    /// To keep what learning needs, for a partial baseline.
+    Keep,
+}
 
 /// One worker's share of the records. Several intakes over disjoint files, merged, are as one over
 /// all of them.
@@ -17,12 +36,14 @@ use crate::model::Model;
 pub struct Intake<'m> {
     model: &'m Model,
     filter: &'m Filter,
-    /// Whether every call is to be judged and shown, not only what may have a verdict.
-    all: bool,
+    purpose: Purpose,
     attributor: Attributor,
-    scopes: KnownScopes<'m>,
+    vocabulary: Vocabulary,
+    agents: KnownAgents<'m>,
+    scratch: Scratch,
     waiting: Waiting,
     row: Vec<u8>,
+    drawn: DrawnWriter,
 }
 
 /// Calls whose agent is not known yet, as they were written: the mint is mostly a few minutes of
@@ -38,11 +59,11 @@ struct WaitingCall {
     /// Where its text ends, and the next one's begins.
     end: usize,
     session: u32,
-    event: Option<usize>,
+    event: u32,
 }
 
-/// How much waits: some ten thousand calls.
-const WAITING_BYTES_MAX: usize = 16 << 20;
+/// How much waits: some five thousand calls.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 
 /// What is to be done with a call.
 enum Worth {
@@ -56,16 +77,23 @@ enum Worth {
 
 impl<'m> Intake<'m> {
     /// An intake that has taken in nothing.
-    pub fn new(model: &'m Model, filter: &'m Filter, all: bool, attributor: Attributor) -> Self {
-        let scopes = KnownScopes::new(attributor.hash_seed());
+    pub fn new(
+        model: &'m Model,
+        filter: &'m Filter,
+        purpose: Purpose,
+        attributor: Attributor,
+    ) -> Self {
         Self {
             model,
             filter,
-            all,
+            purpose,
+            vocabulary: Vocabulary::new(attributor.hash_seed()),
+            agents: KnownAgents::new(attributor.hash_seed()),
             attributor,
-            scopes,
+            scratch: Scratch::default(),
             waiting: Waiting::default(),
             row: Vec::new(),
+            drawn: DrawnWriter::default(),
         }
     }
 
@@ -74,21 +102,16 @@ impl<'m> Intake<'m> {
         &mut self.attributor
     }
 
-    /// Ends the intake: what still waits is set aside.
-    pub fn finish(mut self, hold: &mut impl Hold) -> Attributor {
+    /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
+    pub fn finish(mut self, hold: &mut impl Hold) -> (Attributor, Vocabulary) {
         self.look_at_waiting(hold);
-        self.attributor
+        (self.attributor, self.vocabulary)
     }
 
     /// Takes a record in. This is all that happens to nearly every record there is.
-    pub fn ingest(
-        &mut self,
-        record: &Record<'_>,
-        seen: &mut impl Seen,
-        hold: &mut impl Hold,
-    ) -> Fate {
-        if !seen.is_first(record.id()) {
-            return Fate::Duplicate;
+    pub fn ingest(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
+        if self.purpose == Purpose::Keep {
+            return self.keep(record, hold);
         }
         if !self.filter.admits(record) {
             self.attributor.note_mint(record);
@@ -98,24 +121,93 @@ impl<'m> Intake<'m> {
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.attributor.note_mint(record);
-            let (used, held) = Held::copy_of(record, &broken, None);
+            let (used, held) = Held::copy_of(record, &broken);
             hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
         } else if let Some(original) = record.corrects() {
-            let (_, held) = Held::copy_of(record, &broken, Some(original));
-            hold.copy(correction_key(original, record.time()), self.encode(record, &held));
+            let (_, held) = Held::copy_of(record, &broken);
+            hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
-            let session = self.attributor.observe(record).place();
-            let worth = match self.all || !broken.is_empty() {
+            let attributed = self.attributor.observe(record);
+            let (place, may_be) =
+                (attributed.place(), attributed.agent().is_some() || attributed.may_be_an_agent());
+            let event = self.vocabulary.event(record);
+            let traits = self.traits(record, event);
+            let tick = Tick::new(record.time(), record.id(), place, event, traits);
+            hold.tick(tick);
+            if self.purpose == Purpose::Learn && may_be {
+                hold.drawn(tick, self.drawn.write(record, event, &mut self.vocabulary));
+            }
+            let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
-                false => self.worth(session, record),
+                false => self.worth(place, event, record),
             };
             match worth {
                 Worth::Nothing => {}
                 Worth::Holding => self.hold(record, &broken, hold),
-                Worth::Waiting(session) => self.wait(session, record, hold),
+                Worth::Waiting(session) => self.wait(session, event, record, hold),
             }
         }
         Fate::Read
+    }
+
+    fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
+        let counts = self.filter.admits(record);
+        let broken = if counts { self.broken_by(record) } else { Vec::new() };
+        if let Some(kept) = Kept::of(record, &broken, self.attributor.rules(), counts) {
+            self.row.clear();
+            // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+            let row = postcard::to_extend(&kept, std::mem::take(&mut self.row));
+            self.row = row.unwrap_or_default();
+            hold.call(call_key(record.time(), record.id()), &self.row);
+        }
+        if counts { Fate::Read } else { Fate::Skipped(Skip::Filtered) }
+    }
+
+    /// Takes in what was kept of a record in a partial baseline; what comes of it is what would come
+    /// of the record.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn ingest_kept(&mut self, row: &[u8], hold: &mut impl Hold) -> Result<Fate, DamagedRow> {
+        let Kept { mint, call } = postcard::from_bytes(row).map_err(|_| DamagedRow)?;
+        if let Some(mint) = &mint {
+            self.attributor.note_stored_mint(mint);
+        }
+        let Some(KeptCall { told, used, call, reasons }) = call else {
+            return Ok(Fate::Skipped(Skip::Filtered));
+        };
+        if !self.filter.admits_call(&call) {
+            return Ok(Fate::Skipped(Skip::Filtered));
+        }
+        let region = call.region.as_ref().map_or("", |region| region.as_str());
+        let event = (call.event_source.as_unescaped(), call.event_name.as_unescaped(), region);
+        let head = Head { event, has_reasons: !reasons.is_empty() };
+        let (time, id, has_reasons) = (call.time, call.id, head.has_reasons);
+        let (classes, bytes_out) = (rate_classes_of(&call), call.bytes_out);
+        let row = postcard::to_extend(&head, Vec::new());
+        match told {
+            ToldBy::Copy(shared) => {
+                let key = copy_key(shared, &used, &call);
+                let held = Held { used: Some(used), call, reasons };
+                hold.copy(key, &encoded(row, &held));
+            }
+            ToldBy::Correction(original) => {
+                let held = Held { used: Some(used), call, reasons };
+                hold.correction(correction_key(original, time), &encoded(row, &held));
+            }
+            ToldBy::Itself => {
+                let place = self.attributor.observe_call(&used);
+                let traits = Traits::new(used.is_failed_mint(), classes, bytes_out);
+                let tick = Tick::new(time, id, place, UNKNOWN, traits);
+                hold.tick(tick);
+                hold.drawn(tick, self.drawn.write_call(&call));
+                if has_reasons || self.model.judges_agents() {
+                    let held = Held { used: None, call, reasons };
+                    hold.call(call_key(time, id), &encoded(row, &held));
+                }
+            }
+        }
+        Ok(Fate::Read)
     }
 
     fn hold(&mut self, record: &Record<'_>, broken: &[Broken], hold: &mut impl Hold) {
@@ -123,9 +215,8 @@ impl<'m> Intake<'m> {
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
-    fn wait(&mut self, session: u32, record: &Record<'_>, hold: &mut impl Hold) {
+    fn wait(&mut self, session: u32, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
         self.waiting.text.push_str(record.as_written());
-        let event = self.scopes.event(event_key(record));
         self.waiting.calls.push(WaitingCall { end: self.waiting.text.len(), session, event });
         if self.waiting.text.len() > WAITING_BYTES_MAX {
             self.look_at_waiting(hold);
@@ -141,15 +232,13 @@ impl<'m> Intake<'m> {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
             let agent = self.attributor.look_again(call.session).agent();
-            let is_content = |(number, _)| {
-                call.event.is_some_and(|event| self.scopes.was_content(number, event))
-            };
-            if agent.is_some_and(is_content) {
+            let known = agent.and_then(|(number, _)| self.agents.met(number));
+            if known.is_some_and(|agent| agent.was_content(call.event)) {
                 continue;
             }
             // INVARIANT: it was a record when it came in.
             let Ok(record) = Record::parse(text) else { continue };
-            if !matches!(self.worth(call.session, &record), Worth::Nothing) {
+            if !matches!(self.worth(call.session, call.event, &record), Worth::Nothing) {
                 self.hold(&record, &[], hold);
             }
         }
@@ -173,10 +262,10 @@ impl<'m> Intake<'m> {
     /// Whether a call that shows nothing by itself may have a verdict.
     ///
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
-    /// without a scope: so what its scope is content with now needs no second look.
+    /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, session: u32, record: &Record<'_>) -> Worth {
-        if !self.model.has_scopes() {
+    fn worth(&mut self, session: u32, event: u32, record: &Record<'_>) -> Worth {
+        if !self.model.judges_agents() {
             return Worth::Nothing;
         }
         let attributed = self.attributor.look_again(session);
@@ -186,28 +275,47 @@ impl<'m> Intake<'m> {
                 false => Worth::Nothing,
             };
         };
-        let Some(scope) = self.scopes.of(self.model, number, agent) else { return Worth::Nothing };
-        if self.scopes.is_content(scope, number, event_key(record), || Some(Call::of(record))) {
+        let Some(known) = self.agents.get(self.model, number, agent) else {
+            return Worth::Nothing;
+        };
+        if !known.is_judged() {
             return Worth::Nothing;
         }
-        // Pace counts every call, and a tenant is known only with the session.
-        let needs = scope.needs();
-        let may_have_a_verdict = needs.limits || needs.tenant || {
-            let call = Call::of(record);
-            !scope.check(&call, None).is_empty() || scope.touched_canary(&call).is_some()
+        if !known.is_content(event, || Some(Call::of(record)))
+            && let Some(scope) = known.scope
+        {
+            // Pace counts every call, and a tenant is known only with the session.
+            let needs = scope.needs();
+            let may_have_a_verdict = needs.limits || needs.tenant || {
+                let call = Call::of(record);
+                !scope.check(&call, None).is_empty() || scope.touched_canary(&call).is_some()
+            };
+            if may_have_a_verdict {
+                return Worth::Holding;
+            }
+        }
+        let is_familiar = known.is_familiar(record, event, &mut self.vocabulary, &mut self.scratch);
+        // Without a number nothing could be said of the call, were it one too many.
+        let is_told = event != UNKNOWN || !known.habits.is_known();
+        if is_familiar && is_told { Worth::Nothing } else { Worth::Holding }
+    }
+
+    /// What is counted of a call.
+    #[inline]
+    fn traits(&self, record: &Record<'_>, event: u32) -> Traits {
+        let classes = match self.vocabulary.known_event(event) {
+            Some(event) => event.classes,
+            None => rate_classes(&action_of(record)),
         };
-        if may_have_a_verdict { Worth::Holding } else { Worth::Nothing }
+        let failed = record.error_code().is_some();
+        let classes = if failed { classes.with(RateClass::Error) } else { classes };
+        let bytes_out = if self.model.judges_agents() { bytes_out(record) } else { None };
+        Traits::new(is_failed_mint(record), classes, bytes_out)
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
         self.row.clear();
-        let (kind, id) = Use::anchor_of(record);
-        let head = Head {
-            kind,
-            id: id.as_unescaped(),
-            event: event_key(record),
-            has_reasons: !held.reasons.is_empty(),
-        };
+        let head = Head { event: event_key(record), has_reasons: !held.reasons.is_empty() };
         let row = std::mem::take(&mut self.row);
         // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
         let row = postcard::to_extend(&head, row).and_then(|row| postcard::to_extend(held, row));
@@ -216,15 +324,20 @@ impl<'m> Intake<'m> {
     }
 }
 
+fn encoded(row: postcard::Result<Vec<u8>>, held: &Held) -> Vec<u8> {
+    // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
+    row.and_then(|row| postcard::to_extend(held, row)).unwrap_or_default()
+}
+
 impl Held {
     fn of(record: &Record<'_>, broken: &[Broken]) -> Self {
         let reasons: Vec<Reason> = assess(broken, &[]).reasons;
-        Self { used: None, call: Call::of(record), reasons, corrects: None }
+        Self { used: None, call: Call::of(record), reasons }
     }
 
     /// A copy, with all it takes to count it to its session later.
-    fn copy_of(record: &Record<'_>, broken: &[Broken], corrects: Option<EventId>) -> (Use, Self) {
+    fn copy_of(record: &Record<'_>, broken: &[Broken]) -> (Use, Self) {
         let used = Use::of(record);
-        (used.clone(), Self { used: Some(used), corrects, ..Self::of(record, broken) })
+        (used.clone(), Self { used: Some(used), ..Self::of(record, broken) })
     }
 }

@@ -1,43 +1,71 @@
-//! What scopes say of an event by its name and Region alone, remembered.
+//! The agents met so far, with what is asked about their calls again and again, answered once.
 
 use ahash::RandomState;
-use hashbrown::HashTable;
+use hashbrown::HashSet;
+use smallvec::SmallVec;
 use tripline_attribution::Agent;
-use tripline_baseline::{Call, Scope};
+use tripline_baseline::{
+    Call, Draw, Family, Home, Scope, bytes_out, each_passed_role, each_resource,
+};
 use tripline_cloudtrail::Record;
 
+use crate::deed::{PASS_ROLE, bucket_name};
+use crate::habits::Habits;
 use crate::model::Model;
+use crate::vocabulary::{UNKNOWN, Vocabulary, Word, action_of, region_of};
 
-/// Event source, event name and Region, as written.
-pub(crate) type EventKey<'a> = (&'a str, &'a str, &'a str);
-
-/// The event of a record.
-pub(crate) fn event_key<'a>(record: &Record<'a>) -> EventKey<'a> {
-    let region = record.region().unwrap_or_default();
-    (record.event_source().as_written(), record.event_name().as_written(), region.as_written())
+/// Agents by the attributor's numbers for them.
+#[derive(Debug)]
+pub(crate) struct KnownAgents<'m> {
+    agents: Vec<Option<Box<KnownAgent<'m>>>>,
+    hash_seed: u64,
 }
 
-/// The scopes of the agents met so far, by the attributor's numbers for them, and their answers.
-#[derive(Debug)]
-pub(crate) struct KnownScopes<'m> {
-    events: HashTable<KnownEvent>,
-    hasher: RandomState,
-    agents: Vec<Option<KnownAgent<'m>>>,
+impl<'m> KnownAgents<'m> {
+    /// None so far. `hash_seed` keys the tables; no result depends on it.
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        Self { agents: Vec::new(), hash_seed }
+    }
+
+    /// The agent with this number.
+    #[inline]
+    pub(crate) fn get(
+        &mut self,
+        model: &'m Model,
+        number: u32,
+        agent: &Agent,
+    ) -> Option<&mut KnownAgent<'m>> {
+        let number = number as usize;
+        if number >= self.agents.len() {
+            self.agents.resize_with(number + 1, || None);
+        }
+        let hash_seed = self.hash_seed;
+        let known = self.agents.get_mut(number)?;
+        Some(known.get_or_insert_with(|| Box::new(KnownAgent::new(model, agent, hash_seed))))
+    }
+
+    /// The same, if it was asked for before.
+    #[inline]
+    pub(crate) fn met(&self, number: u32) -> Option<&KnownAgent<'m>> {
+        self.agents.get(number as usize)?.as_deref()
+    }
 }
 
+/// What an agent is for and used to do, and answers given before.
 #[derive(Debug)]
-struct KnownEvent {
-    source: Box<str>,
-    name: Box<str>,
-    region: Box<str>,
-    number: usize,
-}
-
-#[derive(Debug)]
-struct KnownAgent<'m> {
-    scope: Option<&'m Scope>,
-    /// By the event's number.
+pub(crate) struct KnownAgent<'m> {
+    pub(crate) scope: Option<&'m Scope>,
+    pub(crate) habits: Habits<'m>,
+    /// Whether the scope is content, by the event's number.
     answers: Vec<Answer>,
+    /// Whether the event is no news by its action and Region, by its number.
+    familiar: Vec<Answer>,
+    /// Networks and user agent families that are no news.
+    networks: SmallVec<[u32; 4]>,
+    user_agents: SmallVec<[u32; 4]>,
+    /// Fingerprints of resources that are no news, each with its event and the caller's account. A
+    /// resource costs a walk through a trie to ask about, and most are used again and again.
+    resources: HashSet<[u64; 2], RandomState>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,91 +73,198 @@ enum Answer {
     #[default]
     NotAsked,
     /// Whatever it is done to, and from wherever.
-    Content,
+    Yes,
     /// It depends, or no.
     LookCloser,
 }
 
-/// Event names are a caller's text where a service logs what it did not understand.
-const KNOWN_EVENTS_MAX: usize = 20_000;
+/// How many networks, and user agents, are remembered of an agent.
+const FAMILIAR_MAX: usize = 64;
+/// How many resources are: 40 KB.
+const RESOURCES_MAX: usize = 2_048;
 
-impl<'m> KnownScopes<'m> {
-    pub(crate) fn new(seed: u64) -> Self {
-        let hasher = RandomState::with_seeds(seed, 5, 6, 7);
-        Self { events: HashTable::new(), hasher, agents: Vec::new() }
-    }
-
-    /// The scope of an agent with this number.
-    #[inline]
-    pub(crate) fn of(&mut self, model: &'m Model, number: u32, agent: &Agent) -> Option<&'m Scope> {
-        let number = number as usize;
-        if number >= self.agents.len() {
-            self.agents.resize_with(number + 1, || None);
-        }
-        let known = self.agents.get_mut(number)?;
-        let known = known.get_or_insert_with(|| KnownAgent {
+impl<'m> KnownAgent<'m> {
+    fn new(model: &'m Model, agent: &Agent, hash_seed: u64) -> Self {
+        Self {
             scope: model.scope_of(agent),
+            habits: model.habits_of(agent),
             answers: Vec::new(),
-        });
-        known.scope
+            familiar: Vec::new(),
+            networks: SmallVec::new(),
+            user_agents: SmallVec::new(),
+            resources: HashSet::with_hasher(RandomState::with_seeds(hash_seed, 51, 52, 53)),
+        }
     }
 
-    /// Whether the agent's scope is content with the event whatever else there is to the call. `call`
-    /// is asked for when the answer is not known yet.
+    /// Whether there is anything that its calls are held against.
     #[inline]
-    pub(crate) fn is_content(
-        &mut self,
-        scope: &Scope,
-        number: u32,
-        event: EventKey<'_>,
-        call: impl FnOnce() -> Option<Call>,
-    ) -> bool {
+    pub(crate) fn is_judged(&self) -> bool {
+        self.scope.is_some() || self.habits.is_known()
+    }
+
+    /// Whether the scope, if there is one, is content with an event whatever else there is to the
+    /// call. `call` is asked for when the answer is not known yet.
+    #[inline]
+    pub(crate) fn is_content(&mut self, event: u32, call: impl FnOnce() -> Option<Call>) -> bool {
+        let Some(scope) = self.scope else { return true };
         let needs = scope.needs();
         if needs.resources || needs.network || needs.tenant || needs.limits {
             return false;
         }
-        let Some(event) = self.event(event) else { return false };
-        let Some(Some(known)) = self.agents.get_mut(number as usize) else { return false };
-        if event >= known.answers.len() {
-            known.answers.resize(event + 1, Answer::NotAsked);
-        }
-        let Some(answer) = known.answers.get_mut(event) else { return false };
+        let Some(answer) = answer_to(&mut self.answers, event) else { return false };
         if *answer == Answer::NotAsked
             && let Some(call) = call()
         {
-            let content = scope.check(&call, None).is_empty();
-            *answer = if content { Answer::Content } else { Answer::LookCloser };
+            let content = scope.check(&call, None).is_empty()
+                && (scope.allows_passing_roles() || !Scope::may_pass_role(&call));
+            *answer = if content { Answer::Yes } else { Answer::LookCloser };
         }
-        *answer == Answer::Content
+        *answer == Answer::Yes
     }
 
-    /// Whether the agent's scope is known to be content with the event of this number.
+    /// Whether nothing more is to be asked about an event of this number.
     #[inline]
-    pub(crate) fn was_content(&self, number: u32, event: usize) -> bool {
-        let agent = self.agents.get(number as usize).and_then(Option::as_ref);
-        agent.and_then(|agent| agent.answers.get(event)) == Some(&Answer::Content)
+    pub(crate) fn was_content(&self, event: u32) -> bool {
+        !self.habits.is_known() && self.answers.get(event as usize) == Some(&Answer::Yes)
     }
 
-    /// The number of an event's name in a Region.
-    #[inline]
-    pub(crate) fn event(&mut self, (source, name, region): EventKey<'_>) -> Option<usize> {
-        let hash = self.hasher.hash_one((source, name, region));
-        let is_it = |known: &KnownEvent| {
-            *known.name == *name && *known.region == *region && *known.source == *source
+    /// Whether nothing in a call is news against the agent's habits. A call of which this is said
+    /// shows no value that [`Habits::is_news`] would be said of.
+    pub(crate) fn is_familiar(
+        &mut self,
+        record: &Record<'_>,
+        event: u32,
+        words: &mut Vocabulary,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let habits = self.habits;
+        if !habits.is_known() {
+            return true;
+        }
+        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let words = &*words;
+        scratch.note_home(record);
+        let Scratch { text, account } = scratch;
+        let (action, region);
+        let (action, region) = match words.known_event(event) {
+            Some(event) => (event.action.as_str(), &*event.region),
+            None => {
+                (action, region) = (action_of(record), region_of(record));
+                (action.as_str(), &*region)
+            }
         };
-        if let Some(known) = self.events.find(hash, is_it) {
-            return Some(known.number);
+        let account = (!account.is_empty()).then_some(account.as_str());
+        let home = Home { account, region: Some(region) };
+        let is_new = |family, action, value: &str| {
+            !value.is_empty() && habits.is_news(&Draw { family, action, value }, &home)
+        };
+        if let Some(code) = record.error_code()
+            && is_new(Family::Error, Some(action), &code.decode())
+        {
+            return false;
         }
-        let number = self.events.len();
-        if number >= KNOWN_EVENTS_MAX {
-            return None;
+        let is_denied = record.is_denied();
+        let in_region = || !is_new(Family::Region, None, region);
+        let is_usual = match answer_to(&mut self.familiar, event) {
+            _ if is_denied => in_region(),
+            None => in_region() && !is_new(Family::Action, None, action),
+            Some(answer) => {
+                if *answer == Answer::NotAsked {
+                    let usual = in_region() && !is_new(Family::Action, None, action);
+                    *answer = if usual { Answer::Yes } else { Answer::LookCloser };
+                }
+                *answer == Answer::Yes
+            }
+        };
+        if !is_usual {
+            return false;
         }
-        let known =
-            KnownEvent { source: source.into(), name: name.into(), region: region.into(), number };
-        let hasher = &self.hasher;
-        let rehash =
-            |known: &KnownEvent| hasher.hash_one((&*known.source, &*known.name, &*known.region));
-        self.events.insert_unique(hash, known, rehash);
-        Some(number)
+        if !remembered(&mut self.networks, &network, || {
+            !is_new(Family::Network, None, words.network_text(&network))
+        }) {
+            return false;
+        }
+        if !remembered(&mut self.user_agents, &user_agent, || {
+            !is_new(Family::UserAgent, None, words.user_agent_text(&user_agent))
+        }) {
+            return false;
+        }
+        if is_denied {
+            return true;
+        }
+        let mut usual = match bytes_out(record) {
+            Some(bytes) => !is_new(Family::Bytes, Some(action), bucket_name(bytes)),
+            None => true,
+        };
+        if usual {
+            let known = &mut self.resources;
+            each_resource(record, text, &mut |resource| {
+                // Two hashes under a secret key: nobody finds two resources of one fingerprint.
+                let of = |nth: u64| known.hasher().hash_one((nth, event, account, resource));
+                let fingerprint = [of(1), of(2)];
+                if !usual || known.contains(&fingerprint) {
+                    return;
+                }
+                usual = !is_new(Family::Resource, Some(action), resource);
+                if usual && event != UNKNOWN && known.len() < RESOURCES_MAX {
+                    known.insert(fingerprint);
+                }
+            });
+        }
+        if usual {
+            each_passed_role(record, text, &mut |role| {
+                usual = usual
+                    && !is_new(Family::Action, None, PASS_ROLE)
+                    && !is_new(Family::Resource, Some(PASS_ROLE), role);
+            });
+        }
+        usual
+    }
+}
+
+#[inline]
+fn answer_to(answers: &mut Vec<Answer>, event: u32) -> Option<&mut Answer> {
+    if event == UNKNOWN {
+        return None;
+    }
+    let event = event as usize;
+    if event >= answers.len() {
+        answers.resize(event + 1, Answer::NotAsked);
+    }
+    answers.get_mut(event)
+}
+
+/// Whether a word is among those that are no news; if it is not, `ask`.
+#[inline]
+fn remembered(
+    familiar: &mut SmallVec<[u32; 4]>,
+    word: &Word<'_>,
+    ask: impl FnOnce() -> bool,
+) -> bool {
+    let Word::Known(number) = word else { return ask() };
+    if familiar.contains(number) {
+        return true;
+    }
+    let is_familiar = ask();
+    if is_familiar && familiar.len() < FAMILIAR_MAX {
+        familiar.push(*number);
+    }
+    is_familiar
+}
+
+/// Room for texts that have to be put together.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    text: String,
+    account: String,
+}
+
+impl Scratch {
+    fn note_home(&mut self, record: &Record<'_>) {
+        self.account.clear();
+        if let Some(account) = record.identity().account() {
+            // INVARIANT: writing to a string does not fail.
+            let _ = std::fmt::Write::write_fmt(&mut self.account, format_args!("{account}"));
+        }
     }
 }

@@ -1,22 +1,38 @@
 //! The way of a record, from bytes to an incident: one implementation for the command line, the
-//! Lambda function and the tests. Pure: what must be kept goes to a [`Hold`], what was seen is asked
-//! of a [`Seen`], and files, clocks and the work directory are somebody else's.
+//! Lambda function and the tests. Pure: what must be kept goes to a [`Hold`], and files, clocks and
+//! the work directory are somebody else's.
 
 mod batch;
 mod config;
+mod deed;
+mod drawn;
 mod filter;
+mod habits;
 mod held;
 mod incident;
 mod intake;
+mod judge;
 mod known;
+mod learning;
 mod model;
+mod open;
+mod pace;
+mod partial;
 mod settle;
+mod tick;
+mod vocabulary;
 
-pub use batch::{Batch, BatchReport, MemoryRows, MemorySeen};
+pub use batch::{Batch, BatchReport};
 pub use config::{Config, ConfigError, Containment, Version};
+pub use deed::is_sensitive;
 pub use filter::Filter;
-pub use held::{Hold, Key, Seen};
+pub use held::{Hold, Key};
 pub use incident::{FINDINGS_MAX, Incident};
-pub use intake::Intake;
+pub use intake::{Intake, Purpose};
+pub use judge::{DamagedRow, Judge, Scored, judge_all};
+pub use learning::{AgentLearning, Flagged, Learning};
 pub use model::{Model, ModelId, ScopeTwice};
-pub use settle::{DamagedRow, Judge, Scored, settle_copies};
+pub use partial::Fingerprint;
+pub use settle::{Corrections, Settler};
+pub use tick::{TICK_BYTES, Tick};
+pub use vocabulary::Vocabulary;

@@ -6,21 +6,26 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tripline_attribution::Agent;
-use tripline_baseline::{Scope, Subject};
+use tripline_baseline::{Baseline, Decisions, Scope, Subject, Whose};
 use tripline_detector::Invariants;
 use tripline_text::Untrusted;
 
-/// Declared scopes and invariants.
+use crate::habits::{Habits, Learned};
+
+/// Declared scopes, learned baselines and invariants.
 #[derive(Debug)]
 pub struct Model {
     invariants: Invariants,
     scopes: Vec<Scope>,
     of_agent: BTreeMap<Untrusted<'static>, usize>,
     of_class: BTreeMap<Untrusted<'static>, usize>,
+    /// Of agents, classes, and (`None`) the fleet.
+    learned: BTreeMap<Option<Subject>, Learned>,
+    decisions: Decisions,
     id: ModelId,
 }
 
-/// The content hash of a [`Model`]: the same scopes and invariants give the same one, in whatever
+/// The content hash of a [`Model`]: the same scopes, baselines and invariants give the same one, in whatever
 /// order they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelId([u8; 32]);
@@ -57,8 +62,55 @@ impl Model {
                 return Err(ScopeTwice { subject: scope.subject().clone() });
             }
         }
-        let id = content_hash(&invariants, &scopes);
-        Ok(Self { invariants, scopes, of_agent, of_class, id })
+        let (learned, decisions) = (BTreeMap::new(), Decisions::default());
+        let id = ModelId([0; 32]);
+        let mut model = Self { invariants, scopes, of_agent, of_class, learned, decisions, id };
+        model.id = model.content_hash();
+        Ok(model)
+    }
+
+    /// The same with learned baselines, taken in one at a time; a second one of the same agent, class
+    /// or fleet replaces the first. `hash_seed` keys their tables; no answer depends on it.
+    ///
+    /// # Errors
+    /// Those of `baselines`.
+    pub fn with_learned<E>(
+        mut self,
+        baselines: impl IntoIterator<Item = Result<Baseline, E>>,
+        hash_seed: u64,
+    ) -> Result<Self, E> {
+        for baseline in baselines {
+            let baseline = baseline?;
+            let subject = match baseline.whose() {
+                Whose::Agent { agent, .. } => Some(Subject::Agent(agent.clone())),
+                Whose::Class(class) => Some(Subject::Class(class.clone())),
+                Whose::Fleet => None,
+            };
+            self.learned.insert(subject, Learned::new(&baseline, hash_seed));
+        }
+        self.id = self.content_hash();
+        Ok(self)
+    }
+
+    /// The same without what was learned, to learn by.
+    #[must_use]
+    pub fn without_learned(mut self) -> Self {
+        self.learned.clear();
+        self.id = self.content_hash();
+        self
+    }
+
+    /// The same with the exceptions that people decided on.
+    #[must_use]
+    pub fn with_decisions(mut self, decisions: Decisions) -> Self {
+        self.decisions = decisions;
+        self.id = self.content_hash();
+        self
+    }
+
+    /// What people decided.
+    pub(crate) fn decisions(&self) -> &Decisions {
+        &self.decisions
     }
 
     /// The content hash.
@@ -78,20 +130,41 @@ impl Model {
         self.scopes.get(*own.or_else(class)?)
     }
 
-    /// Whether any agent has a declared scope.
-    pub(crate) fn has_scopes(&self) -> bool {
-        !self.scopes.is_empty()
+    /// Whether there is anything that agents are held against.
+    pub(crate) fn judges_agents(&self) -> bool {
+        !self.scopes.is_empty() || !self.learned.is_empty()
+    }
+
+    /// Whether any habits are known.
+    pub(crate) fn has_learned(&self) -> bool {
+        !self.learned.is_empty()
+    }
+
+    /// What is known of an agent's habits.
+    pub(crate) fn habits_of(&self, agent: &Agent) -> Habits<'_> {
+        let class = agent.class.as_ref();
+        let of = |key: Subject| self.learned.get(&Some(key));
+        Habits {
+            own: of(Subject::Agent(agent.id.untrusted().into_owned())),
+            class: class.and_then(|class| of(Subject::Class(class.untrusted().into_owned()))),
+            fleet: self.learned.get(&None),
+        }
     }
 }
 
-fn content_hash(invariants: &Invariants, scopes: &[Scope]) -> ModelId {
-    let mut parts: Vec<String> = scopes.iter().map(Scope::content_hash_input).collect();
-    parts.sort_unstable();
-    let mut hash = Sha256::new();
-    for part in std::iter::once(invariants.settings().content_hash_input()).chain(parts) {
-        // The length first, so that no two lists of parts run together into one text.
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
+impl Model {
+    fn content_hash(&self) -> ModelId {
+        let mut parts: Vec<String> = self.scopes.iter().map(Scope::content_hash_input).collect();
+        parts.extend(self.learned.values().map(|learned| learned.digest.clone()));
+        parts.push(self.decisions.to_text());
+        parts.sort_unstable();
+        let mut hash = Sha256::new();
+        let invariants = self.invariants.settings().content_hash_input();
+        for part in std::iter::once(invariants).chain(parts) {
+            // The length first, so that no two lists of parts run together into one text.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        ModelId(hash.finalize().into())
     }
-    ModelId(hash.finalize().into())
 }

@@ -1,181 +1,154 @@
-//! The second half of a record's way, once everything was read: agents are known, calls are judged
-//! in order of time, and what must be stopped becomes an incident.
+//! Calls that were told of more than once: which of the records counts.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use thiserror::Error;
-use tripline_attribution::{Agent, AgentId, Attributor, Basis, EpisodeId, SessionId, Sessions};
-use tripline_baseline::{Call, Exceeded, LimitCounter};
-use tripline_detector::{Assessment, Verdict, assess};
+use tripline_attribution::Attributor;
+use tripline_cloudtrail::EventId;
 
-use crate::config::Config;
-use crate::filter::Filter;
-use crate::held::{Head, Held, Hold, Key, Seen, call_key, same_call};
-use crate::incident::{Incident, Incidents};
-use crate::known::KnownScopes;
-use crate::model::Model;
+use crate::deed::rate_classes_of;
+use crate::drawn::DrawnWriter;
+use crate::held::{Held, Hold, Key, call_key, shared_bits};
+use crate::intake::Purpose;
+use crate::judge::DamagedRow;
+use crate::tick::{Tick, Traits};
+use crate::vocabulary::UNKNOWN;
 
-/// A call and what is thought of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Scored {
-    /// What was done.
-    pub call: Call,
-    /// The session it was done in.
-    pub session: SessionId,
-    /// Whose session that is, if that is known.
-    pub agent: Option<AgentId>,
-    /// What the attribution rests on.
-    pub basis: Option<Basis>,
-    /// The unit of evidence that the call belongs to.
-    pub episode: EpisodeId,
-    /// The verdict and its reasons.
-    pub assessment: Assessment,
+/// Late corrections that were set aside, by the record that each corrects.
+#[derive(Debug, Default)]
+pub struct Corrections {
+    rows: BTreeMap<u128, (Key, Vec<u8>)>,
+    /// Those whose original is there. What was scored is not scored again, so that a late correction
+    /// re-opens nothing.
+    moot: BTreeSet<u128>,
+    duplicates: u64,
 }
 
-impl Scored {
-    /// Whether there is anything to say about it.
-    pub fn is_finding(&self) -> bool {
-        self.assessment.verdict > Verdict::Normal
-    }
-}
-
-/// A row that was set aside and cannot be read back: the work directory was tampered with or is
-/// damaged.
-#[derive(Debug, Error)]
-#[error("a row in the work directory is damaged")]
-pub struct DamagedRow;
-
-/// Chooses, of the copies of each call, the one that counts, and sets it aside with the other
-/// calls; how many do not count. `copies` come in order of their keys.
-///
-/// # Errors
-/// Those of `copies`, and a damaged row.
-pub fn settle_copies<E: From<DamagedRow>>(
-    copies: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
-    attributor: &mut Attributor,
-    seen: &mut impl Seen,
-    hold: &mut impl Hold,
-) -> Result<u64, E> {
-    let mut last: Option<Key> = None;
-    let mut duplicates = 0;
-    for copy in copies {
-        let (key, row) = copy?;
-        let held = Held::decode(&row)?;
-        let is_further = last.is_some_and(|last| same_call(&last, &key));
-        last = Some(key);
-        // A correction counts only where the record that it corrects never came: what was scored is
-        // not scored again, so that a late correction re-opens nothing.
-        if is_further || held.corrects.is_some_and(|original| !seen.is_first(original)) {
-            duplicates += 1;
-            continue;
-        }
-        if let Some(used) = &held.used {
-            attributor.observe_call(used);
-        }
-        hold.call(call_key(held.call.time, held.call.id), &row);
-    }
-    Ok(duplicates)
-}
-
-/// Judges calls one after another, in order of time and id.
-#[derive(Debug)]
-pub struct Judge<'m> {
-    model: &'m Model,
-    filter: &'m Filter,
-    sessions: &'m Sessions,
-    /// Whether calls without a finding are shown too.
-    all: bool,
-    known: KnownScopes<'m>,
-    numbers: BTreeMap<Agent, u32>,
-    /// The pace of each agent that has a limit.
-    paces: BTreeMap<AgentId, LimitCounter>,
-    incidents: Incidents,
-}
-
-impl<'m> Judge<'m> {
-    /// A judge who has judged nothing.
-    pub fn new(model: &'m Model, filter: &'m Filter, sessions: &'m Sessions, all: bool) -> Self {
-        Self {
-            model,
-            filter,
-            sessions,
-            all,
-            known: KnownScopes::new(sessions.hash_seed()),
-            numbers: BTreeMap::new(),
-            paces: BTreeMap::new(),
-            incidents: Incidents::default(),
-        }
-    }
-
-    /// Judges the call in a row; `None` where there is nothing to show.
+impl Corrections {
+    /// Gathers them: of several that correct one record, the first in order of key.
     ///
     /// # Errors
-    /// When the row is damaged.
-    pub fn judge(&mut self, row: &[u8]) -> Result<Option<Scored>, DamagedRow> {
-        let (head, _) = Head::decode(row)?;
-        let session = self.sessions.find(head.kind, head.id);
-        let agent = session.agent();
-        let scope = agent.and_then(|agent| {
-            let number = self.number(agent);
-            Some((number, self.known.of(self.model, number, agent)?))
-        });
-        if !head.has_reasons && !self.all {
-            let Some((number, scope)) = scope else { return Ok(None) };
-            let call = || Held::decode(row).ok().map(|held| held.call);
-            if self.known.is_content(scope, number, head.event, call) {
-                return Ok(None);
+    /// Those of `rows`.
+    pub fn gather<E>(rows: impl Iterator<Item = Result<(Key, Vec<u8>), E>>) -> Result<Self, E> {
+        let mut gathered = Self::default();
+        for row in rows {
+            let (key, row) = row?;
+            match gathered.rows.entry(shared_bits(&key)) {
+                Entry::Vacant(free) => {
+                    free.insert((key, row));
+                }
+                Entry::Occupied(mut known) => {
+                    gathered.duplicates += 1;
+                    if (key, &row) < (known.get().0, &known.get().1) {
+                        known.insert((key, row));
+                    }
+                }
             }
         }
-        let Held { call, mut reasons, .. } = Held::decode(row)?;
-        if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
-            return Ok(None);
+        Ok(gathered)
+    }
+
+    /// Whether there are none; then nobody need look for originals.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    fn note_row(&mut self, row: &[u8]) -> Result<(), DamagedRow> {
+        if !self.is_empty() {
+            self.note(Held::decode(row)?.call.id);
         }
-        if let Some((agent, (_, scope))) = agent.zip(scope) {
-            let mut breaches = scope.check(&call, session.tenant.as_ref());
-            if !scope.limits().is_empty() {
-                let pace = self
-                    .paces
-                    .entry(agent.id.clone())
-                    .or_insert_with(|| LimitCounter::new(scope.limits()));
-                breaches.extend(pace.count(call.time).map(Exceeded::breach));
+        Ok(())
+    }
+
+    /// Takes note of a record that is there.
+    pub fn note(&mut self, id: EventId) {
+        if self.rows.contains_key(&id.bits()) {
+            self.moot.insert(id.bits());
+        }
+    }
+}
+
+/// Gives calls their ticks that have none yet: of the copies of each call the one that counts, and
+/// corrections.
+#[derive(Debug)]
+pub struct Settler<'s, H> {
+    purpose: Purpose,
+    attributor: &'s mut Attributor,
+    hold: &'s mut H,
+    drawn: DrawnWriter,
+}
+
+impl<'s, H: Hold> Settler<'s, H> {
+    /// For the facts of all intakes, merged.
+    pub fn new(purpose: Purpose, attributor: &'s mut Attributor, hold: &'s mut H) -> Self {
+        Self { purpose, attributor, hold, drawn: DrawnWriter::default() }
+    }
+
+    /// Where calls are put.
+    pub fn hold(&mut self) -> &mut H {
+        self.hold
+    }
+
+    /// Chooses, of the copies of each call, the one that counts, and sets it aside with the other
+    /// calls; how many do not count. `copies` come in order of their keys.
+    ///
+    /// # Errors
+    /// Those of `copies`, and a damaged row.
+    pub fn copies<E: From<DamagedRow>>(
+        &mut self,
+        copies: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
+        corrections: &mut Corrections,
+    ) -> Result<u64, E> {
+        let mut copies = copies.peekable();
+        let mut duplicates = 0;
+        while let Some(first) = copies.next() {
+            let mut first = first?;
+            corrections.note_row(&first.1)?;
+            let call = shared_bits(&first.0);
+            let is_same = |next: &Result<(Key, Vec<u8>), E>| {
+                next.as_ref().is_ok_and(|(key, _)| shared_bits(key) == call)
+            };
+            while let Some(next) = copies.next_if(is_same) {
+                let next = next?;
+                duplicates += 1;
+                corrections.note_row(&next.1)?;
+                // Equal keys come in no order.
+                first = first.min(next);
             }
-            // What a person wrote into the scope is no breach of the milder invariants: a backup agent
-            // deletes snapshots. Those that kill are set aside by name only, in `tripline.toml`.
-            if breaches.is_empty() && scope.names_actions() {
-                reasons.retain(|reason| reason.verdict == Verdict::Kill);
+            self.count_in(&first.1)?;
+        }
+        Ok(duplicates)
+    }
+
+    /// Sets the corrections whose originals never came aside with the other calls; how many do not
+    /// count.
+    ///
+    /// # Errors
+    /// When a row is damaged.
+    pub fn corrections(&mut self, corrections: Corrections) -> Result<u64, DamagedRow> {
+        let mut duplicates = corrections.duplicates;
+        for (original, (_, row)) in &corrections.rows {
+            match corrections.moot.contains(original) {
+                true => duplicates += 1,
+                false => self.count_in(row)?,
             }
-            let canary = self.model.invariants().touched_canary(&call, Some(scope));
-            reasons.extend(assess(canary.as_slice(), &breaches).reasons);
         }
-        if reasons.is_empty() && !self.all {
-            return Ok(None);
-        }
-        let scored = Scored {
-            session: session.id.clone(),
-            agent: agent.map(|agent| agent.id.clone()),
-            basis: session.basis(),
-            episode: self.sessions.episode_of(&session, call.time),
-            call,
-            assessment: Assessment::of(reasons),
+        Ok(duplicates)
+    }
+
+    fn count_in(&mut self, row: &[u8]) -> Result<(), DamagedRow> {
+        let Held { used: Some(used), call, .. } = Held::decode(row)? else {
+            return Err(DamagedRow);
         };
-        if scored.is_finding() {
-            self.incidents.note(&session, &scored);
+        let classes = rate_classes_of(&call);
+        let traits = Traits::new(used.is_failed_mint(), classes, call.bytes_out);
+        let place = self.attributor.observe_call(&used);
+        let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
+        self.hold.tick(tick);
+        self.hold.call(call_key(call.time, call.id), row);
+        if self.purpose == Purpose::Learn {
+            self.hold.drawn(tick, self.drawn.write_call(&call));
         }
-        Ok(Some(scored))
-    }
-
-    /// A small number for an agent, the same whenever it comes.
-    fn number(&mut self, agent: &Agent) -> u32 {
-        if let Some(number) = self.numbers.get(agent) {
-            return *number;
-        }
-        let number = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-        self.numbers.insert(agent.clone(), number);
-        number
-    }
-
-    /// Ends the judging: what must be stopped, each with its plan.
-    pub fn into_incidents(self, config: &Config) -> Vec<Incident> {
-        self.incidents.finish(self.sessions, config)
+        Ok(())
     }
 }

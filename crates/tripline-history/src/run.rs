@@ -6,22 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use tripline_attribution::{Attributor, Coverage, News, Sessions};
-use tripline_cloudtrail::{EventId, Limits, Reader, Tally};
+use tripline_attribution::{Attributor, News, Sessions};
+use tripline_cloudtrail::{Limits, Reader, Tally};
 use tripline_engine::{
-    Config, DamagedRow, Filter, Hold, Incident, Intake, Judge, Key, Model, Scored, Seen,
-    settle_copies,
+    Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
+    Key, Model, Purpose, Scored, Settler, Tick, Vocabulary, judge_all,
 };
 use tripline_runtime::{LocalFile, files};
 
-use crate::seen::SeenIds;
+use crate::log::Log;
+use crate::partial::{PartialError, PartialRows};
 use crate::sorter::Sorter;
+use crate::ticks::Ticks;
 
 /// What is to be read, and how.
 #[derive(Debug)]
 pub struct Job<'m> {
     /// Files and directories.
     pub paths: Vec<PathBuf>,
+    /// Partial baselines to learn from as well.
+    pub partials: Vec<PathBuf>,
     /// The user's settings.
     pub config: &'m Config,
     /// What calls are judged by.
@@ -44,24 +48,13 @@ pub trait Progress: Sync {
     fn file(&self, stored_bytes: u64, records: u64);
 }
 
-/// The sessions of a history.
+/// What was found, besides the calls that [`score`] hands out.
 #[derive(Debug)]
-pub struct SessionsReport {
-    /// Every session with its agent and lineage.
-    pub sessions: Sessions,
-    /// What stays unattributed, and why.
-    pub coverage: Coverage,
-    /// What was read.
-    pub tally: Tally,
-}
-
-/// What [`score`] found, besides the calls it handed out.
-#[derive(Debug)]
-pub struct ScoreReport {
+pub struct Report {
     /// What must be stopped, each with its plan.
     pub incidents: Vec<Incident>,
-    /// What stays unattributed, and why.
-    pub coverage: Coverage,
+    /// Every session with its agent and lineage.
+    pub sessions: Sessions,
     /// What was read.
     pub tally: Tally,
     /// How much of the work directory was used.
@@ -87,23 +80,21 @@ pub enum HistoryError {
     /// What the caller does with the results failed.
     #[error("cannot write the results: {0}")]
     Output(#[source] io::Error),
+    /// A partial baseline cannot be learned from.
+    #[error(transparent)]
+    Partial(#[from] PartialError),
     /// A row that was spilled did not come back as it was.
     #[error(transparent)]
     DamagedRow(#[from] DamagedRow),
 }
 
 /// How much of the calls that are set aside stays in memory, over all threads.
-const HELD_BYTES_MAX: usize = 48 << 20;
+const HELD_BYTES_MAX: usize = 16 << 20;
+/// How much of the ticks does, in each thread: a quarter of a million of them.
+const TICK_BYTES_MAX: usize = 8 << 20;
 
-/// The sessions in the logs of `job`.
-///
-/// # Errors
-/// When the work directory fails or threads cannot be started.
-pub fn sessions(job: &Job<'_>, progress: &dyn Progress) -> Result<SessionsReport, HistoryError> {
-    let taken = take_in(job, false, progress)?;
-    let sessions = taken.attributor.resolve();
-    Ok(SessionsReport { coverage: sessions.coverage(), sessions, tally: taken.tally })
-}
+/// How much of what is learned from does, in each thread.
+const DRAWN_BYTES_MAX: usize = 16 << 20;
 
 /// Judges the calls in the logs of `job` and hands those with a verdict to `sink`, or with `all`
 /// every one, in order of time and event id.
@@ -115,27 +106,42 @@ pub fn score(
     all: bool,
     progress: &dyn Progress,
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
-) -> Result<ScoreReport, HistoryError> {
-    let taken = take_in(job, all, progress)?;
-    let sessions = taken.attributor.resolve();
-    let spilled_bytes = taken.spilled_bytes + spilled(&taken.calls);
-    let mut judge = Judge::new(job.model, &job.filter, &sessions, all);
-    for row in Sorter::into_rows(taken.calls).map_err(|source| job.work_dir_failed(source))? {
-        let (_, row) = row.map_err(|source| job.work_dir_failed(source))?;
-        if let Some(scored) = judge.judge(&row)? {
-            sink(&scored).map_err(HistoryError::Output)?;
-        }
-    }
-    let incidents = judge.into_incidents(job.config);
-    Ok(ScoreReport { incidents, coverage: sessions.coverage(), tally: taken.tally, spilled_bytes })
+) -> Result<Report, HistoryError> {
+    let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
+    let judged = Taken::read(job, purpose, progress)?.judge(job, sink)?;
+    let Judged { incidents, sessions, tally, spilled_bytes, .. } = judged;
+    Ok(Report { incidents, sessions, tally, spilled_bytes })
 }
 
 /// All files, read.
-struct Taken {
+pub(crate) struct Taken {
+    purpose: Purpose,
     attributor: Attributor,
-    calls: Vec<Sorter>,
+    parts: Vec<Part>,
     tally: Tally,
     spilled_bytes: u64,
+}
+
+/// What one thread has set aside.
+struct Part {
+    ticks: Ticks,
+    calls: Sorter,
+    drawn: Log,
+    vocabulary: Vocabulary,
+    /// The place in [`Taken::attributor`] of each place that it names. Empty where they are the same.
+    places: Vec<u32>,
+}
+
+/// All calls, counted and judged.
+pub(crate) struct Judged {
+    pub(crate) incidents: Vec<Incident>,
+    pub(crate) sessions: Sessions,
+    pub(crate) flagged: Flagged,
+    /// Of each thread.
+    pub(crate) vocabularies: Vec<Vocabulary>,
+    pub(crate) places: Vec<Vec<u32>>,
+    pub(crate) tally: Tally,
+    pub(crate) spilled_bytes: u64,
 }
 
 /// What one thread has read.
@@ -146,61 +152,166 @@ struct Worker<'m> {
 }
 
 struct HeldRows {
+    ticks: Ticks,
     calls: Sorter,
     copies: Sorter,
+    corrections: Sorter,
+    drawn: Log,
 }
 
 impl Hold for HeldRows {
+    #[inline]
+    fn tick(&mut self, tick: Tick) {
+        self.ticks.push(tick);
+    }
     fn call(&mut self, key: Key, row: &[u8]) {
         self.calls.push(key, row);
     }
     fn copy(&mut self, key: Key, row: &[u8]) {
         self.copies.push(key, row);
     }
-}
-
-impl Seen for &SeenIds {
-    fn is_first(&mut self, id: EventId) -> bool {
-        SeenIds::is_first(self, id)
+    fn correction(&mut self, key: Key, row: &[u8]) {
+        self.corrections.push(key, row);
+    }
+    fn drawn(&mut self, tick: Tick, row: &[u8]) {
+        self.drawn.push(tick, row);
     }
 }
 
-fn take_in(job: &Job<'_>, all: bool, progress: &dyn Progress) -> Result<Taken, HistoryError> {
-    let (files, unlisted) = files(&job.paths);
-    progress.total(files.len() as u64, files.iter().map(|file| file.bytes).sum());
-    let seen = SeenIds::new(&job.work_dir, job.hash_seed);
-    let workers = read_files(job, all, &files, &seen, progress)?;
+impl HeldRows {
+    fn spilled_bytes(&self) -> u64 {
+        let sorters = [&self.calls, &self.copies, &self.corrections];
+        self.ticks.spilled_bytes()
+            + self.drawn.spilled_bytes()
+            + sorters.map(Sorter::spilled_bytes).iter().sum::<u64>()
+    }
 
-    // The others are merged into the first worker's facts: they are the larger part of the memory.
-    let mut attributor: Option<Attributor> = None;
-    let (mut calls, mut copies, mut tally) = (Vec::new(), Vec::new(), Tally::default());
-    for mut worker in workers {
-        let facts = worker.intake.finish(&mut worker.held);
-        match &mut attributor {
-            Some(attributor) => attributor.merge(facts),
-            none => *none = Some(facts),
+    fn into_part(self, vocabulary: Vocabulary, places: Vec<u32>) -> Part {
+        let Self { ticks, calls, drawn, .. } = self;
+        Part { ticks, calls, drawn, vocabulary, places }
+    }
+}
+
+impl Taken {
+    /// Reads all files of `job`.
+    pub(crate) fn read(
+        job: &Job<'_>,
+        purpose: Purpose,
+        progress: &dyn Progress,
+    ) -> Result<Self, HistoryError> {
+        let (files, unlisted) = files(&job.paths);
+        progress.total(files.len() as u64, files.iter().map(|file| file.bytes).sum());
+        let mut workers = read_files(job, purpose, &files, progress)?;
+        if purpose != Purpose::Keep
+            && let Some(worker) = workers.first_mut()
+        {
+            worker.read_partials(job)?;
         }
-        calls.push(worker.held.calls);
-        copies.push(worker.held.copies);
-        tally.add(worker.tally);
+        let mut taken = Self {
+            purpose,
+            attributor: job.attributor(),
+            parts: Vec::new(),
+            tally: Tally::default(),
+            spilled_bytes: 0,
+        };
+        let (mut copies, mut corrections) = (Vec::new(), Vec::new());
+        for (nth, mut worker) in workers.into_iter().enumerate() {
+            let (facts, vocabulary) = worker.intake.finish(&mut worker.held);
+            // The others are merged into the first worker's facts, where most of them are already.
+            let places = match nth {
+                0 => {
+                    taken.attributor = facts;
+                    Vec::new()
+                }
+                _ => taken.attributor.merge(facts),
+            };
+            taken.spilled_bytes += worker.held.spilled_bytes();
+            let empty = || Sorter::new(&job.work_dir, 0);
+            copies.push(std::mem::replace(&mut worker.held.copies, empty()));
+            corrections.push(std::mem::replace(&mut worker.held.corrections, empty()));
+            taken.parts.push(worker.held.into_part(vocabulary, places));
+            taken.tally.add(worker.tally);
+        }
+        for path in unlisted {
+            let file = LocalFile::name_of(&path.path);
+            taken.tally.unreadable(file, path.source.to_string());
+        }
+        taken.settle(job, copies, corrections)?;
+        Ok(taken)
     }
-    let mut attributor = attributor.unwrap_or_else(|| job.attributor());
-    for path in unlisted {
-        let file = LocalFile::name_of(&path.path);
-        tally.unreadable(file, path.source.to_string());
+
+    /// Copies and corrections that count become calls like the others, in a part of their own.
+    fn settle(
+        &mut self,
+        job: &Job<'_>,
+        copies: Vec<Sorter>,
+        corrections: Vec<Sorter>,
+    ) -> Result<(), HistoryError> {
+        let failed = |source| job.work_dir_failed(source);
+        let rows = |sorters| Sorter::into_rows(sorters).map_err(failed);
+        let corrections = rows(corrections)?.map(|row| row.map_err(failed));
+        let mut corrections = Corrections::gather(corrections)?;
+        let mut held = job.held_rows(HELD_BYTES_MAX);
+        let copies = rows(copies)?.map(|row| row.map_err(failed));
+        let mut settler = Settler::new(self.purpose, &mut self.attributor, &mut held);
+        let mut duplicates = settler.copies(copies, &mut corrections)?;
+        if !corrections.is_empty() {
+            let parts = self.parts.iter_mut().map(|part| &mut part.ticks);
+            for ticks in parts.chain([&mut settler.hold().ticks]) {
+                ticks.for_each(|tick| corrections.note(tick.id())).map_err(failed)?;
+            }
+        }
+        duplicates += settler.corrections(corrections)?;
+        self.tally.read_turned_duplicate(duplicates);
+        self.spilled_bytes += held.spilled_bytes();
+        self.parts.push(held.into_part(Vocabulary::new(job.hash_seed), Vec::new()));
+        Ok(())
     }
-    let mut spilled_bytes = seen.spilled_bytes() + spilled(&copies);
-    // Copies that count become calls like the others.
-    let mut settled = job.held_rows(HELD_BYTES_MAX);
-    let rows = Sorter::into_rows(copies).map_err(|source| job.work_dir_failed(source))?;
-    let rows = rows.map(|row| row.map_err(|source| job.work_dir_failed(source)));
-    let duplicates = settle_copies(rows, &mut attributor, &mut &seen, &mut settled)?;
-    tally.read_turned_duplicate(duplicates);
-    spilled_bytes += settled.calls.spilled_bytes();
-    calls.push(settled.calls);
-    match seen.failure() {
-        Some(source) => Err(job.work_dir_failed(source)),
-        None => Ok(Taken { attributor, calls, tally, spilled_bytes }),
+
+    /// The rows that were kept, with what was read and how much was spilled.
+    pub(crate) fn into_kept(self) -> (Vec<Sorter>, Tally, u64) {
+        let calls = self.parts.into_iter().map(|part| part.calls).collect();
+        (calls, self.tally, self.spilled_bytes)
+    }
+
+    /// The calls to learn from, by part.
+    pub(crate) fn take_logs(&mut self) -> Vec<Log> {
+        self.parts.iter_mut().map(|part| part.drawn.take()).collect()
+    }
+
+    /// Counts all calls, and judges those that were set aside.
+    pub(crate) fn judge(
+        self,
+        job: &Job<'_>,
+        sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
+    ) -> Result<Judged, HistoryError> {
+        let failed = |source| job.work_dir_failed(source);
+        let (mut ticks, mut calls) = (Vec::new(), Vec::new());
+        let (mut vocabularies, mut places) = (Vec::new(), Vec::new());
+        for part in self.parts {
+            ticks.push(part.ticks);
+            calls.push(part.calls);
+            vocabularies.push(part.vocabulary);
+            places.push(part.places);
+        }
+        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| {
+            let (part, tick) = tick.map_err(failed)?;
+            let place = places.get(part).and_then(|places| places.get(tick.place as usize));
+            Ok((part, tick.moved(place.copied().unwrap_or(tick.place), tick.event)))
+        });
+        let rows = Sorter::into_rows(calls).map_err(failed)?.map(|row| row.map_err(failed));
+        let show_all = self.purpose == Purpose::ShowAll;
+        let sessions = self.attributor.resolve();
+        let tenants = &job.config.tenants;
+        let mut judge =
+            Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all);
+        let mut sink = |scored| sink(&scored).map_err(HistoryError::Output);
+        let duplicates = judge_all(ticks, rows, &mut judge, &mut sink)?;
+        let mut tally = self.tally;
+        tally.read_turned_duplicate(duplicates);
+        let (incidents, sessions, flagged) = judge.finish(job.config);
+        let spilled_bytes = self.spilled_bytes;
+        Ok(Judged { incidents, sessions, flagged, vocabularies, places, tally, spilled_bytes })
     }
 }
 
@@ -208,9 +319,8 @@ fn take_in(job: &Job<'_>, all: bool, progress: &dyn Progress) -> Result<Taken, H
 /// matter of chance and changes nothing.
 fn read_files<'m>(
     job: &'m Job<'m>,
-    all: bool,
+    purpose: Purpose,
     files: &[LocalFile],
-    seen: &SeenIds,
     progress: &dyn Progress,
 ) -> Result<Vec<Worker<'m>>, HistoryError> {
     let threads = job.threads.clamp(1, files.len().max(1));
@@ -218,7 +328,7 @@ fn read_files<'m>(
     let exchange = Mutex::new(Vec::new());
     let work = || {
         let mut worker = Worker {
-            intake: Intake::new(job.model, &job.filter, all, job.attributor()),
+            intake: Intake::new(job.model, &job.filter, purpose, job.attributor()),
             held: job.held_rows(HELD_BYTES_MAX / threads),
             tally: Tally::default(),
         };
@@ -228,9 +338,8 @@ fn read_files<'m>(
         let take = || lock(&next).next();
         while let Some(file) = take() {
             worker.hear_news(&exchange, &mut known_news);
-            let (mut seen, Worker { intake, held, .. }) = (seen, &mut worker);
-            let tally = file
-                .read(&mut reader, &mut buffer, |record| intake.ingest(record, &mut seen, held));
+            let Worker { intake, held, .. } = &mut worker;
+            let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
             worker.tell_news(&exchange, threads);
@@ -245,6 +354,19 @@ fn read_files<'m>(
 }
 
 impl Worker<'_> {
+    fn read_partials(&mut self, job: &Job<'_>) -> Result<(), HistoryError> {
+        for path in &job.partials {
+            let mut rows = PartialRows::open(path, job.fingerprint())?;
+            while let Some(row) = rows.next() {
+                let (_, row) = row?;
+                let taken = self.intake.ingest_kept(&row, &mut self.held);
+                let fate = taken.map_err(|damaged| rows.damaged(damaged))?;
+                self.tally.record(fate);
+            }
+        }
+        Ok(())
+    }
+
     /// Hears which keys others saw minted, so that fewer calls have to wait for their agent.
     fn hear_news(&mut self, exchange: &Mutex<Vec<News>>, known: &mut usize) {
         let news = lock(exchange);
@@ -270,19 +392,25 @@ impl Job<'_> {
 
     fn held_rows(&self, memory_bytes_max: usize) -> HeldRows {
         let sorter = |bytes| Sorter::new(&self.work_dir, bytes);
-        HeldRows { calls: sorter(memory_bytes_max * 3 / 4), copies: sorter(memory_bytes_max / 4) }
+        HeldRows {
+            ticks: Ticks::new(&self.work_dir, TICK_BYTES_MAX),
+            calls: sorter(memory_bytes_max * 3 / 4),
+            copies: sorter(memory_bytes_max / 8),
+            corrections: sorter(memory_bytes_max / 8),
+            drawn: Log::new(&self.work_dir, DRAWN_BYTES_MAX),
+        }
     }
 
-    fn work_dir_failed(&self, source: io::Error) -> HistoryError {
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::of(self.config, self.model)
+    }
+
+    pub(crate) fn work_dir_failed(&self, source: io::Error) -> HistoryError {
         HistoryError::WorkDir { path: Path::to_owned(&self.work_dir), source }
     }
 }
 
-fn spilled(sorters: &[Sorter]) -> u64 {
-    sorters.iter().map(Sorter::spilled_bytes).sum()
-}
-
 /// A worker that panicked has lost its own share only; the panic itself is passed on by the pool.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,6 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -77,8 +78,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// All rows of several sorters, in order of their keys; of equal keys, in order of their bytes,
-    /// so that the order does not tell which sorter a row came from.
+    /// All rows of several sorters, in order of their keys; rows of equal keys in no order.
     pub(crate) fn into_rows(sorters: Vec<Self>) -> io::Result<Rows> {
         let mut rows = Rows { runs: Vec::new(), heads: BinaryHeap::new() };
         for mut sorter in sorters {
@@ -91,8 +91,10 @@ impl Sorter {
             }
             rows.runs.push(Run::Memory { arena: sorter.arena, index: sorter.index.into_iter() });
         }
-        for nth in 0..rows.runs.len() {
-            rows.refill(nth)?;
+        for (nth, run) in rows.runs.iter_mut().enumerate() {
+            if let Some((key, row)) = run.next()? {
+                rows.heads.push(Reverse(Head { number: number(&key), nth, key, row }));
+            }
         }
         Ok(rows)
     }
@@ -132,30 +134,38 @@ impl Run {
     }
 }
 
+/// The next row of a run. Ordered by its key, then by the run.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    number: (u128, u64),
+    nth: usize,
+    key: Key,
+    row: Vec<u8>,
+}
+
 /// Rows of several runs, in order.
 #[derive(Debug)]
 pub(crate) struct Rows {
     runs: Vec<Run>,
-    heads: BinaryHeap<Reverse<(Key, Vec<u8>, usize)>>,
-}
-
-impl Rows {
-    fn refill(&mut self, nth: usize) -> io::Result<()> {
-        if let Some(run) = self.runs.get_mut(nth)
-            && let Some((key, row)) = run.next()?
-        {
-            self.heads.push(Reverse((key, row, nth)));
-        }
-        Ok(())
-    }
+    heads: BinaryHeap<Reverse<Head>>,
 }
 
 impl Iterator for Rows {
     type Item = io::Result<(Key, Vec<u8>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Reverse((key, row, nth)) = self.heads.pop()?;
-        Some(self.refill(nth).map(|()| (key, row)))
+        let mut head = self.heads.peek_mut()?;
+        let nth = head.0.nth;
+        let first = match self.runs.get_mut(nth)?.next() {
+            // In its place: one way down the heap instead of two.
+            Ok(Some((key, row))) => {
+                let next = Head { number: number(&key), nth, key, row };
+                std::mem::replace(&mut *head, Reverse(next)).0
+            }
+            Ok(None) => PeekMut::pop(head).0,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok((first.key, first.row)))
     }
 }
 

@@ -1,15 +1,19 @@
-//! The edge of one machine: logs and settings on a local disk, and the port through which logs come
-//! from elsewhere.
+//! The edge of one machine: logs, settings and baselines on a local disk, and the port through which
+//! logs come from elsewhere.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "edge: reads files, and takes its hash keys from the system"
+    reason = "edge: reads and writes files, and takes its hash keys from the system"
 )]
 
 mod local;
 mod settings;
+mod shelf;
 mod source;
 
 pub use local::{LocalFile, Unlisted, files};
-pub use settings::{SettingsError, SettingsProblem, hash_seed, settings};
+pub use settings::{
+    SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions, settings,
+};
+pub use shelf::{Leaf, Shelf, Staged, replace_file};
 pub use source::{Page, Source, SourceError, drive};

@@ -2,14 +2,19 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use tripline_baseline::{Scope, ScopeError, Subject};
+use tripline_baseline::{
+    BASELINE_BYTES_MAX, Baseline, BaselineError, DECISIONS_BYTES_MAX, Decisions, DecisionsError,
+    MANIFEST_BYTES_MAX, Scope, ScopeError, Subject, Whose,
+};
 use tripline_detector::{Invariants, SettingsError as InvariantError};
 use tripline_engine::{Config, ConfigError, Model, ScopeTwice};
 use tripline_text::escape;
+
+use crate::shelf::{Leaf, Shelf};
 
 /// Settings that cannot be used, and which file they stand in.
 #[derive(Debug, Error)]
@@ -37,6 +42,18 @@ pub enum SettingsProblem {
     /// It is no scope manifest of ours.
     #[error("{0}")]
     Scope(#[from] ScopeError),
+    /// It is no learned baseline of ours.
+    #[error("{0}")]
+    Baseline(#[from] BaselineError),
+    /// It is no list of decisions of ours.
+    #[error("{0}")]
+    Decisions(#[from] DecisionsError),
+    /// A learned baseline stands where another one belongs.
+    #[error("is the baseline of another agent or class: it belongs in `{}`", .0.display())]
+    Misplaced(PathBuf),
+    /// It is larger than such a file can be.
+    #[error("is larger than {0} bytes")]
+    TooLarge(usize),
     /// Two manifests are about the same agent or class.
     #[error("two manifests are about {}", subject(.0))]
     Twice(ScopeTwice),
@@ -49,7 +66,8 @@ fn subject(twice: &ScopeTwice) -> String {
     }
 }
 
-/// Reads `config`, or takes the defaults without one, and `baselines/<agent>/scope.toml`.
+/// Reads `config`, or takes the defaults without one, and from the folder of baselines the declared
+/// scopes, the learned baselines that are in force, and what people decided.
 ///
 /// # Errors
 /// When a file cannot be read or does not hold what it should.
@@ -57,31 +75,96 @@ pub fn settings(
     config: Option<&Path>,
     baselines: Option<&Path>,
 ) -> Result<(Config, Model), SettingsError> {
-    fn at<E: Into<SettingsProblem>>(path: &Path) -> impl Fn(E) -> SettingsError {
-        move |kind| SettingsError { path: path.to_owned(), kind: kind.into() }
-    }
     let mut settings = Config::default();
     if let Some(path) = config {
         let text = fs::read_to_string(path).map_err(at(path))?;
         settings = Config::parse(&text).map_err(at(path))?;
     }
-    let mut scopes = Vec::new();
-    if let Some(directory) = baselines {
-        for entry in fs::read_dir(directory).map_err(at(directory))? {
-            let path = entry.map_err(at(directory))?.path().join("scope.toml");
-            if path.is_file() {
-                let text = fs::read_to_string(&path).map_err(at(&path))?;
-                scopes.push(Scope::parse(&text).map_err(at(&path))?);
-            }
-        }
-    }
     let config_path = config.unwrap_or(Path::new("tripline.toml"));
     let invariants = Invariants::new(&settings.invariants).map_err(at(config_path))?;
-    let model = Model::new(invariants, scopes).map_err(|twice| SettingsError {
-        path: baselines.unwrap_or(Path::new("baselines")).to_owned(),
-        kind: SettingsProblem::Twice(twice),
-    })?;
-    Ok((settings, model))
+    let Some(directory) = baselines else {
+        return Ok((settings, Model::new(invariants, Vec::new()).map_err(twice(config_path))?));
+    };
+    // A folder that was named and is not there is a mistake, not a fleet without scopes.
+    fs::read_dir(directory).map_err(at(directory))?;
+    let shelf = Shelf::new(directory);
+    let mut scopes = Vec::new();
+    for path in shelf.all(Leaf::Scope).map_err(at(directory))? {
+        let text = read_text(&path, MANIFEST_BYTES_MAX)?;
+        scopes.push(Scope::parse(&text).map_err(at(&path))?);
+    }
+    let model = Model::new(invariants, scopes).map_err(twice(directory))?;
+    let paths = shelf.all(Leaf::Baseline).map_err(at(directory))?;
+    let baselines = paths.iter().map(|path| read_baseline(&shelf, path));
+    let model = model.with_learned(baselines, hash_seed())?;
+    Ok((settings, model.with_decisions(read_decisions(&shelf)?)))
+}
+
+fn at<E: Into<SettingsProblem>>(path: &Path) -> impl Fn(E) -> SettingsError {
+    move |kind| SettingsError { path: path.to_owned(), kind: kind.into() }
+}
+
+fn twice(path: &Path) -> impl Fn(ScopeTwice) -> SettingsError {
+    move |twice| SettingsError { path: path.to_owned(), kind: SettingsProblem::Twice(twice) }
+}
+
+/// A file as text, unless it is larger than such a file can be.
+fn read_text(path: &Path, bytes_max: usize) -> Result<String, SettingsError> {
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(at(path))?;
+    file.take(bytes_max as u64 + 1).read_to_string(&mut text).map_err(at(path))?;
+    match text.len() > bytes_max {
+        true => Err(at(path)(SettingsProblem::TooLarge(bytes_max))),
+        false => Ok(text),
+    }
+}
+
+/// A learned baseline, which must stand where that of its agent, class or fleet belongs.
+fn read_baseline(shelf: &Shelf, path: &Path) -> Result<Baseline, SettingsError> {
+    let text = read_text(path, BASELINE_BYTES_MAX)?;
+    let baseline = Baseline::parse(&text).map_err(at(path))?;
+    let folder = shelf.folder(baseline.whose());
+    match path.parent() == Some(&folder) {
+        true => Ok(baseline),
+        false => Err(at(path)(SettingsProblem::Misplaced(folder))),
+    }
+}
+
+/// A baseline file of somebody's, if there is one.
+///
+/// # Errors
+/// When it cannot be read or is none.
+pub fn baseline_of(
+    shelf: &Shelf,
+    whose: &Whose,
+    leaf: Leaf,
+) -> Result<Option<Baseline>, SettingsError> {
+    let path = shelf.path(whose, leaf);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    read_baseline(shelf, &path).map(Some)
+}
+
+/// All baseline files of one kind.
+///
+/// # Errors
+/// When one cannot be read or is none.
+pub fn all_baselines(shelf: &Shelf, leaf: Leaf) -> Result<Vec<Baseline>, SettingsError> {
+    let paths = shelf.all(leaf).map_err(at(&shelf.decisions_path()))?;
+    paths.iter().map(|path| read_baseline(shelf, path)).collect()
+}
+
+/// What people decided; nothing where there is no such file.
+///
+/// # Errors
+/// When it cannot be read or is none.
+pub fn read_decisions(shelf: &Shelf) -> Result<Decisions, SettingsError> {
+    let path = shelf.decisions_path();
+    if !path.is_file() {
+        return Ok(Decisions::default());
+    }
+    Decisions::parse(&read_text(&path, DECISIONS_BYTES_MAX)?).map_err(at(&path))
 }
 
 /// A key for hash tables that nobody can guess. No result depends on it.

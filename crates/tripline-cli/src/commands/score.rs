@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 use tripline_detector::Verdict;
 use tripline_engine::{Incident, Scored};
-use tripline_history::ScoreReport;
+use tripline_history::Report;
 use tripline_report::{ndjson, table};
 
 use crate::args::{FailOn, Format, ScoreArgs};
@@ -54,10 +54,10 @@ pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
     })
 }
 
-fn summarise(summary: &mut Output, report: &ScoreReport) -> Result<(), Failure> {
+fn summarise(summary: &mut Output, report: &Report) -> Result<(), Failure> {
     let style = summary.style();
     table::write_tally(summary, &report.tally)?;
-    table::write_coverage(summary, &report.coverage, style)?;
+    table::write_coverage(summary, &report.sessions.coverage(), style)?;
     if report.spilled_bytes > 0 {
         writeln!(
             summary,

@@ -12,7 +12,7 @@ use crate::progress::Bar;
 pub(crate) fn run(input: &InputArgs) -> Result<Ended, Failure> {
     let prepared = input.prepare(None)?;
     let bar = Bar::new(input.quiet);
-    let report = tripline_history::sessions(&prepared.job(), &bar)?;
+    let report = tripline_history::score(&prepared.job(), false, &bar, &mut |_| Ok(()))?;
     bar.finish();
     let mut out = Output::new(input.color);
     if input.format == Format::Table {
@@ -33,7 +33,7 @@ pub(crate) fn run(input: &InputArgs) -> Result<Ended, Failure> {
     let mut summary = out.for_summary(input.format, input.quiet);
     let style = summary.style();
     table::write_tally(&mut summary, &report.tally)?;
-    table::write_coverage(&mut summary, &report.coverage, style)?;
+    table::write_coverage(&mut summary, &report.sessions.coverage(), style)?;
     summary.flush()?;
     Ok(Ended { unread: report.tally.has_problems(), findings: false })
 }

@@ -1,0 +1,275 @@
+//! `tripline learn --out DIR PATH...`
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use tripline_baseline::{
+    Approval, Baseline, Decisions, Held, HeldBack, HoldReason, Peers, Promotion, Stage, Whose,
+    promote,
+};
+use tripline_engine::is_sensitive;
+use tripline_history::{HistoryError, LearnReport};
+use tripline_iam::Catalogue;
+use tripline_report::table;
+use tripline_runtime::{Leaf, Shelf, Staged, all_baselines, baseline_of, read_decisions};
+use tripline_text::Untrusted;
+
+use crate::args::LearnArgs;
+use crate::exit::{Ended, Failure};
+use crate::input::{now, user};
+use crate::output::{Output, problems};
+use crate::progress::Bar;
+
+pub(crate) fn run(arguments: &LearnArgs) -> Result<Ended, Failure> {
+    match (&arguments.out, &arguments.partial) {
+        (Some(out), None) => learn(arguments, out),
+        (None, Some(partial)) => keep(arguments, partial),
+        _ => Err(Failure::Usage {
+            message: "one of --out and --partial must say where what is learned goes".to_owned(),
+            hint: "tripline learn --out baselines logs/",
+        }),
+    }
+}
+
+fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
+    let input = &arguments.input;
+    let failed = |source| Failure::File { path: out.to_owned(), source };
+    let shelf = Shelf::new(out);
+    // What is there is read first: a run that cannot be kept is not begun.
+    let prepared = input.prepare_to_learn(out.is_dir().then_some(out), &arguments.merge)?;
+    let decisions = read_decisions(&shelf)?;
+    let mut learned = Learned::new(&shelf, decisions)?;
+    let mut job = prepared.job();
+    job.partials = arguments.merge.clone();
+    let bar = Bar::new(input.quiet);
+    let report = tripline_history::learn(&job, &bar, &mut |baseline| learned.take(baseline))?;
+    bar.finish();
+    if let Some(failure) = learned.failure {
+        return Err(failure);
+    }
+    let summary = learned.publish().map_err(failed)?;
+    problems(&report.tally)?;
+    let mut to = Output::new(input.color).for_summary(input.format, input.quiet);
+    summary.write(&mut to, out)?;
+    account(&mut to, &report)?;
+    Ok(Ended { unread: report.tally.has_problems(), findings: false })
+}
+
+/// What there is to say of the logs themselves.
+fn account(to: &mut Output, report: &LearnReport) -> io::Result<()> {
+    let style = to.style();
+    table::write_tally(to, &report.tally)?;
+    table::write_coverage(to, &report.coverage, style)?;
+    write_spilled(to, report.spilled_bytes)?;
+    to.flush()
+}
+
+fn write_spilled(to: &mut Output, bytes: u64) -> io::Result<()> {
+    match bytes {
+        0 => Ok(()),
+        bytes => writeln!(to, "work directory: {} MB written", bytes.div_ceil(1_000_000)),
+    }
+}
+
+/// Writes a partial baseline.
+fn keep(arguments: &LearnArgs, to: &Path) -> Result<Ended, Failure> {
+    let input = &arguments.input;
+    let prepared = input.prepare_to_learn(None, &arguments.merge)?;
+    let mut job = prepared.job();
+    job.partials = arguments.merge.clone();
+    let failed = |source| Failure::File { path: to.to_owned(), source };
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut file =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(failed)?;
+    let bar = Bar::new(input.quiet);
+    let mut out = BufWriter::new(file.as_file_mut());
+    let report = tripline_history::keep(&job, &bar, &mut out)?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    bar.finish();
+    File::sync_all(file.as_file()).map_err(failed)?;
+    file.persist(to).map_err(|error| failed(error.error))?;
+    problems(&report.tally)?;
+    let mut summary = Output::new(input.color).for_summary(input.format, input.quiet);
+    writeln!(summary, "{} records kept; fold them in by `tripline learn --merge`", report.rows)?;
+    table::write_tally(&mut summary, &report.tally)?;
+    write_spilled(&mut summary, report.spilled_bytes)?;
+    summary.flush()?;
+    Ok(Ended { unread: report.tally.has_problems(), findings: false })
+}
+
+/// Baselines while they come in, one at a time.
+struct Learned<'s> {
+    shelf: &'s Shelf,
+    decisions: Decisions,
+    by: Approval,
+    staged: Staged,
+    summary: Summary,
+    /// Those that went live, and those that are live already, by class.
+    classes: BTreeMap<Untrusted<'static>, Peers>,
+    fleet: Peers,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug, Default)]
+struct Summary {
+    agents: usize,
+    first: usize,
+    pending: usize,
+    agents_with_pending: usize,
+    stages: BTreeMap<Stage, usize>,
+    /// The least that any agent has, in words.
+    least: Option<(u32, String)>,
+    sizes: Vec<usize>,
+}
+
+impl<'s> Learned<'s> {
+    fn new(shelf: &'s Shelf, decisions: Decisions) -> Result<Self, Failure> {
+        // An old candidate that is damaged must not vanish unseen.
+        all_baselines(shelf, Leaf::Candidate)?;
+        let staged = shelf
+            .stage()
+            .map_err(|source| Failure::File { path: shelf.folder(&Whose::Fleet), source })?;
+        let by = Approval::new("tripline learn", now(), "the first baseline").ok_or_else(|| {
+            Failure::Usage { message: "the clock cannot be read".to_owned(), hint: "" }
+        })?;
+        Ok(Self {
+            shelf,
+            decisions,
+            by,
+            staged,
+            summary: Summary::default(),
+            classes: BTreeMap::new(),
+            fleet: Peers::new(None),
+            failure: None,
+        })
+    }
+
+    fn take(&mut self, baseline: Baseline) -> io::Result<()> {
+        let candidate = baseline.with_catalogue(Catalogue::VERSION);
+        let text = candidate.to_text();
+        self.summary.note(&candidate, text.len());
+        self.staged.write(candidate.whose(), Leaf::Candidate, &text)?;
+        let live = match self.live(&candidate) {
+            Ok(live) => live,
+            Err(failure) => {
+                self.failure.get_or_insert(failure);
+                return Ok(());
+            }
+        };
+        if let Whose::Agent { class: Some(class), .. } = live.whose() {
+            let peers = || Peers::new(Some(class.clone()));
+            self.classes.entry(class.clone()).or_insert_with(peers).add(&live);
+        }
+        self.fleet.add(&live);
+        Ok(())
+    }
+
+    /// The live baseline of an agent: its own, or the first one, made of the candidate.
+    fn live(&mut self, candidate: &Baseline) -> Result<Baseline, Failure> {
+        if let Some(live) = baseline_of(self.shelf, candidate.whose(), Leaf::Baseline)? {
+            return Ok(live);
+        }
+        let promotion = promote(None, candidate, &self.decisions, &is_sensitive, &self.by);
+        let Promotion { next, held } =
+            promotion.map_err(|error| Failure::Usage { message: error.to_string(), hint: "" })?;
+        self.summary.first += 1;
+        let waiting = held.iter().filter(|held| waits_for_a_person(held)).count();
+        self.summary.pending += waiting;
+        self.summary.agents_with_pending += usize::from(waiting > 0);
+        let written = self.staged.write(next.whose(), Leaf::Baseline, &next.to_text());
+        written.map_err(|source| Failure::File {
+            path: self.shelf.path(next.whose(), Leaf::Baseline),
+            source,
+        })?;
+        Ok(next)
+    }
+
+    /// Puts everything in its place, with what classes and the fleet know together.
+    fn publish(mut self) -> io::Result<Summary> {
+        if self.summary.agents > 0 {
+            for peers in self.classes.into_values().chain([self.fleet]) {
+                let together =
+                    peers.finish(Some(CLASS_KEYS_MAX)).with_catalogue(Catalogue::VERSION);
+                self.staged.write(together.whose(), Leaf::Baseline, &together.to_text())?;
+            }
+        }
+        self.staged.publish()?;
+        Ok(self.summary)
+    }
+}
+
+/// How many values a class or the fleet knows before those that only one agent knows are left out.
+const CLASS_KEYS_MAX: usize = 20_000;
+
+/// Whether something is held back until a person decides, rather than until it was seen more often.
+pub(crate) fn waits_for_a_person(held: &HeldBack) -> bool {
+    let needs_person = matches!(held.why, HoldReason::Sensitive | HoldReason::NeedsPerson);
+    needs_person || matches!(held.what, Held::Rate(..))
+}
+
+impl Summary {
+    fn note(&mut self, candidate: &Baseline, bytes: usize) {
+        self.agents += 1;
+        self.sizes.push(bytes);
+        let maturity = candidate.maturity();
+        *self.stages.entry(maturity.stage()).or_default() += 1;
+        if self.least.as_ref().is_none_or(|(episodes, _)| maturity.episodes < *episodes) {
+            self.least = Some((maturity.episodes, maturity.to_string()));
+        }
+    }
+
+    fn write(&self, to: &mut impl Write, out: &Path) -> io::Result<()> {
+        let folder = out.display();
+        let Some((_, least)) = &self.least else {
+            return writeln!(to, "no agent was seen: nothing was learned");
+        };
+        let count = |stage| self.stages.get(&stage).copied().unwrap_or(0);
+        let (mature, learning) = (count(Stage::Mature), count(Stage::Learning));
+        writeln!(
+            to,
+            "learned {} agents: {mature} mature, {learning} learning, {} with too little yet (the least: {least})",
+            self.agents,
+            count(Stage::Immature),
+        )?;
+        if self.first > 0 {
+            writeln!(to, "{} had no baseline: what was learned of them is in force", self.first)?;
+        }
+        if self.first < self.agents {
+            writeln!(
+                to,
+                "{} have one, which stays in force: see `tripline baseline diff --baselines {folder} AGENT`",
+                self.agents - self.first
+            )?;
+        }
+        if self.pending > 0 {
+            writeln!(
+                to,
+                "{} sensitive values of {} agents wait for a person: `tripline baseline show --baselines {folder}`",
+                self.pending, self.agents_with_pending
+            )?;
+        }
+        let mut sizes = self.sizes.clone();
+        sizes.sort_unstable();
+        let median = sizes.get(sizes.len() / 2).copied().unwrap_or(0);
+        let largest = sizes.last().copied().unwrap_or(0);
+        writeln!(to, "baselines: median {median} bytes, largest {largest} bytes")
+    }
+}
+
+impl From<tripline_history::PartialError> for Failure {
+    fn from(error: tripline_history::PartialError) -> Self {
+        Self::History(HistoryError::Partial(error))
+    }
+}
+
+/// Who runs the program, as far as the environment tells.
+pub(crate) fn decided_by(given: Option<&str>, why: &str) -> Result<Approval, Failure> {
+    let who = given.map_or_else(user, str::to_owned);
+    Approval::new(&who, now(), why).ok_or_else(|| Failure::Usage {
+        message: "--by and --why must have 1 to 512 bytes".to_owned(),
+        hint: "say who decides and why: --by alice --why \"OPS-12\"",
+    })
+}

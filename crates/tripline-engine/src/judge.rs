@@ -1,0 +1,307 @@
+//! The second half of a record's way, once everything was read: agents are known, calls are counted
+//! and judged in order of time, and what must be stopped becomes an incident.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+use tripline_attribution::{AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
+use tripline_baseline::{Call, Exceeded as LimitExceeded, LimitCounter, TenantRules};
+use tripline_detector::{Assessment, Reason, Verdict, assess};
+use tripline_iam::Action;
+
+use crate::config::Config;
+use crate::deed::{Deed, DeedTexts};
+use crate::filter::Filter;
+use crate::held::{Head, Held, Key, call_key};
+use crate::incident::{Incident, Incidents};
+use crate::known::KnownAgents;
+use crate::learning::Flagged;
+use crate::model::Model;
+use crate::open::{Deployments, OpenEpisodes};
+use crate::pace::Exceeded;
+use crate::tick::Tick;
+use crate::vocabulary::Vocabulary;
+
+/// A call and what is thought of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// What was done.
+    pub call: Call,
+    /// The session it was done in.
+    pub session: SessionId,
+    /// Whose session that is, if that is known.
+    pub agent: Option<AgentId>,
+    /// What the attribution rests on.
+    pub basis: Option<Basis>,
+    /// The unit of evidence that the call belongs to.
+    pub episode: EpisodeId,
+    /// The verdict and its reasons.
+    pub assessment: Assessment,
+}
+
+impl Scored {
+    /// Whether there is anything to say about it.
+    pub fn is_finding(&self) -> bool {
+        self.assessment.verdict > Verdict::Normal
+    }
+}
+
+/// A row that was set aside and cannot be read back: the work directory was tampered with or is
+/// damaged.
+#[derive(Debug, Error)]
+#[error("a row in the work directory is damaged")]
+pub struct DamagedRow;
+
+/// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (each
+/// with the number of the part whose vocabulary it is in) and `rows` come in order of their keys.
+///
+/// # Errors
+/// Those of `ticks`, `rows` and `sink`, and a damaged row.
+pub fn judge_all<E: From<DamagedRow>>(
+    ticks: impl Iterator<Item = Result<(usize, Tick), E>>,
+    rows: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
+    judge: &mut Judge<'_>,
+    sink: &mut dyn FnMut(Scored) -> Result<(), E>,
+) -> Result<u64, E> {
+    let (mut ticks, mut rows) = (ticks.peekable(), rows.peekable());
+    let mut duplicates = 0;
+    while let Some(tick) = ticks.next() {
+        let (mut part, mut tick) = tick?;
+        while let Some(other) =
+            ticks.next_if(|next| next.as_ref().is_ok_and(|(_, next)| next.key() == tick.key()))
+        {
+            duplicates += 1;
+            (part, tick) = judge.one_of((part, tick), other?);
+        }
+        let key = call_key(tick.time(), tick.id());
+        let mut row: Option<Vec<u8>> = None;
+        while let Some(next) =
+            rows.next_if(|next| next.as_ref().map_or(true, |(next, _)| *next <= key))
+        {
+            // Where two records of one id and time differ, neither order nor chance decides.
+            let (_, next) = next?;
+            row = Some(row.map_or_else(|| next.clone(), |row| row.min(next.clone())));
+        }
+        if let Some(scored) = judge.call(part, tick, row.as_deref())? {
+            sink(scored)?;
+        }
+    }
+    Ok(duplicates)
+}
+
+/// Counts and judges calls one after another, in order of time and id.
+#[derive(Debug)]
+pub struct Judge<'m> {
+    model: &'m Model,
+    filter: &'m Filter,
+    tenants: &'m TenantRules,
+    sessions: Sessions,
+    /// Of each part of the ticks.
+    vocabularies: &'m [Vocabulary],
+    /// Whether calls without a finding are shown too.
+    all: bool,
+    agents: KnownAgents<'m>,
+    words: Vocabulary,
+    /// Of agents that habits are known of.
+    episodes: OpenEpisodes,
+    deployments: Deployments,
+    flagged: Flagged,
+    /// The pace of each agent that has a declared limit.
+    paces: BTreeMap<AgentId, LimitCounter>,
+    incidents: Incidents,
+}
+
+impl<'m> Judge<'m> {
+    /// A judge who has judged nothing.
+    pub fn new(
+        model: &'m Model,
+        filter: &'m Filter,
+        tenants: &'m TenantRules,
+        sessions: Sessions,
+        vocabularies: &'m [Vocabulary],
+        all: bool,
+    ) -> Self {
+        let agents = KnownAgents::new(sessions.hash_seed());
+        let words = Vocabulary::new(sessions.hash_seed());
+        Self {
+            model,
+            filter,
+            tenants,
+            sessions,
+            vocabularies,
+            all,
+            agents,
+            words,
+            episodes: OpenEpisodes::default(),
+            deployments: Deployments::default(),
+            flagged: Flagged::default(),
+            paces: BTreeMap::new(),
+            incidents: Incidents::default(),
+        }
+    }
+
+    /// Which of two ticks of one record counts: the same, whichever came first. They can differ only
+    /// where one of them is not as CloudTrail wrote it.
+    fn one_of(&self, one: (usize, Tick), other: (usize, Tick)) -> (usize, Tick) {
+        let anchor = |(_, tick): &(usize, Tick)| self.sessions.anchor_at(tick.place);
+        if anchor(&other) < anchor(&one) { other } else { one }
+    }
+
+    /// Counts a call, and judges it if there is a row of it, or if it is one too many; `None` where
+    /// there is nothing to show.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn call(
+        &mut self,
+        part: usize,
+        tick: Tick,
+        row: Option<&[u8]>,
+    ) -> Result<Option<Scored>, DamagedRow> {
+        let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
+        let number = self.sessions.agent_number_at(turn.session);
+        let exceeded = number.and_then(|number| self.count_pace(number, &turn, &tick));
+        match row {
+            Some(row) if exceeded.is_none() && self.is_surely_normal(number, row)? => Ok(None),
+            Some(row) => {
+                let Held { call, reasons, .. } = Held::decode(row)?;
+                Ok(self.judge(&turn, call, reasons, exceeded))
+            }
+            None if exceeded.is_some() => {
+                let Some(call) = self.sketch(part, &tick) else { return Ok(None) };
+                Ok(self.judge(&turn, call, Vec::new(), exceeded))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Counts a call to the pace of its episode; the excess over what was learned, if there is one.
+    #[inline]
+    fn count_pace(&mut self, number: u32, turn: &Turn, tick: &Tick) -> Option<Exceeded> {
+        if !self.model.has_learned() {
+            return None;
+        }
+        let agent = self.sessions.agent_at(number)?;
+        let own = self.agents.get(self.model, number, agent)?.habits.own?;
+        let traits = tick.traits();
+        let episode = self.episodes.at(turn);
+        episode.pace.note(&own.known, tick.time(), traits.classes(), traits.bytes_out())
+    }
+
+    /// Whether a row needs no second look: by an agent of which no habits are known, and of a kind
+    /// that its scope is content with. Most calls whose agent had to be waited for are.
+    fn is_surely_normal(&mut self, number: Option<u32>, row: &[u8]) -> Result<bool, DamagedRow> {
+        let (head, _) = Head::decode(row)?;
+        if head.has_reasons || self.all {
+            return Ok(false);
+        }
+        let agent = number.and_then(|number| Some((number, self.sessions.agent_at(number)?)));
+        let known = agent.and_then(|(number, agent)| self.agents.get(self.model, number, agent));
+        let Some(known) = known.filter(|known| known.is_judged()) else { return Ok(true) };
+        if known.habits.is_known() {
+            return Ok(false);
+        }
+        let call = || Held::decode(row).ok().map(|held| held.call);
+        let event = self.words.event_of(head.event, || {
+            let region = |call: &Call| Some(call.region.as_ref()?.as_str().into());
+            let named = call().map(|call| (region(&call).unwrap_or_default(), call.action));
+            let (region, action) =
+                named.unwrap_or_else(|| (Box::default(), Action::from_event("", "")));
+            (action, region)
+        });
+        Ok(known.is_content(event, call))
+    }
+
+    /// A call of which nothing was set aside, as far as its tick tells.
+    fn sketch(&self, part: usize, tick: &Tick) -> Option<Call> {
+        let event = self.vocabularies.get(part)?.known_event(tick.event)?;
+        Some(event.sketch(tick.id(), tick.time()))
+    }
+
+    fn judge(
+        &mut self,
+        turn: &Turn,
+        call: Call,
+        mut reasons: Vec<Reason>,
+        exceeded: Option<Exceeded>,
+    ) -> Option<Scored> {
+        let session = self.sessions.session_at(turn.session);
+        let agent = session.agent();
+        if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
+            return None;
+        }
+        let number = self.sessions.agent_number_at(turn.session);
+        let known = agent.zip(number).and_then(|(agent, number)| {
+            let known = self.agents.get(self.model, number, agent)?;
+            Some((agent, number, known.scope, known.habits))
+        });
+        if let Some((agent, _, Some(scope), _)) = known {
+            let mut breaches = scope.check(&call, session.tenant.as_ref());
+            let tenants = self.tenants.tenants_of(&call.resources);
+            let others = tenants.iter().filter(|tenant| session.tenant.as_ref() != Some(tenant));
+            breaches.extend(others.filter_map(|tenant| scope.check_tenant(tenant)));
+            if !scope.limits().is_empty() {
+                let pace = self
+                    .paces
+                    .entry(agent.id.clone())
+                    .or_insert_with(|| LimitCounter::new(scope.limits()));
+                breaches.extend(pace.count(call.time).map(LimitExceeded::breach));
+            }
+            // What a person wrote into the scope is no breach of the milder invariants: a backup agent
+            // deletes snapshots. Those that kill are set aside by name only, in `tripline.toml`.
+            if breaches.is_empty() && scope.names_actions() {
+                reasons.retain(|reason| reason.verdict == Verdict::Kill);
+            }
+            let canary = self.model.invariants().touched_canary(&call, Some(scope));
+            reasons.extend(assess(canary.as_slice(), &breaches).reasons);
+        }
+        if let Some((agent, number, _, habits)) =
+            known.filter(|(_, _, _, habits)| habits.is_known())
+        {
+            let is_new_version =
+                session.version.as_ref().filter(|version| !habits.knows_version(version));
+            let in_grace = is_new_version
+                .is_some_and(|version| self.deployments.in_grace(number, version, turn));
+            let texts = DeedTexts::of(&call);
+            let deed = Deed::of(&call, &texts);
+            let episode = self.episodes.at(turn);
+            let news = deed.draws().filter(|draw| habits.is_news(draw, &deed.home()));
+            // What a person said to expect is no news until then.
+            let (decisions, name) = (self.model.decisions(), agent.id.untrusted());
+            let news = news
+                .filter(|draw| decisions.expected(&name, draw, &deed.home(), call.time).is_none());
+            let firsts = news.filter(|draw| episode.is_first(draw));
+            reasons.extend(firsts.filter_map(|draw| habits.reason(&draw, &deed.home(), in_grace)));
+            reasons.extend(exceeded.and_then(|exceeded| habits.rate_reason(&exceeded, in_grace)));
+        }
+        // What weighs too little by itself is shown to those who ask for everything.
+        reasons.retain(|reason| self.all || reason.verdict > Verdict::Normal);
+        let assessment = Assessment::of(reasons);
+        if assessment.verdict == Verdict::Normal && !self.all {
+            return None;
+        }
+        let scored = Scored {
+            session: session.id.clone(),
+            agent: agent.map(|agent| agent.id.clone()),
+            basis: session.basis(),
+            episode: self.sessions.episode_id(turn),
+            call,
+            assessment,
+        };
+        if scored.is_finding() {
+            self.incidents.note(&session, &scored);
+        }
+        match scored.assessment.verdict {
+            Verdict::Normal | Verdict::Alert => {}
+            Verdict::Fence => self.flagged.fence(turn.root, turn.episode_start),
+            Verdict::Kill => self.flagged.kill(turn.root, turn.episode_start),
+        }
+        Some(scored)
+    }
+
+    /// Ends the judging: what must be stopped, each with its plan, the sessions, and the episodes that
+    /// nothing may be learned from.
+    pub fn finish(self, config: &Config) -> (Vec<Incident>, Sessions, Flagged) {
+        (self.incidents.finish(&self.sessions, config), self.sessions, self.flagged)
+    }
+}

@@ -1,0 +1,95 @@
+//! What is remembered of episodes that are not over, and of deployments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tripline_attribution::Turn;
+use tripline_baseline::{Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
+use tripline_text::Untrusted;
+
+use crate::pace::Pace;
+
+/// The episodes that are not over, by root. Calls come in order of time.
+#[derive(Debug, Default)]
+pub(crate) struct OpenEpisodes {
+    open: BTreeMap<u32, OpenEpisode>,
+    /// When those that are over were last removed.
+    swept: u32,
+}
+
+/// An episode so far.
+#[derive(Debug, Default)]
+pub(crate) struct OpenEpisode {
+    start_minute: u32,
+    pub(crate) pace: Pace,
+    /// What was new in it.
+    news: BTreeSet<(u8, String, String)>,
+}
+
+/// No episode is longer, so that what began earlier is over.
+const EPISODE_MINUTES_MAX: u32 = 60;
+
+impl OpenEpisodes {
+    /// The episode whose turn it is.
+    #[inline]
+    pub(crate) fn at(&mut self, turn: &Turn) -> &mut OpenEpisode {
+        if turn.episode_start > self.swept + EPISODE_MINUTES_MAX {
+            self.swept = turn.episode_start;
+            let still = turn.episode_start - EPISODE_MINUTES_MAX;
+            self.open.retain(|_, episode| episode.start_minute >= still);
+        }
+        let episode = self.open.entry(turn.root).or_default();
+        if episode.start_minute != turn.episode_start {
+            *episode = OpenEpisode { start_minute: turn.episode_start, ..OpenEpisode::default() };
+        }
+        episode
+    }
+}
+
+impl OpenEpisode {
+    /// Whether a new value shows for the first time in the episode.
+    pub(crate) fn is_first(&mut self, draw: &Draw<'_>) -> bool {
+        let action = draw.action.unwrap_or_default().to_owned();
+        self.news.insert((draw.family as u8, action, draw.value.to_owned()))
+    }
+}
+
+/// New versions of agents, seen while calls are judged.
+#[derive(Debug, Default)]
+pub(crate) struct Deployments {
+    by_agent: BTreeMap<u32, BTreeMap<Untrusted<'static>, Deployment>>,
+}
+
+#[derive(Debug)]
+struct Deployment {
+    first_minute: u32,
+    /// Whether it opened a grace, rather than coming too soon after another.
+    opens_grace: bool,
+    episodes: BTreeSet<(u32, u32)>,
+}
+
+/// How many versions of one agent are told apart in one run.
+const VERSIONS_MAX: usize = 64;
+
+impl Deployments {
+    /// Whether a call is within the bounded time that a version, which nothing was learned of yet, is
+    /// given to show what it does.
+    pub(crate) fn in_grace(&mut self, agent: u32, version: &Untrusted<'_>, turn: &Turn) -> bool {
+        let versions = self.by_agent.entry(agent).or_default();
+        let last = versions.values().filter(|it| it.opens_grace).map(|it| it.first_minute).max();
+        if !versions.contains_key(version) && versions.len() >= VERSIONS_MAX {
+            return false;
+        }
+        let start = turn.episode_start;
+        let deployment =
+            versions.entry(version.reborrow().into_owned()).or_insert_with(|| Deployment {
+                first_minute: start,
+                opens_grace: last.is_none_or(|last| start >= last + GRACE_EVERY_MINUTES),
+                episodes: BTreeSet::new(),
+            });
+        if !deployment.opens_grace || start >= deployment.first_minute + GRACE_MINUTES {
+            return false;
+        }
+        deployment.episodes.insert((turn.root, start));
+        deployment.episodes.len() <= GRACE_EPISODES
+    }
+}

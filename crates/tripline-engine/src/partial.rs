@@ -1,0 +1,86 @@
+//! Partial baselines: what learning needs of each record, without the record.
+//!
+//! What can be added up is not enough for parts of a history that overlap, or that cut an episode or a
+//! session in two. So a partial keeps everything still open: ids, mints, uses and what each call
+//! shows. To merge partials is to unite sets, and `merge(learn(A), learn(B)) = learn(A ∪ B)` for any
+//! A and B whatever.
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tripline_attribution::{AgentRules, StoredMint, Use};
+use tripline_baseline::Call;
+use tripline_cloudtrail::{EventId, Record, SharedEventId};
+use tripline_detector::{Broken, Reason, assess};
+
+use crate::config::Config;
+use crate::model::Model;
+
+/// What is kept of one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) mint: Option<StoredMint>,
+    pub(crate) call: Option<KeptCall>,
+}
+
+/// What is kept of a record that counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct KeptCall {
+    pub(crate) told: ToldBy,
+    pub(crate) used: Use,
+    pub(crate) call: Call,
+    pub(crate) reasons: Vec<Reason>,
+}
+
+/// Which record of a call it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ToldBy {
+    /// The only one.
+    Itself,
+    /// One of several accounts' copies.
+    Copy(SharedEventId),
+    /// A late correction.
+    Correction(EventId),
+}
+
+/// What the rows of a partial were made with: agents are named, and invariants judged, when a record
+/// is read. Partials that were made with different settings do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(pub [u8; 32]);
+
+impl Fingerprint {
+    /// That of these settings.
+    pub fn of(config: &Config, model: &Model) -> Self {
+        let mut hash = Sha256::new();
+        for part in
+            [format!("{:?}", config.agents), model.invariants().settings().content_hash_input()]
+        {
+            // The length first, so that no two lists of parts run together into one text.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Self(hash.finalize().into())
+    }
+}
+
+impl Kept {
+    /// What is to be kept of a record; nothing of one that neither counts nor mints.
+    pub(crate) fn of(
+        record: &Record<'_>,
+        broken: &[Broken],
+        rules: &AgentRules,
+        counts: bool,
+    ) -> Option<Self> {
+        let mint = StoredMint::of(record, rules);
+        let call = counts.then(|| KeptCall {
+            told: match (record.shared_id(), record.corrects()) {
+                (Some(shared), _) => ToldBy::Copy(shared),
+                (None, Some(original)) => ToldBy::Correction(original),
+                (None, None) => ToldBy::Itself,
+            },
+            used: Use::of(record),
+            call: Call::of(record),
+            reasons: assess(broken, &[]).reasons,
+        });
+        (mint.is_some() || call.is_some()).then_some(Self { mint, call })
+    }
+}

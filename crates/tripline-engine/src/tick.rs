@@ -1,0 +1,160 @@
+//! What every record leaves behind when it is taken in: a row of 32 bytes, by which it is counted
+//! once everything was read.
+
+use tripline_baseline::{RateClass, RateClasses};
+use tripline_cloudtrail::{EventId, EventTime};
+
+/// When a call was, whose, and what kind of call.
+///
+/// Ticks are ordered by time, then id. That makes the copies of a record neighbours, however far
+/// apart they were delivered: the same record has the same time and the same id wherever it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tick {
+    /// Seconds since 1970 above, [`Traits`] in the lowest 16 bits: years up to 9999 leave them free.
+    secs_and_traits: u64,
+    id: u128,
+    /// The attributor's number for the session.
+    pub place: u32,
+    /// The number of the event's name, in the table of the intake that took it in.
+    pub event: u32,
+}
+
+/// What is counted of a call, in 16 bits: from the lowest, whether it was a mint that failed, the five
+/// classes of rates, and how many bytes went out in four bits of magnitude and six of exponent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traits(u16);
+
+const CLASSES: [RateClass; 5] =
+    [RateClass::Read, RateClass::Data, RateClass::Write, RateClass::Permissions, RateClass::Error];
+
+impl Traits {
+    pub(crate) fn new(is_failed_mint: bool, classes: RateClasses, bytes_out: Option<u64>) -> Self {
+        let classes = (1..).zip(CLASSES).filter(|(_, class)| classes.has(*class));
+        let bits = classes.fold(u16::from(is_failed_mint), |bits, (nth, _)| bits | 1 << nth);
+        Self(bits | coarse(bytes_out.unwrap_or(0)) << 6)
+    }
+
+    /// It asked for a credential and got none.
+    pub(crate) fn is_failed_mint(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    /// How it counts in rates.
+    pub(crate) fn classes(self) -> RateClasses {
+        let has = |nth: u16| self.0 & 1 << nth != 0;
+        let classes = (1..).zip(CLASSES).filter(|(nth, _)| has(*nth));
+        classes.fold(RateClasses::default(), |classes, (_, class)| classes.with(class))
+    }
+
+    /// How many bytes went out: at most an eighth less than it was, never more.
+    pub(crate) fn bytes_out(self) -> u64 {
+        let (exponent, magnitude) = (self.0 >> 10, u64::from(self.0 >> 6 & 15));
+        match exponent {
+            0 => magnitude,
+            exponent => (8 | magnitude & 7) << (exponent - 1).min(60),
+        }
+    }
+}
+
+/// Like a floating-point number of the four highest bits.
+fn coarse(bytes: u64) -> u16 {
+    let bits = (u64::BITS - bytes.leading_zeros()) as u16;
+    match bits.checked_sub(4) {
+        None => bytes as u16,
+        Some(shift) => (shift + 1) << 4 | (bytes >> shift) as u16 & 15,
+    }
+}
+
+/// How many bytes a tick takes in a file.
+pub const TICK_BYTES: usize = 32;
+
+impl Tick {
+    pub(crate) fn new(
+        time: EventTime,
+        id: EventId,
+        place: u32,
+        event: u32,
+        traits: Traits,
+    ) -> Self {
+        // INVARIANT: event times are not before 1970, nor after 9999, which takes 38 bits.
+        let secs = time.unix_secs().unsigned_abs();
+        Self { secs_and_traits: secs << 16 | u64::from(traits.0), id: id.bits(), place, event }
+    }
+
+    /// What ticks are ordered by, and are the same record by.
+    #[inline]
+    pub fn key(&self) -> (u64, u128) {
+        (self.secs_and_traits >> 16, self.id)
+    }
+
+    /// When the call was.
+    pub fn time(&self) -> EventTime {
+        let secs = i64::try_from(self.secs_and_traits >> 16).unwrap_or(0);
+        EventTime::from_unix_secs(secs).unwrap_or(EventTime::EPOCH)
+    }
+
+    /// The record's id.
+    pub fn id(&self) -> EventId {
+        EventId::from_bits(self.id)
+    }
+
+    pub(crate) fn traits(&self) -> Traits {
+        Traits(self.secs_and_traits as u16)
+    }
+
+    /// The same with numbers of other tables.
+    #[must_use]
+    pub fn moved(self, place: u32, event: u32) -> Self {
+        Self { place, event, ..self }
+    }
+
+    /// As bytes, for this program's own files.
+    pub fn to_bytes(self) -> [u8; TICK_BYTES] {
+        let mut bytes = [0; TICK_BYTES];
+        let parts = self.secs_and_traits.to_le_bytes().into_iter().chain(self.id.to_le_bytes());
+        let parts = parts.chain(self.place.to_le_bytes()).chain(self.event.to_le_bytes());
+        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        bytes
+    }
+
+    /// Back from bytes.
+    pub fn from_bytes(bytes: &[u8; TICK_BYTES]) -> Self {
+        let [b0, b1, b2, b3, b4, b5, b6, b7, id @ .., p0, p1, p2, p3, e0, e1, e2, e3] = *bytes;
+        Self {
+            secs_and_traits: u64::from_le_bytes([b0, b1, b2, b3, b4, b5, b6, b7]),
+            id: u128::from_le_bytes(id),
+            place: u32::from_le_bytes([p0, p1, p2, p3]),
+            event: u32::from_le_bytes([e0, e1, e2, e3]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_comes_back_from_bytes() {
+        let time = EventTime::from_unix_secs(253_402_300_799).unwrap();
+        let classes = RateClasses::default().with(RateClass::Data).with(RateClass::Error);
+        let traits = Traits::new(true, classes, Some(1_000));
+        let tick = Tick::new(time, EventId::from_bits(u128::MAX - 7), 5, u32::MAX, traits);
+        assert_eq!(size_of::<Tick>(), TICK_BYTES);
+        assert_eq!(Tick::from_bytes(&tick.to_bytes()), tick);
+        assert_eq!((tick.time(), tick.id().bits()), (time, u128::MAX - 7));
+        assert!(tick.traits().is_failed_mint());
+        assert_eq!(tick.traits().classes(), classes);
+        assert_eq!(tick.traits().bytes_out(), 960);
+    }
+
+    #[test]
+    fn bytes_are_kept_to_an_eighth() {
+        for bytes in
+            (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1, 3 << bit >> 1, 1 << bit | 1])
+        {
+            let kept = Traits::new(false, RateClasses::default(), Some(bytes)).bytes_out();
+            assert!(kept <= bytes && bytes - kept <= bytes / 8, "{bytes}: {kept}");
+        }
+        assert_eq!(Traits::new(true, RateClasses::default(), None).bytes_out(), 0);
+    }
+}

@@ -1,0 +1,138 @@
+//! `learn`: every file read once, in parallel; then the calls of each agent in order of time, agents
+//! in parallel.
+
+use std::io;
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+use tripline_attribution::Coverage;
+use tripline_baseline::Baseline;
+use tripline_cloudtrail::Tally;
+use tripline_engine::{DamagedRow, Key, Learning, Purpose, TICK_BYTES, Tick};
+
+use crate::log::Log;
+use crate::run::{HistoryError, Job, Progress, Taken, lock};
+use crate::sorter::Sorter;
+
+/// What was learned from, besides the baselines that [`learn`] hands out.
+#[derive(Debug)]
+pub struct LearnReport {
+    /// What stays unattributed, and why.
+    pub coverage: Coverage,
+    /// What was read.
+    pub tally: Tally,
+    /// How much of the work directory was used.
+    pub spilled_bytes: u64,
+}
+
+/// How much of the calls of agents stays in memory while they are put in order, over all threads.
+const SORTED_BYTES_MAX: usize = 64 << 20;
+
+/// Takes each agent's baseline.
+pub type BaselineSink<'s> = dyn FnMut(Baseline) -> io::Result<()> + Send + 's;
+
+/// Learns what each agent normally does and hands its baseline to `sink`, agents in no order. In each
+/// thread one agent is in memory at a time, so that their number does not matter.
+///
+/// # Errors
+/// When the work directory or `sink` fails or threads cannot be started.
+pub fn learn(
+    job: &Job<'_>,
+    progress: &dyn Progress,
+    sink: &mut BaselineSink<'_>,
+) -> Result<LearnReport, HistoryError> {
+    let mut taken = Taken::read(job, Purpose::Learn, progress)?;
+    let logs = taken.take_logs();
+    let judged = taken.judge(job, &mut |_| Ok(()))?;
+    let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;
+    let shards = by_agent(job, &pool, &learning, logs, &judged.places)?;
+    let mut spilled_bytes = judged.spilled_bytes;
+    spilled_bytes += shards.iter().flatten().map(Sorter::spilled_bytes).sum::<u64>();
+    let sink = Mutex::new(sink);
+    pool.install(|| {
+        shards.into_par_iter().try_for_each(|shard| learn_shard(job, &learning, shard, &sink))
+    })?;
+    Ok(LearnReport { coverage: judged.sessions.coverage(), tally: judged.tally, spilled_bytes })
+}
+
+/// The rows of all logs, in as many shards as there are threads: each agent in one of them, its calls
+/// in order of time.
+fn by_agent(
+    job: &Job<'_>,
+    pool: &rayon::ThreadPool,
+    learning: &Learning<'_>,
+    logs: Vec<Log>,
+    places: &[Vec<u32>],
+) -> Result<Vec<Vec<Sorter>>, HistoryError> {
+    let shards = job.threads.max(1);
+    let budget = SORTED_BYTES_MAX / shards / logs.len().max(1);
+    let sort = |(part, log): (usize, Log)| -> Result<Vec<Sorter>, HistoryError> {
+        let new = || Sorter::new(&job.work_dir, budget);
+        let mut sorters: Vec<Sorter> = (0..shards).map(|_| new()).collect();
+        let places = places.get(part).map(Vec::as_slice).unwrap_or_default();
+        let mut row = Vec::new();
+        log.drain(|tick, drawn| {
+            let place = places.get(tick.place as usize).copied().unwrap_or(tick.place);
+            let Some(agent) = learning.agent_of(place) else { return };
+            let tick = tick.moved(place, tick.event);
+            row.clear();
+            row.extend_from_slice(&tick.to_bytes());
+            row.extend_from_slice(&(part as u32).to_le_bytes());
+            row.extend_from_slice(drawn);
+            if let Some(sorter) = sorters.get_mut(agent as usize % shards) {
+                sorter.push(agent_key(agent, &tick), &row);
+            }
+        })
+        .map_err(|source| job.work_dir_failed(source))?;
+        Ok(sorters)
+    };
+    let parts: Vec<Vec<Sorter>> = pool.install(|| {
+        let logs: Vec<(usize, Log)> = logs.into_iter().enumerate().collect();
+        logs.into_par_iter().map(sort).collect::<Result<_, _>>()
+    })?;
+    let mut by_shard: Vec<Vec<Sorter>> = (0..shards).map(|_| Vec::new()).collect();
+    for part in parts {
+        by_shard.iter_mut().zip(part).for_each(|(shard, sorter)| shard.push(sorter));
+    }
+    Ok(by_shard)
+}
+
+/// Agent, time, id: four bytes, five (years to 9999), and what is left for the id, whose first 15
+/// bytes tell neighbours in time apart; the row has all of it.
+fn agent_key(agent: u32, tick: &Tick) -> Key {
+    let (secs, id) = tick.key();
+    let mut key = Key::default();
+    let agent = agent.to_be_bytes().into_iter();
+    let bytes = agent.chain(secs.to_be_bytes().into_iter().skip(3)).chain(id.to_be_bytes());
+    key.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+    key
+}
+
+fn learn_shard(
+    job: &Job<'_>,
+    learning: &Learning<'_>,
+    shard: Vec<Sorter>,
+    sink: &Mutex<&mut BaselineSink<'_>>,
+) -> Result<(), HistoryError> {
+    let rows = Sorter::into_rows(shard).map_err(|source| job.work_dir_failed(source))?;
+    let mut current = None;
+    let finish = |current: Option<(u32, tripline_engine::AgentLearning<'_>)>| match current {
+        Some((_, agent)) => (lock(sink))(agent.finish()).map_err(HistoryError::Output),
+        None => Ok(()),
+    };
+    for row in rows {
+        let (key, row) = row.map_err(|source| job.work_dir_failed(source))?;
+        let number = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
+        if current.as_ref().is_none_or(|(agent, _)| *agent != number) {
+            finish(current.take())?;
+            current = learning.agent(number).map(|agent| (number, agent));
+        }
+        let (tick, rest) = row.split_first_chunk::<TICK_BYTES>().ok_or(DamagedRow)?;
+        let (part, drawn) = rest.split_first_chunk::<4>().ok_or(DamagedRow)?;
+        if let Some((_, agent)) = &mut current {
+            agent.call(u32::from_le_bytes(*part) as usize, Tick::from_bytes(tick), drawn)?;
+        }
+    }
+    finish(current)
+}
