@@ -10,7 +10,7 @@ use tripline_cloudtrail::EventTime;
 use tripline_engine::{Config, Filter, Model};
 use tripline_history::Job;
 use tripline_iam::{AccountId, Region};
-use tripline_runtime::{hash_seed, settings};
+use tripline_runtime::{SettingsError, hash_seed, settings, settings_to_learn};
 use tripline_text::Untrusted;
 
 use crate::args::InputArgs;
@@ -47,22 +47,22 @@ impl InputArgs {
         baselines: Option<&Path>,
         partials: &[PathBuf],
     ) -> Result<Prepared, Failure> {
-        let mut prepared = match partials {
-            [] => self.prepare(baselines)?,
-            _ => self.prepare_any(baselines)?,
-        };
-        prepared.model = prepared.model.without_learned();
-        Ok(prepared)
+        self.prepare_by(baselines, !partials.is_empty(), settings_to_learn)
     }
 
     pub(crate) fn prepare(&self, baselines: Option<&Path>) -> Result<Prepared, Failure> {
-        if self.paths.is_empty() {
-            return usage("no PATH given".to_owned(), "name files or directories with logs");
-        }
-        self.prepare_any(baselines)
+        self.prepare_by(baselines, false, settings)
     }
 
-    fn prepare_any(&self, baselines: Option<&Path>) -> Result<Prepared, Failure> {
+    fn prepare_by(
+        &self,
+        baselines: Option<&Path>,
+        may_be_empty: bool,
+        settings: impl Fn(Option<&Path>, Option<&Path>) -> Result<(Config, Model), SettingsError>,
+    ) -> Result<Prepared, Failure> {
+        if self.paths.is_empty() && !may_be_empty {
+            return usage("no PATH given".to_owned(), "name files or directories with logs");
+        }
         for path in &self.paths {
             let text = path.to_string_lossy();
             if text.starts_with("s3://") || text.starts_with("lookup-events://") {

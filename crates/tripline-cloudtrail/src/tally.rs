@@ -167,15 +167,14 @@ impl fmt::Display for Skip {
     }
 }
 
-/// What became of one record.
+/// What became of one record. Whether it was there twice is known when all is read:
+/// [`Tally::read_turned_duplicate`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It was used.
     Read,
     /// It was passed over on purpose.
     Skipped(Skip),
-    /// The same record, or another account's copy of the same call, was used already.
-    Duplicate,
 }
 
 /// `seen = read + skipped + failed + duplicate`, of files or of records.
@@ -274,7 +273,6 @@ impl Tally {
         self.records.seen += 1;
         match fate {
             Fate::Read => self.records.read += 1,
-            Fate::Duplicate => self.records.duplicate += 1,
             Fate::Skipped(why) => {
                 self.records.skipped += 1;
                 *self.skips.entry(why).or_default() += 1;

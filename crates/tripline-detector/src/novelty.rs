@@ -22,6 +22,8 @@ pub struct Novelty {
     pub family: Family,
     /// How often the agent shows something new in this family.
     pub agent: Habit,
+    /// In how many episodes it was seen all the same, without becoming known: it waits for a person.
+    pub seen: u64,
     /// How its class, without this agent, knows the value; none without a class, or without peers.
     pub class: Option<Peers>,
     /// How the whole fleet does.
@@ -211,7 +213,11 @@ pub fn weigh_rate(peak: u64, count: u64, episodes: u64, standing: Standing) -> W
 
 /// What a person should know of a novelty: how much the agent and its peers had done without it.
 pub fn explain(novelty: &Novelty) -> String {
-    let mut text = format!("new to agent (0 of {} episodes)", grouped(novelty.agent.episodes));
+    let episodes = grouped(novelty.agent.episodes);
+    let mut text = match novelty.seen {
+        0 => format!("new to agent (0 of {episodes} episodes)"),
+        seen => format!("not approved (seen in {} of {episodes} episodes)", grouped(seen)),
+    };
     for (peers, who) in [(novelty.class, "peers"), (novelty.fleet, "agents of the fleet")] {
         if let Some(Peers { knowing, agents, .. }) = peers {
             // INVARIANT: writing to a string does not fail.
@@ -280,7 +286,8 @@ mod tests {
 
     fn novelty(family: Family, risks: Risks, knowing: u64) -> Novelty {
         let (class, fleet) = (Some(peers(knowing)), Some(peers(knowing)));
-        Novelty { family, agent: CALM, class, fleet, risks, open: None, standing: STANDING }
+        let (agent, standing) = (CALM, STANDING);
+        Novelty { family, agent, seen: 0, class, fleet, risks, open: None, standing }
     }
 
     #[test]
@@ -334,6 +341,11 @@ mod tests {
         assert_eq!(
             explain(&new),
             "new to agent (0 of 41 episodes), credential exposure; learning: 41 of 200 episodes"
+        );
+        new.seen = 3;
+        assert_eq!(
+            explain(&new),
+            "not approved (seen in 3 of 41 episodes), credential exposure; learning: 41 of 200 episodes"
         );
         let standing = Standing { in_grace: true, ..STANDING };
         assert_eq!(

@@ -92,6 +92,10 @@ impl<'m> Habits<'m> {
                 draws: u64::from(agent.draws),
                 discoveries: u64::from(agent.news),
             },
+            seen: match knowledge {
+                Knowledge::Pending { episodes } => u64::from(episodes),
+                _ => 0,
+            },
             class: self.class.map(|class| peers(class, draw, home)),
             fleet: self
                 .fleet
@@ -107,10 +111,6 @@ impl<'m> Habits<'m> {
             standing: Standing { maturity, in_grace },
         };
         let weighed = weigh(&novelty);
-        let mut detail = explain(&novelty);
-        if let Knowledge::Pending { episodes } = knowledge {
-            detail = format!("seen in {episodes} episodes while learning, not approved; {detail}");
-        }
         let technique = found.filter(|_| at_stake).and_then(|entry| entry.techniques().next());
         Some(Reason {
             verdict: weighed.verdict,
@@ -120,7 +120,7 @@ impl<'m> Habits<'m> {
                 _ => draw.value.to_owned(),
             }),
             weight: weighed.weight,
-            detail,
+            detail: explain(&novelty),
             invariant: None,
             technique: technique.map(Into::into),
         })

@@ -92,14 +92,6 @@ impl Model {
         Ok(self)
     }
 
-    /// The same without what was learned, to learn by.
-    #[must_use]
-    pub fn without_learned(mut self) -> Self {
-        self.learned.clear();
-        self.id = self.content_hash();
-        self
-    }
-
     /// The same with the exceptions that people decided on.
     #[must_use]
     pub fn with_decisions(mut self, decisions: Decisions) -> Self {

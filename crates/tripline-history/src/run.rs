@@ -325,32 +325,32 @@ fn read_files<'m>(
 ) -> Result<Vec<Worker<'m>>, HistoryError> {
     let threads = job.threads.clamp(1, files.len().max(1));
     let next = Mutex::new(files.iter());
-    let exchange = Mutex::new(Vec::new());
-    let work = || {
+    let inboxes: Vec<Inbox> = (0..threads).map(|_| Inbox::default()).collect();
+    let work = |number: usize| {
         let mut worker = Worker {
             intake: Intake::new(job.model, &job.filter, purpose, job.attributor()),
             held: job.held_rows(HELD_BYTES_MAX / threads),
             tally: Tally::default(),
         };
         let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
-        let mut known_news = 0;
         // Not in the loop's condition, where the lock would last as long as its body.
         let take = || lock(&next).next();
         while let Some(file) = take() {
-            worker.hear_news(&exchange, &mut known_news);
+            worker.hear_news(inboxes.get(number));
             let Worker { intake, held, .. } = &mut worker;
             let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
-            worker.tell_news(&exchange, threads);
+            let others = (0..).zip(&inboxes).filter(|(other, _)| *other != number);
+            worker.tell_news(others.map(|(_, inbox)| inbox));
         }
         worker
     };
     if threads == 1 {
-        return Ok(vec![work()]);
+        return Ok(vec![work(0)]);
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    Ok(pool.broadcast(|_| work()))
+    Ok(pool.broadcast(|context| work(context.index())))
 }
 
 impl Worker<'_> {
@@ -368,22 +368,19 @@ impl Worker<'_> {
     }
 
     /// Hears which keys others saw minted, so that fewer calls have to wait for their agent.
-    fn hear_news(&mut self, exchange: &Mutex<Vec<News>>, known: &mut usize) {
-        let news = lock(exchange);
-        news.get(*known..)
-            .unwrap_or_default()
-            .iter()
-            .for_each(|one| self.intake.attributor().hear(one));
-        *known = news.len();
+    fn hear_news(&mut self, inbox: Option<&Inbox>) {
+        let news = inbox.map(|inbox| std::mem::take(&mut *lock(inbox))).unwrap_or_default();
+        news.iter().for_each(|one| self.intake.attributor().hear(one));
     }
 
-    fn tell_news(&mut self, exchange: &Mutex<Vec<News>>, threads: usize) {
+    fn tell_news<'i>(&mut self, others: impl Iterator<Item = &'i Inbox>) {
         let news = self.intake.attributor().take_news();
-        if threads > 1 {
-            lock(exchange).extend(news);
-        }
+        others.for_each(|inbox| lock(inbox).extend(news.iter().cloned()));
     }
 }
+
+/// What others told a worker.
+type Inbox = Mutex<Vec<News>>;
 
 impl Job<'_> {
     fn attributor(&self) -> Attributor {

@@ -13,7 +13,8 @@ mod source;
 
 pub use local::{LocalFile, Unlisted, files};
 pub use settings::{
-    SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions, settings,
+    SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions,
+    settings, settings_to_learn,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
 pub use source::{Page, Source, SourceError, drive};

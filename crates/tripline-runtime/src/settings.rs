@@ -75,6 +75,23 @@ pub fn settings(
     config: Option<&Path>,
     baselines: Option<&Path>,
 ) -> Result<(Config, Model), SettingsError> {
+    let (config, model) = settings_to_learn(config, baselines)?;
+    let Some(directory) = baselines else { return Ok((config, model)) };
+    let shelf = Shelf::new(directory);
+    let paths = shelf.all(Leaf::Baseline).map_err(at(directory))?;
+    let learned = paths.iter().map(|path| read_baseline(&shelf, path));
+    let model = model.with_learned(learned, hash_seed())?;
+    Ok((config, model.with_decisions(read_decisions(&shelf)?)))
+}
+
+/// The same without what was learned and decided.
+///
+/// # Errors
+/// When a file cannot be read or does not hold what it should.
+pub fn settings_to_learn(
+    config: Option<&Path>,
+    baselines: Option<&Path>,
+) -> Result<(Config, Model), SettingsError> {
     let mut settings = Config::default();
     if let Some(path) = config {
         let text = fs::read_to_string(path).map_err(at(path))?;
@@ -87,17 +104,12 @@ pub fn settings(
     };
     // A folder that was named and is not there is a mistake, not a fleet without scopes.
     fs::read_dir(directory).map_err(at(directory))?;
-    let shelf = Shelf::new(directory);
     let mut scopes = Vec::new();
-    for path in shelf.all(Leaf::Scope).map_err(at(directory))? {
+    for path in Shelf::new(directory).all(Leaf::Scope).map_err(at(directory))? {
         let text = read_text(&path, MANIFEST_BYTES_MAX)?;
         scopes.push(Scope::parse(&text).map_err(at(&path))?);
     }
-    let model = Model::new(invariants, scopes).map_err(twice(directory))?;
-    let paths = shelf.all(Leaf::Baseline).map_err(at(directory))?;
-    let baselines = paths.iter().map(|path| read_baseline(&shelf, path));
-    let model = model.with_learned(baselines, hash_seed())?;
-    Ok((settings, model.with_decisions(read_decisions(&shelf)?)))
+    Ok((settings, Model::new(invariants, scopes).map_err(twice(directory))?))
 }
 
 fn at<E: Into<SettingsProblem>>(path: &Path) -> impl Fn(E) -> SettingsError {
@@ -146,13 +158,16 @@ pub fn baseline_of(
     read_baseline(shelf, &path).map(Some)
 }
 
-/// All baseline files of one kind.
+/// All baseline files of one kind, read one at a time: there may be a hundred thousand.
 ///
 /// # Errors
-/// When one cannot be read or is none.
-pub fn all_baselines(shelf: &Shelf, leaf: Leaf) -> Result<Vec<Baseline>, SettingsError> {
+/// When the folder cannot be listed; and for each file, when it cannot be read or is none.
+pub fn all_baselines(
+    shelf: &Shelf,
+    leaf: Leaf,
+) -> Result<impl Iterator<Item = Result<Baseline, SettingsError>>, SettingsError> {
     let paths = shelf.all(leaf).map_err(at(&shelf.decisions_path()))?;
-    paths.iter().map(|path| read_baseline(shelf, path)).collect()
+    Ok(paths.into_iter().map(|path| read_baseline(shelf, &path)))
 }
 
 /// What people decided; nothing where there is no such file.

@@ -10,7 +10,9 @@ use tripline_baseline::{
 };
 use tripline_engine::is_sensitive;
 use tripline_iam::Catalogue;
-use tripline_runtime::{Leaf, Shelf, all_baselines, baseline_of, read_decisions, replace_file};
+use tripline_runtime::{
+    Leaf, SettingsError, Shelf, all_baselines, baseline_of, read_decisions, replace_file,
+};
 use tripline_text::{Untrusted, escape};
 
 use super::learn::{decided_by, waits_for_a_person};
@@ -42,16 +44,20 @@ fn show(arguments: &ShowArgs) -> Result<(), Failure> {
     let leaf = if arguments.candidate { Leaf::Candidate } else { Leaf::Baseline };
     let mut out = Output::new(arguments.color);
     match arguments.whose.whose() {
-        None => overview(&mut out, &all_baselines(&shelf, leaf)?)?,
+        None => overview(&mut out, all_baselines(&shelf, leaf)?)?,
         Some(whose) => write_baseline(&mut out, &needed(&shelf, &whose, leaf)?)?,
     }
     Ok(out.flush()?)
 }
 
 /// One line each.
-fn overview(out: &mut impl Write, baselines: &[Baseline]) -> io::Result<()> {
+fn overview(
+    out: &mut impl Write,
+    baselines: impl Iterator<Item = Result<Baseline, SettingsError>>,
+) -> Result<(), Failure> {
     writeln!(out, "{:<32} {:>8} {:>8} {:>8}  MATURITY", "WHOSE", "EPISODES", "VALUES", "PENDING")?;
     for baseline in baselines {
+        let baseline = baseline?;
         let (mut values, mut pending) = (0, 0);
         baseline.each_key(|_, provenance, _| {
             values += 1;
@@ -185,6 +191,7 @@ fn pairs_of(from: &Path, to: &Path) -> Result<Vec<(Baseline, Baseline)>, Failure
         let (from, to) = (Shelf::new(from), Shelf::new(to));
         let mut pairs = Vec::new();
         for before in all_baselines(&from, Leaf::Candidate)? {
+            let before = before?;
             if let Some(after) = baseline_of(&to, before.whose(), Leaf::Candidate)? {
                 pairs.push((before, after));
             }
@@ -291,8 +298,8 @@ fn promote_agents(arguments: &PromoteArgs) -> Result<(), Failure> {
     let by = decided_by(arguments.by.as_deref(), &arguments.why)?;
     let decisions = read_decisions(&shelf)?;
     let mut out = Output::new(arguments.color);
-    let candidates = match (arguments.all, arguments.agents.as_slice()) {
-        (true, _) => all_baselines(&shelf, Leaf::Candidate)?,
+    let candidates: Vec<Baseline> = match (arguments.all, arguments.agents.as_slice()) {
+        (true, _) => all_baselines(&shelf, Leaf::Candidate)?.collect::<Result<_, _>>()?,
         (false, []) => {
             return Err(Failure::Usage {
                 message: "no agent given".to_owned(),
@@ -388,6 +395,7 @@ fn refresh_peers(shelf: &Shelf) -> Result<(), Failure> {
     let mut classes: std::collections::BTreeMap<Untrusted<'static>, Peers> = Default::default();
     let mut fleet = Peers::new(None);
     for live in all_baselines(shelf, Leaf::Baseline)? {
+        let live = live?;
         let Whose::Agent { class, .. } = live.whose() else { continue };
         if let Some(class) = class {
             let peers = || Peers::new(Some(class.clone()));

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 
 use tripline_baseline::{
-    Approval, Baseline, Decisions, Held, HeldBack, HoldReason, Peers, Promotion, Stage, Whose,
-    promote,
+    Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Held, HeldBack, HoldReason, Peers,
+    Promotion, Stage, Whose, promote,
 };
 use tripline_engine::is_sensitive;
 use tripline_history::{HistoryError, LearnReport};
 use tripline_iam::Catalogue;
 use tripline_report::table;
-use tripline_runtime::{Leaf, Shelf, Staged, all_baselines, baseline_of, read_decisions};
+use tripline_runtime::{Leaf, Shelf, Staged, baseline_of, read_decisions};
 use tripline_text::Untrusted;
 
 use crate::args::LearnArgs;
@@ -127,8 +127,6 @@ struct Summary {
 
 impl<'s> Learned<'s> {
     fn new(shelf: &'s Shelf, decisions: Decisions) -> Result<Self, Failure> {
-        // An old candidate that is damaged must not vanish unseen.
-        all_baselines(shelf, Leaf::Candidate)?;
         let staged = shelf
             .stage()
             .map_err(|source| Failure::File { path: shelf.folder(&Whose::Fleet), source })?;
@@ -152,7 +150,8 @@ impl<'s> Learned<'s> {
         let text = candidate.to_text();
         self.summary.note(&candidate, text.len());
         self.staged.write(candidate.whose(), Leaf::Candidate, &text)?;
-        let live = match self.live(&candidate) {
+        let checked = is_replaceable(&self.shelf.path(candidate.whose(), Leaf::Candidate));
+        let live = match checked.and_then(|()| self.live(&candidate)) {
             Ok(live) => live,
             Err(failure) => {
                 self.failure.get_or_insert(failure);
@@ -201,6 +200,22 @@ impl<'s> Learned<'s> {
     }
 }
 
+/// What stands in a candidate's place is replaced only if it is one, of a format that is known: a
+/// newer program's, or a file of somebody else's, is left alone.
+fn is_replaceable(path: &Path) -> Result<(), Failure> {
+    let Ok(file) = File::open(path) else { return Ok(()) };
+    let mut line = String::new();
+    let read = BufReader::new(file.take(BASELINE_BYTES_MAX as u64)).read_line(&mut line);
+    let known = read.is_ok() && line.trim_end() == "tripline-baseline 1";
+    match known {
+        true => Ok(()),
+        false => Err(Failure::Usage {
+            message: format!("`{}` is no candidate that this program wrote", path.display()),
+            hint: "move it away, or update tripline if a newer one wrote it",
+        }),
+    }
+}
+
 /// How many values a class or the fleet knows before those that only one agent knows are left out.
 const CLASS_KEYS_MAX: usize = 20_000;
 
@@ -230,24 +245,28 @@ impl Summary {
         let (mature, learning) = (count(Stage::Mature), count(Stage::Learning));
         writeln!(
             to,
-            "learned {} agents: {mature} mature, {learning} learning, {} with too little yet (the least: {least})",
+            "agents learned: {}, of these {mature} mature, {learning} learning, {} with too little yet (the least: {least})",
             self.agents,
             count(Stage::Immature),
         )?;
         if self.first > 0 {
-            writeln!(to, "{} had no baseline: what was learned of them is in force", self.first)?;
+            writeln!(
+                to,
+                "without a baseline before: {}; what was learned of them is in force",
+                self.first
+            )?;
         }
         if self.first < self.agents {
             writeln!(
                 to,
-                "{} have one, which stays in force: see `tripline baseline diff --baselines {folder} AGENT`",
+                "with one, which stays in force: {}; see `tripline baseline diff --baselines {folder} AGENT`",
                 self.agents - self.first
             )?;
         }
         if self.pending > 0 {
             writeln!(
                 to,
-                "{} sensitive values of {} agents wait for a person: `tripline baseline show --baselines {folder}`",
+                "sensitive values that wait for a person: {} of {} agents; `tripline baseline show --baselines {folder}`",
                 self.pending, self.agents_with_pending
             )?;
         }
