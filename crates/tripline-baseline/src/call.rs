@@ -67,6 +67,11 @@ pub enum Outcome {
 impl Call {
     /// The call that `record` tells of.
     pub fn of(record: &Record<'_>) -> Self {
+        Self::by(record, UserAgentFamily::of(record))
+    }
+
+    /// The same where it is known already with what it was made: many calls are made with the same.
+    pub fn by(record: &Record<'_>, user_agent: UserAgentFamily) -> Self {
         let event_source = record.event_source().untrusted().into_owned();
         let event_name = record.event_name().untrusted().into_owned();
         Self {
@@ -82,7 +87,7 @@ impl Call {
             network: Network::of(record),
             outcome: Outcome::of(record),
             passed_roles: resources::roles_passed_by(record),
-            user_agent: UserAgentFamily::of(record),
+            user_agent,
             bytes_out: bytes_out(record),
         }
     }

@@ -85,6 +85,11 @@ impl UserAgentFamily {
         Self(Untrusted::new(cut(family)))
     }
 
+    /// A family that was found before, from its text.
+    pub fn known(text: &str) -> Self {
+        Self(Untrusted::new(text.to_owned()))
+    }
+
     /// The family as text.
     pub fn untrusted(&self) -> Untrusted<'static> {
         self.0.clone()

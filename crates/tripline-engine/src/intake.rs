@@ -2,7 +2,7 @@
 //! if there may be something to say about it.
 
 use tripline_attribution::{Attributor, Use, is_failed_mint};
-use tripline_baseline::{Call, RateClass, bytes_out};
+use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
@@ -121,10 +121,12 @@ impl<'m> Intake<'m> {
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.attributor.note_mint(record);
-            let (used, held) = Held::copy_of(record, &broken);
+            let user_agent = self.user_agent(record);
+            let (used, held) = Held::copy_of(record, &broken, user_agent);
             hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
         } else if let Some(original) = record.corrects() {
-            let (_, held) = Held::copy_of(record, &broken);
+            let user_agent = self.user_agent(record);
+            let (_, held) = Held::copy_of(record, &broken, user_agent);
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
             let attributed = self.attributor.observe(record);
@@ -211,7 +213,7 @@ impl<'m> Intake<'m> {
     }
 
     fn hold(&mut self, record: &Record<'_>, broken: &[Broken], hold: &mut impl Hold) {
-        let held = Held::of(record, broken);
+        let held = Held::of(record, broken, self.user_agent(record));
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
@@ -300,17 +302,25 @@ impl<'m> Intake<'m> {
         if is_familiar && is_told { Worth::Nothing } else { Worth::Holding }
     }
 
+    fn user_agent(&mut self, record: &Record<'_>) -> UserAgentFamily {
+        let word = self.vocabulary.user_agent(record);
+        UserAgentFamily::known(self.vocabulary.user_agent_text(&word))
+    }
+
     /// What is counted of a call.
     #[inline]
     fn traits(&self, record: &Record<'_>, event: u32) -> Traits {
+        if !self.model.has_learned() {
+            // Nobody asks how it counts in rates.
+            return Traits::new(is_failed_mint(record), RateClasses::default(), None);
+        }
         let classes = match self.vocabulary.known_event(event) {
             Some(event) => event.classes,
             None => rate_classes(&action_of(record)),
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        let bytes_out = if self.model.judges_agents() { bytes_out(record) } else { None };
-        Traits::new(is_failed_mint(record), classes, bytes_out)
+        Traits::new(is_failed_mint(record), classes, bytes_out(record))
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
@@ -330,14 +340,14 @@ fn encoded(row: postcard::Result<Vec<u8>>, held: &Held) -> Vec<u8> {
 }
 
 impl Held {
-    fn of(record: &Record<'_>, broken: &[Broken]) -> Self {
+    fn of(record: &Record<'_>, broken: &[Broken], user_agent: UserAgentFamily) -> Self {
         let reasons: Vec<Reason> = assess(broken, &[]).reasons;
-        Self { used: None, call: Call::of(record), reasons }
+        Self { used: None, call: Call::by(record, user_agent), reasons }
     }
 
     /// A copy, with all it takes to count it to its session later.
-    fn copy_of(record: &Record<'_>, broken: &[Broken]) -> (Use, Self) {
+    fn copy_of(record: &Record<'_>, broken: &[Broken], user_agent: UserAgentFamily) -> (Use, Self) {
         let used = Use::of(record);
-        (used.clone(), Self { used: Some(used), ..Self::of(record, broken) })
+        (used.clone(), Self { used: Some(used), ..Self::of(record, broken, user_agent) })
     }
 }
