@@ -1,1 +1,62 @@
-//! Tests of the whole: the program and the engine on fixtures, and the shape of the workspace.
+//! Tests of the whole: the program and the engine on fixtures, the kill switch on an AWS emulator, and
+//! the shape of the workspace.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests start the program, and fail by panicking"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The root of the workspace.
+pub fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The program, built by Cargo for these tests; colours and configuration of this machine left out.
+pub fn tripline() -> Command {
+    let mut command = Command::new(binary());
+    command.env_remove("NO_COLOR").env("TERM", "dumb").current_dir(std::env::temp_dir());
+    command
+}
+
+/// Test binaries lie in `target/PROFILE/deps`, the programs beside them. Cargo gives paths of
+/// programs only to tests of their own package, so it is asked to build this one.
+fn binary() -> PathBuf {
+    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    let build = || {
+        let Some(profile) = std::env::current_exe().unwrap().ancestors().nth(2).map(Path::to_owned)
+        else {
+            panic!("a test lies below the target directory");
+        };
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--offline",
+            "--bin",
+            "tripline",
+            "--target-dir",
+        ]);
+        cargo.arg(profile.parent().unwrap()).current_dir(workspace());
+        if profile.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().unwrap().success());
+        profile.join("tripline")
+    };
+    BUILT.get_or_init(build).clone()
+}
+
+/// What a program wrote.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+/// What it complained of.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::tripline;
-use crate::whole::workspace;
+use tripline_tests::tripline;
+use tripline_tests::workspace;
 
 /// The lines of a truth file, by event id.
 fn truth(file: &str) -> BTreeMap<String, Value> {

@@ -7,7 +7,7 @@ use std::process::Output;
 
 use tripline_testkit::{AttackPlan, Fleet, FleetSpec, envelope, gzip};
 
-use crate::program::tripline;
+use tripline_tests::tripline;
 
 /// A run of the program; its code, what it printed and what it complained of.
 fn run(args: &[&str]) -> (i32, String, String) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::program::{stderr, stdout, tripline};
-use crate::whole::workspace;
+use tripline_tests::workspace;
+use tripline_tests::{stderr, stdout, tripline};
 
 /// The event ids that the program reads from a file of `fixtures/envelopes`, and its exit code.
 fn read(file: &str) -> (BTreeSet<String>, Option<i32>, String) {

@@ -1,52 +1,12 @@
 //! The `tripline` program as its users meet it.
 
 use std::path::PathBuf;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::whole::{files_below, workspace};
+use tripline_tests::{stderr, stdout, tripline, workspace};
 
-/// The program, built by Cargo for these tests; colours and configuration of this machine left out.
-pub(crate) fn tripline() -> Command {
-    let mut command = Command::new(binary());
-    command.env_remove("NO_COLOR").env("TERM", "dumb").current_dir(std::env::temp_dir());
-    command
-}
-
-/// Test binaries lie in `target/PROFILE/deps`, the programs beside them. Cargo gives paths of
-/// programs only to tests of their own package, so it is asked to build this one.
-fn binary() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let build = || {
-        let profile = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--offline",
-            "--bin",
-            "tripline",
-            "--target-dir",
-        ]);
-        cargo.arg(profile.parent().unwrap()).current_dir(workspace());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success());
-        profile.join("tripline")
-    };
-    BUILT.get_or_init(build).clone()
-}
-
-pub(crate) fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-pub(crate) fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
+use crate::whole::files_below;
 
 fn fixtures(folder: &str) -> PathBuf {
     workspace().join("fixtures").join(folder)

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::program::{stderr, stdout, tripline};
-use crate::whole::workspace;
+use tripline_tests::workspace;
+use tripline_tests::{stderr, stdout, tripline};
 
 fn samples(folder: &str) -> Option<PathBuf> {
     let given = std::env::var_os("TRIPLINE_SAMPLES").map(PathBuf::from);

@@ -242,6 +242,20 @@ impl Sessions {
         coverage
     }
 
+    /// The sessions of these agents, in order of first use.
+    pub fn of_agents(&self, agents: &BTreeSet<AgentId>) -> Vec<Session> {
+        let is_theirs = |at: &u32| {
+            let claim = self.settled.get(*at as usize).and_then(|settled| settled.claim.ok());
+            claim
+                .and_then(|claim| self.named(claim))
+                .is_some_and(|named| agents.contains(&named.agent.id))
+        };
+        let mut sessions: Vec<Session> =
+            self.places().filter(is_theirs).map(|at| self.session(at)).collect();
+        sessions.sort_by(|a, b| (a.first, a.kind, &a.id).cmp(&(b.first, b.kind, &b.id)));
+        sessions
+    }
+
     /// Who used each of these roles: agents, or (`None`) somebody else.
     pub fn users_of(
         &self,

@@ -38,12 +38,313 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tripline score --baselines baselines logs/\n  tripline score --format ndjson --since 7d logs/ > verdicts.ndjson\n  tripline score --fail-on fence --agent deploy-bot logs/"
     )]
     Score(ScoreArgs),
+    /// Stop an agent: deny everything to its sessions, and keep it from coming back
+    ///
+    /// Finds the agent's live sessions and where they chained to in the logs, reads the roles in IAM,
+    /// prints the plan and asks. Ends with 0 when everything is in place and reads back; with 4 when
+    /// a step failed: the rest is done then, and what is missing is named.
+    #[command(
+        after_help = "Examples:\n  tripline kill --agent deploy-bot logs/\n  tripline kill --session ASIAXXXXXXXXXXXXXXXX --wait logs/\n  tripline kill --role arn:aws:iam::111122223333:role/agents/Runtime --reason INC-7\n  tripline kill --agent deploy-bot --plan-only logs/"
+    )]
+    Kill(KillArgs),
+    /// Deny an agent everything outside its known work, for a time
+    #[command(
+        after_help = "Examples:\n  tripline fence --agent deploy-bot --for 4h --baselines baselines logs/"
+    )]
+    Fence(FenceArgs),
+    /// Give back what a kill or a fence took, exactly
+    #[command(
+        after_help = "Examples:\n  tripline restore 5f1d8e0c9a7b6c5d --reason \"false alarm\"\n  tripline restore --agent deploy-bot --reason INC-7\n  tripline restore --from-iam 111122223333 --reason \"the log is lost\""
+    )]
+    Restore(RestoreArgs),
+    /// What is in force: since when, by whom, until when, and whether it is seen to hold
+    #[command(
+        after_help = "Examples:\n  tripline status\n  tripline status --check\n  tripline status 5f1d8e0c9a7b6c5d"
+    )]
+    Status(StatusArgs),
+    /// Stop all automatic action, or let it go on
+    #[command(after_help = "Example:\n  tripline brake on --reason \"deployment gone wrong\"")]
+    Brake(BrakeArgs),
+    /// The action log: every decision, change, sighting and person, chained by digests
+    Log(LogArgs),
+    /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
+    Policy(PolicyArgs),
     /// Agents, their sessions and lineage, and what stays unattributed
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     #[command(
         after_help = "Examples:\n  tripline sessions logs/\n  tripline sessions list --format ndjson logs/ | head"
     )]
     Sessions(SessionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ContainArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// Only this session and what it minted, by its id as `sessions` prints it
+    #[arg(long, value_name = "ID", conflicts_with = "agent")]
+    pub(crate) session: Option<String>,
+    /// This whole role, whoever uses it
+    #[arg(long, value_name = "ARN", conflicts_with_all = ["agent", "session"])]
+    pub(crate) role: Option<String>,
+    /// Contain as well the users, roles and keys that the agent created
+    #[arg(long)]
+    pub(crate) contain_created: bool,
+    /// Why: goes into the action log
+    #[arg(long, value_name = "TEXT", default_value = "by hand")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) switch: SwitchArgs,
+    /// Print the plan and change nothing
+    #[arg(long)]
+    pub(crate) plan_only: bool,
+    /// Go on until every session was seen refused, or is over; put back what is stripped meanwhile
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Do not wait longer than this: 30s, 15m, 2h
+    #[arg(long, value_name = "TIME", requires = "wait")]
+    pub(crate) wait_at_most: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KillArgs {
+    #[command(flatten)]
+    pub(crate) contain: ContainArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FenceArgs {
+    #[command(flatten)]
+    pub(crate) contain: ContainArgs,
+    /// How long: 30m, 4h, 2d
+    #[arg(long = "for", value_name = "TIME", default_value = "4h")]
+    pub(crate) lasts: String,
+    /// Services whose data events the trail logs, by IAM's prefix; those of others stay allowed, since
+    /// nobody can say whether the agent needs them
+    #[arg(long, value_name = "SERVICE", value_delimiter = ',')]
+    pub(crate) data_events_logged: Vec<String>,
+    /// The folder of baselines: what the agent may go on doing
+    #[arg(long, value_name = "DIR", default_value = "baselines")]
+    pub(crate) baselines: PathBuf,
+}
+
+/// Where the action log is, and what may be done.
+#[derive(Debug, Args)]
+pub(crate) struct SwitchArgs {
+    /// The directory of the action log and its store
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// What may be done to AWS
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) mode: ModeArg,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModeArg {
+    /// Only say what would be done
+    Observe,
+    /// Only say what should be done
+    Recommend,
+    /// Ask first
+    #[default]
+    Approve,
+    /// Do it, within the brakes of tripline.toml, as the program does on its own
+    Enforce,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The incidents, as `status` prints them
+    #[arg(value_name = "INCIDENT", required_unless_present_any = ["all", "agent", "expired", "from_iam"])]
+    pub(crate) incidents: Vec<String>,
+    /// All open incidents of this agent
+    #[arg(long, value_name = "NAME", conflicts_with = "incidents")]
+    pub(crate) agent: Option<String>,
+    /// All open incidents
+    #[arg(long, conflicts_with_all = ["incidents", "agent"])]
+    pub(crate) all: bool,
+    /// All fences that have ended, to clean up
+    #[arg(long, conflicts_with_all = ["incidents", "agent", "all"])]
+    pub(crate) expired: bool,
+    /// Find what is in force in IAM itself, in this account, when the action log is lost
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(crate) from_iam: Option<String>,
+    /// Why: goes into the action log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) switch: SwitchArgs,
+    /// The configuration [default: tripline.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// One incident, in full
+    #[arg(value_name = "INCIDENT")]
+    pub(crate) incident: Option<String>,
+    /// Closed incidents too
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Read everything back from IAM, and name what drifted; changes nothing
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// What is in force by IAM itself, in this account, when the action log is lost
+    #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["incident", "check"])]
+    pub(crate) from_iam: Option<String>,
+    /// The directory of the action log and its store
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// The configuration [default: tripline.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// For people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    #[command(subcommand)]
+    pub(crate) command: LogCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Check that no line of the action log was changed, left out or put in
+    #[command(
+        after_help = "Examples:\n  tripline log verify\n  tripline log verify actions.jsonl --head 5c0f…"
+    )]
+    Verify(LogVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogVerifyArgs {
+    /// The log [default: actions.jsonl in the state directory]
+    #[arg(value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// The directory of the action log and its store
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// The digest that the log must have or have had at its end: kept elsewhere, it shows a cut end
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyArgs {
+    #[command(subcommand)]
+    pub(crate) command: PolicyCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// What keeps everybody but the responder from undoing a kill
+    ///
+    /// Without it, an agent that may change IAM takes the denials off itself, twice a second if need
+    /// be. A service control policy holds against all of an account, but not in the management
+    /// account, nor against service-linked roles.
+    #[command(
+        after_help = "Examples:\n  tripline policy guard --role 'arn:aws:iam::*:role/agents/*' --responder 'arn:aws:iam::*:role/TriplineResponder'\n  tripline policy guard --form boundary --role 'arn:aws:iam::111122223333:role/agents/*' --responder arn:aws:iam::111122223333:role/TriplineResponder"
+    )]
+    Guard(GuardArgs),
+    /// What makes an agent's tag trustworthy
+    ///
+    /// An agent that may choose its tag can take another's name. The service control policy lets only
+    /// the named minters set the tag and refuses sessions without it; the trust policy of each agent's
+    /// role pins the tag to them.
+    #[command(
+        after_help = "Examples:\n  tripline policy require-tags --role 'arn:aws:iam::*:role/agents/*' --minter 'arn:aws:iam::*:role/Runner'\n  tripline policy require-tags --form trust --minter arn:aws:iam::111122223333:role/Runner --name deploy-bot"
+    )]
+    RequireTags(RequireTagsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GuardArgs {
+    /// The agents' roles, by ARN; * and ? are wildcards
+    #[arg(long, value_name = "ARN", required = true)]
+    pub(crate) role: Vec<String>,
+    /// The agents' users
+    #[arg(long, value_name = "ARN")]
+    pub(crate) user: Vec<String>,
+    /// Who may change them: the responder, and break-glass roles
+    #[arg(long, value_name = "ARN", required = true)]
+    pub(crate) responder: Vec<String>,
+    /// What it is for
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) form: GuardForm,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GuardForm {
+    /// A service control policy, for an organization
+    #[default]
+    Scp,
+    /// A permissions boundary for each of the roles, where there is no organization
+    Boundary,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RequireTagsArgs {
+    /// The tag that names an agent
+    #[arg(long, value_name = "KEY", default_value = "AgentID")]
+    pub(crate) tag: String,
+    /// The agents' roles, by ARN; * and ? are wildcards
+    #[arg(long, value_name = "ARN", required_if_eq("form", "scp"))]
+    pub(crate) role: Vec<String>,
+    /// Who mints the agents' sessions; exact ARNs for a trust policy
+    #[arg(long, value_name = "ARN", required = true)]
+    pub(crate) minter: Vec<String>,
+    /// The agents that a role is for, in its trust policy
+    #[arg(long, value_name = "NAME", required_if_eq("form", "trust"))]
+    pub(crate) name: Vec<String>,
+    /// What it is for
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) form: TagsForm,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TagsForm {
+    /// A service control policy, for an organization
+    #[default]
+    Scp,
+    /// The trust policy of an agent's role
+    Trust,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BrakeArgs {
+    /// Stop all automatic action, or let it go on
+    #[arg(value_enum)]
+    pub(crate) to: BrakeTo,
+    /// Why: goes into the action log
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    /// The directory of the action log and its store
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BrakeTo {
+    /// Stop all automatic action
+    On,
+    /// Let it go on
+    Off,
 }
 
 #[derive(Debug, Args)]

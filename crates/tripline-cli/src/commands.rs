@@ -1,11 +1,16 @@
 //! One file a command.
 
 mod baseline;
+mod contain;
 mod learn;
+mod log;
+mod policy;
+mod restore;
 mod score;
 mod sessions;
+mod status;
 
-use crate::args::{Arguments, Command, SessionsCommand};
+use crate::args::{Arguments, Command, LogCommand, SessionsCommand};
 use crate::demo;
 use crate::exit::{Ended, Failure};
 
@@ -13,7 +18,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
     match &arguments.command {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Baseline(arguments) => baseline::run(&arguments.command),
+        Command::Brake(arguments) => log::brake(arguments),
+        Command::Fence(arguments) => contain::fence(arguments),
+        Command::Kill(arguments) => contain::kill(arguments),
         Command::Learn(arguments) => learn::run(arguments),
+        Command::Log(arguments) => match &arguments.command {
+            LogCommand::Verify(arguments) => log::verify(arguments),
+        },
+        Command::Policy(arguments) => policy::run(&arguments.command),
+        Command::Restore(arguments) => restore::run(arguments),
+        Command::Status(arguments) => status::run(arguments),
         Command::Score(arguments) => score::run(arguments),
         Command::Sessions(arguments) => match (&arguments.command, &arguments.input) {
             (Some(SessionsCommand::List(input)), _) | (None, Some(input)) => sessions::run(input),

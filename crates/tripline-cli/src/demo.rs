@@ -14,10 +14,12 @@ use tripline_baseline::{
 };
 use tripline_chat::Message;
 use tripline_cloudtrail::EventTime;
+use tripline_containment::{Request, Step, StepKind, statement_denies};
 use tripline_detector::{Invariants, Verdict};
 use tripline_engine::{
     Batch, BatchReport, Config, Filter, Incident, Model, Purpose, Scored, is_sensitive,
 };
+use tripline_iam::Arn;
 use tripline_report::table::{self, cut};
 use tripline_text::Untrusted;
 
@@ -211,10 +213,52 @@ fn hijack(
     table::write_incident(out, incident, style)?;
     rest(out)?;
     writeln!(out)?;
+    writeln!(out, "{}", style.title("Who could do what, with these policies in place"))?;
+    for (agent, (denied, going_on)) in afterwards(report, incident) {
+        let agent =
+            agent.as_ref().map_or_else(|| "nobody's agent".to_owned(), |agent| cut(agent, 22));
+        writeln!(out, "  {agent:<22} {denied} sessions denied everything, {going_on} go on")?;
+    }
+    rest(out)?;
+    writeln!(out)?;
     writeln!(out, "{}", style.title("The chat message, as it would be posted"))?;
     writeln!(out, "{}", Message::of(incident).to_text())?;
     writeln!(out)?;
     rest(out)
+}
+
+/// By agent, how many of the sessions that were alive on the roles of a plan its documents deny, and
+/// how many they let go on: the documents themselves are asked.
+fn afterwards(
+    report: &BatchReport,
+    incident: &Incident,
+) -> BTreeMap<Option<Untrusted<'static>>, (usize, usize)> {
+    let mut found: BTreeMap<Option<Untrusted<'static>>, (usize, usize)> = BTreeMap::new();
+    let Ok(plan) = &incident.plan else { return found };
+    for session in report.sessions.iter() {
+        let role = session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok());
+        let (Some(role), Some(principal)) = (role, &session.principal) else { continue };
+        let is_over = session.ends_by.is_some_and(|ends| ends < incident.opened);
+        let on_role = |step: &&Step| {
+            step.kind == StepKind::Deny
+                && role.role_name().is_some_and(|name| name.as_str() == step.place.subject().name())
+        };
+        let mut steps = plan.steps.iter().filter(on_role).peekable();
+        if is_over || session.first > incident.last || steps.peek().is_none() {
+            continue;
+        }
+        let minted = session.minted.unwrap_or(session.first).to_string();
+        let request = Request::new("s3:GetObject", "arn:aws:s3:::any/object")
+            .with("aws:userid", principal.as_unescaped())
+            .with("aws:TokenIssueTime", &minted);
+        let is_denied = steps
+            .flat_map(|step| &step.denials)
+            .any(|denial| statement_denies(denial.text(), &request).unwrap_or(false));
+        let agent = session.agent().map(|agent| agent.id.untrusted().into_owned());
+        let row = found.entry(agent).or_default();
+        if is_denied { row.0 += 1 } else { row.1 += 1 }
+    }
+    found
 }
 
 /// Whether a call is the same thing again, on another object.

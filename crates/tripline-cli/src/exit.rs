@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use thiserror::Error;
 use tripline_history::HistoryError;
 use tripline_runtime::SettingsError;
+use tripline_text::escape;
 
 /// All is well.
 pub(crate) const FINE: u8 = 0;
@@ -26,6 +27,8 @@ pub(crate) const EFFECT: u8 = 4;
 pub(crate) struct Ended {
     pub(crate) unread: bool,
     pub(crate) findings: bool,
+    /// Something that was to be brought about was not, or is not proven.
+    pub(crate) unproven: bool,
 }
 
 /// A run that did not.
@@ -43,8 +46,24 @@ pub(crate) enum Failure {
     File { path: PathBuf, source: io::Error },
     #[error("cannot read `{}`: {source}", path.display())]
     Unreadable { path: PathBuf, source: io::Error },
+    #[error("the action log cannot be used: {0}")]
+    Journal(#[from] tripline_runtime::JournalError),
+    #[error("the action log cannot be opened: {0}")]
+    Store(#[from] tripline_runtime::StoreError),
+    #[error("AWS cannot be reached: {}", told(.0))]
+    Aws(tripline_containment::Failure),
+    #[error("cannot plan: {0}")]
+    Refused(#[from] tripline_containment::Refusal),
     #[error("cannot make a temporary directory: {0}")]
     Temporary(#[source] io::Error),
+}
+
+/// What AWS said, in words that a terminal may show.
+pub(crate) fn told(failure: &tripline_containment::Failure) -> String {
+    match failure {
+        tripline_containment::Failure::Other { message } => escape::terminal(message).to_string(),
+        known => known.to_string(),
+    }
 }
 
 impl Failure {
@@ -54,7 +73,14 @@ impl Failure {
             | Self::Settings(_)
             | Self::Unreadable { .. }
             | Self::History(HistoryError::Partial(_)) => USAGE,
-            Self::History(_) | Self::Output(_) | Self::File { .. } | Self::Temporary(_) => EFFECT,
+            Self::History(_)
+            | Self::Output(_)
+            | Self::File { .. }
+            | Self::Temporary(_)
+            | Self::Journal(_)
+            | Self::Store(_)
+            | Self::Aws(_)
+            | Self::Refused(_) => EFFECT,
         }
     }
 
@@ -67,6 +93,16 @@ impl Failure {
             }
             Self::History(HistoryError::WorkDir { .. }) | Self::Temporary(_) => {
                 "give a directory with more room by --work-dir"
+            }
+            Self::Journal(_) => {
+                "`tripline log verify` checks the log; `--from-iam` works without it"
+            }
+            Self::Store(_) => "give another directory by --state, or wait for the other process",
+            Self::Aws(_) => {
+                "credentials, Region and endpoint are taken as by every AWS tool: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL"
+            }
+            Self::Refused(_) => {
+                "give logs in which the agent's sessions are, or name a whole role by --role"
             }
             Self::History(_) | Self::Output(_) | Self::File { .. } => "",
         }
@@ -82,6 +118,7 @@ impl Failure {
 /// Says what went wrong, and turns it into an exit code.
 pub(crate) fn render(outcome: Result<Ended, Failure>) -> ExitCode {
     let code = match outcome {
+        Ok(ended) if ended.unproven => EFFECT,
         Ok(ended) if ended.unread => UNREAD,
         Ok(ended) if ended.findings => FINDINGS,
         Ok(_) => FINE,

@@ -39,6 +39,12 @@ pub(crate) fn user() -> String {
     named.filter(|name| !name.is_empty()).unwrap_or_else(|| "somebody".to_owned())
 }
 
+/// The configuration that was named, else the one that lies here.
+pub(crate) fn config_file(named: Option<&Path>) -> Option<PathBuf> {
+    let default = Path::new("tripline.toml");
+    named.or_else(|| default.is_file().then_some(default)).map(Path::to_owned)
+}
+
 impl InputArgs {
     /// To learn: scopes are kept to, what was learned before is not judged by. Partial baselines may
     /// stand in for logs.
@@ -72,9 +78,7 @@ impl InputArgs {
                 );
             }
         }
-        let default = Path::new("tripline.toml");
-        let config = self.config.as_deref().or_else(|| default.is_file().then_some(default));
-        let (config, model) = settings(config, baselines)?;
+        let (config, model) = settings(self.config_file().as_deref(), baselines)?;
         let temporary = match &self.work_dir {
             Some(_) => None,
             None => Some(
@@ -105,6 +109,11 @@ impl InputArgs {
             work_dir,
             _temporary: temporary,
         })
+    }
+
+    /// The configuration, if there is one.
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        config_file(self.config.as_deref())
     }
 
     fn filter(&self) -> Result<Filter, Failure> {
@@ -147,6 +156,10 @@ impl InputArgs {
 }
 
 impl Prepared {
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub(crate) fn job(&self) -> Job<'_> {
         Job {
             paths: self.paths.clone(),
@@ -161,17 +174,9 @@ impl Prepared {
     }
 }
 
-/// A date, a time, or an age (`90m`, `12h`, `7d`) before `now`.
+/// A date, a time, or an age (`30s`, `90m`, `12h`, `7d`) before `now`.
 pub(crate) fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
-    let (number, unit) =
-        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
-    let secs = match unit {
-        "m" => Some(60),
-        "h" => Some(3_600),
-        "d" => Some(86_400),
-        _ => None,
-    };
-    let age = secs.and_then(|secs| Some(number.parse::<u32>().ok()? as i64 * secs));
+    let age = secs(text);
     let date = || {
         let midnight = text.parse::<civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok()?;
         EventTime::from_unix_secs(midnight.timestamp().as_second())
@@ -193,6 +198,33 @@ pub(crate) fn time(text: &str, now: i64) -> Result<EventTime, Failure> {
         },
         Ok,
     )
+}
+
+/// A length of time (`30s`, `90m`, `12h`, `7d`) in seconds.
+pub(crate) fn duration(text: &str) -> Result<i64, Failure> {
+    let found = secs(text).filter(|secs| *secs > 0);
+    found.map_or_else(
+        || {
+            usage(
+                format!("`{}` is not a length of time", text.escape_debug()),
+                "for example 30s, 30m, 4h or 2d",
+            )
+        },
+        Ok,
+    )
+}
+
+fn secs(text: &str) -> Option<i64> {
+    let (number, unit) =
+        text.split_at(text.len() - text.chars().next_back().map_or(0, char::len_utf8));
+    let secs = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    Some(i64::from(number.parse::<u32>().ok()?) * secs)
 }
 
 fn usage<T>(message: String, hint: &'static str) -> Result<T, Failure> {

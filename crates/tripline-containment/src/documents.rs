@@ -1,97 +1,129 @@
-//! The policy statements of a kill. All are explicit Denies: removing a permission, or a boundary,
-//! would leave standing what a resource policy grants the session by name
+//! The conditions of our statements: whom they are about. All statements are explicit Denies: removing
+//! a permission, or a boundary, would leave standing what a resource policy grants the session by name
 //! (IAM/reference_policies_evaluation-logic).
 
 use std::collections::BTreeSet;
 
 use tripline_iam::policy::{
-    Actions, Condition, ConditionKey, Effect, Operator, PolicyDocument, PolicyText, Principal,
-    Quota, Resources, Sid, Statement,
+    Actions, Condition, ConditionKey, Effect, InvalidStatement, Operator, PolicyText, Principal,
+    Resources, Statement,
 };
-use tripline_iam::{ActionPattern, PrincipalId, TagKey};
+use tripline_iam::{ActionPattern, PrincipalId, SourceIdentity, TagKey};
 use tripline_text::Untrusted;
 
+use crate::denial::{Denial, DenialName, Purpose};
+use crate::incident::IncidentId;
 use crate::plan::Refusal;
 
-/// A document and what it measures against.
-pub(crate) struct Sized {
-    pub(crate) text: String,
-    pub(crate) chars: (usize, usize),
+/// Whom a denial is about, and the words for it.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Who {
+    pub(crate) words: String,
+    pub(crate) conditions: Vec<Condition>,
 }
 
-/// Denies everything where all `conditions` hold.
-pub(crate) fn deny_all(
-    sid: &str,
-    conditions: Vec<Condition>,
-    quota: Quota,
-) -> Result<Sized, Refusal> {
-    let actions = Actions::Only(BTreeSet::from([ActionPattern::any()]));
-    let statement =
-        Statement::new(self::sid(sid)?, Effect::Deny, actions, Resources::any(), conditions)
-            .map_err(|_| Refusal::NotInPolicy)?;
-    let document = PolicyDocument::new(vec![statement]).map_err(|_| Refusal::NotInPolicy)?;
-    let chars = (document.quota_chars(), quota.chars());
-    if chars.0 > chars.1 {
-        return Err(Refusal::TooLong { chars: chars.0, quota: chars.1 });
+impl Who {
+    pub(crate) fn new(words: impl Into<String>, conditions: Vec<Condition>) -> Self {
+        Self { words: words.into(), conditions }
     }
-    Ok(Sized { text: document.to_minified_json(), chars })
 }
 
-/// The statement that is merged into a role's trust policy: whoever matches is not let in. Such a
-/// policy is replaced as a whole, so the one in force is read first and kept.
-pub(crate) fn deny_entry(sid: &str, conditions: Vec<Condition>) -> Result<Sized, Refusal> {
+/// Denies everything to each of `who`.
+pub(crate) fn deny_all(incident: IncidentId, who: Vec<Who>) -> Result<Vec<Denial>, Refusal> {
+    numbered(incident, Purpose::Kill, who, |sid, conditions| {
+        let actions = Actions::Only(BTreeSet::from([ActionPattern::any()]));
+        Statement::new(sid, Effect::Deny, actions, Resources::any(), conditions)
+    })
+}
+
+/// Denies entry to a role, in its trust policy, to each of `who`.
+pub(crate) fn deny_entry(incident: IncidentId, who: Vec<Who>) -> Result<Vec<Denial>, Refusal> {
     let actions = [
         "sts:AssumeRole",
         "sts:AssumeRoleWithSAML",
         "sts:AssumeRoleWithWebIdentity",
         "sts:TagSession",
     ];
-    let actions =
+    let actions: BTreeSet<ActionPattern> =
         actions.into_iter().filter_map(|action| ActionPattern::parse(action).ok()).collect();
-    let statement = Statement::trust(
-        self::sid(sid)?,
-        Effect::Deny,
-        Principal::Everyone,
-        Actions::Only(actions),
-        conditions,
-    )
-    .map_err(|_| Refusal::NotInPolicy)?;
-    let text = statement.to_minified_json();
-    Ok(Sized {
-        chars: (text.chars().filter(|c| !c.is_whitespace()).count(), Quota::Trust.chars()),
-        text,
+    numbered(incident, Purpose::Entry, who, |sid, conditions| {
+        let actions = Actions::Only(actions.clone());
+        Statement::trust(sid, Effect::Deny, Principal::Everyone, actions, conditions)
     })
+}
+
+fn numbered(
+    incident: IncidentId,
+    purpose: Purpose,
+    who: Vec<Who>,
+    make: impl Fn(tripline_iam::policy::Sid, Vec<Condition>) -> Result<Statement, InvalidStatement>,
+) -> Result<Vec<Denial>, Refusal> {
+    (0_u8..)
+        .zip(who)
+        .map(|(number, who)| {
+            let name = DenialName { incident, purpose, number, was_alone: false };
+            Denial::new(who.words, name, |sid| make(sid, who.conditions))
+                .map_err(|_| Refusal::NotInPolicy)
+        })
+        .collect()
 }
 
 /// These sessions, by what IAM knows them as.
 pub(crate) fn user_ids<'p>(
     principals: impl IntoIterator<Item = &'p PrincipalId>,
 ) -> Result<Condition, Refusal> {
-    let values: Result<Vec<_>, _> = principals.into_iter().map(PolicyText::principal_id).collect();
-    let values = values.map_err(|_| Refusal::NotInPolicy)?;
-    Ok(Condition::any_of(Operator::StringEquals, ConditionKey::USER_ID, values))
+    let values: Result<Vec<_>, _> =
+        principals.into_iter().map(|principal| exact(&principal.untrusted())).collect();
+    Ok(Condition::any_of(Operator::StringEquals, ConditionKey::USER_ID, values?))
+}
+
+/// All sessions of the roles of these minters: a runner comes back under another session name.
+pub(crate) fn minters<'p>(
+    principals: impl IntoIterator<Item = &'p PrincipalId>,
+) -> Result<Condition, Refusal> {
+    let value = |principal: &PrincipalId| match (principal.unique_id(), principal.session_name()) {
+        (Some(role), Some(_)) => {
+            Ok(PolicyText::from(&role).followed_by(&PolicyText::literal(":*")))
+        }
+        _ => PolicyText::principal_id(principal).map_err(|_| Refusal::NotInPolicy),
+    };
+    let values: Result<Vec<_>, _> = principals.into_iter().map(value).collect();
+    Ok(Condition::any_of(Operator::StringLike, ConditionKey::USER_ID, values?))
 }
 
 /// Sessions that carry the agent's tag.
 pub(crate) fn principal_tag(tag: &TagKey, agent: &Untrusted<'_>) -> Result<Condition, Refusal> {
     let key = ConditionKey::principal_tag(tag).map_err(|_| Refusal::NotInPolicy)?;
-    Ok(Condition::new(Operator::StringEquals, key, text(agent)?))
+    Ok(Condition::new(Operator::StringEquals, key, exact(agent)?))
 }
 
 /// Requests that would give a session the agent's tag.
 pub(crate) fn request_tag(tag: &TagKey, agent: &Untrusted<'_>) -> Result<Condition, Refusal> {
     let key = ConditionKey::request_tag(tag).map_err(|_| Refusal::NotInPolicy)?;
-    Ok(Condition::new(Operator::StringEquals, key, text(agent)?))
+    Ok(Condition::new(Operator::StringEquals, key, exact(agent)?))
 }
 
-/// Requests for a session of this name.
-pub(crate) fn session_name(name: &Untrusted<'_>) -> Result<Condition, Refusal> {
-    Ok(Condition::new(Operator::StringEquals, ConditionKey::REQUESTED_SESSION_NAME, text(name)?))
+/// Sessions that carry the source identity.
+pub(crate) fn source_identity(identity: &SourceIdentity) -> Condition {
+    Condition::new(Operator::StringEquals, ConditionKey::SOURCE_IDENTITY, identity.into())
+}
+
+/// Requests that would give a session the source identity.
+pub(crate) fn requested_source_identity(identity: &SourceIdentity) -> Condition {
+    Condition::new(Operator::StringEquals, ConditionKey::REQUESTED_SOURCE_IDENTITY, identity.into())
+}
+
+/// Requests for sessions of these names.
+pub(crate) fn session_names<'n>(
+    names: impl IntoIterator<Item = Untrusted<'n>>,
+) -> Result<Condition, Refusal> {
+    let values: Result<Vec<_>, Refusal> = names.into_iter().map(|name| exact(&name)).collect();
+    Ok(Condition::any_of(Operator::StringEquals, ConditionKey::REQUESTED_SESSION_NAME, values?))
 }
 
 /// One OAuth session.
 pub(crate) fn sign_in(arn: &Untrusted<'_>) -> Result<Condition, Refusal> {
-    Ok(Condition::new(Operator::ArnEquals, ConditionKey::SIGN_IN_SESSION_ARN, text(arn)?))
+    Ok(Condition::new(Operator::ArnEquals, ConditionKey::SIGN_IN_SESSION_ARN, pattern(arn)?))
 }
 
 /// Sessions minted before a moment.
@@ -103,10 +135,19 @@ pub(crate) fn minted_before(unix_secs: i64) -> Condition {
     )
 }
 
-fn text(text: &Untrusted<'_>) -> Result<PolicyText, Refusal> {
-    PolicyText::untrusted(text).map_err(|_| Refusal::NotInPolicy)
+/// Until a moment.
+pub(crate) fn until(unix_secs: i64) -> Condition {
+    Condition::new(
+        Operator::DateLessThan,
+        ConditionKey::CURRENT_TIME,
+        PolicyText::unix_secs(unix_secs),
+    )
 }
 
-fn sid(text: &str) -> Result<Sid, Refusal> {
-    Sid::parse(text).map_err(|_| Refusal::NotInPolicy)
+fn exact(text: &Untrusted<'_>) -> Result<PolicyText, Refusal> {
+    PolicyText::exact(text).map_err(|_| Refusal::NotInPolicy)
+}
+
+fn pattern(text: &Untrusted<'_>) -> Result<PolicyText, Refusal> {
+    PolicyText::untrusted(text).map_err(|_| Refusal::NotInPolicy)
 }

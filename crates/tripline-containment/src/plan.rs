@@ -1,130 +1,198 @@
 //! What a plan says.
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tripline_iam::{AccountId, Arn};
+use tripline_iam::Arn;
 use tripline_text::Untrusted;
 
+use crate::denial::Denial;
+use crate::incident::IncidentId;
+use crate::place::Place;
+use crate::target::Created;
+
+/// How hard an agent is hit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Response {
+    /// Everything outside its known work is denied, until a time; then the denial ends by itself.
+    Fence {
+        /// When it ends, in seconds since 1970.
+        until_unix_secs: i64,
+    },
+    /// Everything is denied, until a person gives it back.
+    Kill,
+}
+
+impl Response {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fence { .. } => "fence",
+            Self::Kill => "kill",
+        }
+    }
+}
+
 /// The ordered steps that stop an agent, and what they leave standing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
+    /// Whose marks the steps leave.
+    pub incident: IncidentId,
+    /// How hard.
+    pub response: Response,
     /// The agent, if it has a name.
+    #[serde(with = "tripline_text::stored::option")]
     pub agent: Option<Untrusted<'static>>,
     /// In the order of execution: first the way back in, then what is alive.
     pub steps: Vec<Step>,
-    /// Roles that are not touched, and why.
-    pub refused: Vec<(Arn, Refusal)>,
+    /// The sessions that are to be cut off.
+    pub sessions: Vec<CutSession>,
+    /// What is not touched, and why.
+    pub refused: Vec<(LeftAlone, Refusal)>,
     /// What goes on in spite of all steps.
-    pub survives: Vec<&'static str>,
+    pub survives: Vec<String>,
     /// What else could be done, but not without a person's word.
-    pub offered: Vec<&'static str>,
+    pub offered: Vec<String>,
+    /// What the agent created, and was not asked to be contained.
+    pub created: Vec<Created>,
 }
 
-/// One request to AWS.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// "1 session", "2 sessions".
+pub(crate) fn counted(count: usize, word: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {word}{plural}")
+}
+
+impl Plan {
+    /// Whether it was a fence, and has ended by itself.
+    pub fn has_expired(&self, now_unix_secs: i64) -> bool {
+        matches!(self.response, Response::Fence { until_unix_secs } if until_unix_secs <= now_unix_secs)
+    }
+
+    /// The plan of an incident of which there is no record.
+    pub(crate) fn unknown(incident: IncidentId) -> Self {
+        Self {
+            incident,
+            response: Response::Kill,
+            agent: None,
+            steps: Vec::new(),
+            sessions: Vec::new(),
+            refused: Vec::new(),
+            survives: Vec::new(),
+            offered: Vec::new(),
+            created: Vec::new(),
+        }
+    }
+}
+
+/// A session that is to be cut off, by what is watched of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CutSession {
+    /// Its anchor: mostly the access key.
+    #[serde(with = "tripline_text::stored")]
+    pub id: Untrusted<'static>,
+    /// When its credential ends at the latest, in seconds since 1970; none for one that does not end
+    /// by itself.
+    pub ends_by_unix_secs: Option<i64>,
+}
+
+/// What was left alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftAlone {
+    /// A role.
+    Role(Arn),
+    /// A session.
+    Session(#[serde(with = "tripline_text::stored")] Untrusted<'static>),
+}
+
+impl LeftAlone {
+    /// Its name.
+    pub fn untrusted(&self) -> Untrusted<'_> {
+        match self {
+            Self::Role(role) => role.untrusted(),
+            Self::Session(session) => session.reborrow(),
+        }
+    }
+}
+
+/// One change in one place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
-    /// What it does.
+    /// What it is for.
     pub kind: StepKind,
-    /// The role or user it changes.
-    pub subject: Untrusted<'static>,
-    /// In which account.
-    pub account: Option<AccountId>,
-    /// The policy's name, of steps that put one.
-    pub policy_name: Option<String>,
-    /// The statement or document, minified; record text in it is escaped for the policy language.
-    pub document: String,
-    /// Its length as the quota counts it, and the quota.
+    /// Where.
+    pub place: Place,
+    /// What is put there; nothing where a key is switched off.
+    pub denials: Vec<Denial>,
+    /// Their length as the quota counts it, and the quota.
     pub chars: (usize, usize),
     /// The sessions it cuts off, by their anchors.
+    #[serde(with = "tripline_text::stored::vec")]
     pub cuts: Vec<Untrusted<'static>>,
     /// Others who use the same role and go on working, because the key of the denial is not theirs.
     pub others_spared: usize,
+    /// Others who lose their work by it.
+    pub others_hit: usize,
 }
 
-/// The kinds of steps. Which API call each is, how it is seen to hold and how it is taken back is
-/// the same for all of a kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What steps are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum StepKind {
-    /// A Deny in the role's trust policy: the agent is not let in again.
+    /// The agent is not let in again.
     BlockReEntry,
-    /// A Deny of everything to exactly these sessions, without an end.
-    DenySessions,
-    /// A Deny of everything to whoever carries the agent's tag, which the trust policy pins.
-    DenyTag,
-    /// A Deny of everything to sessions minted before now, on a role that nobody else uses.
-    RevokeOlder,
-    /// A Deny of everything to a user whose key the agent uses.
-    DenyUser,
-    /// The user's access key, switched off.
+    /// A long-lived key is switched off.
     DeactivateKey,
-    /// A Deny of everything to an OAuth session.
-    DenySignIn,
+    /// Everything is denied, or everything outside the known work.
+    Deny,
 }
 
-impl StepKind {
-    /// The API call.
-    pub fn request(self) -> &'static str {
-        match self {
-            Self::BlockReEntry => "iam:UpdateAssumeRolePolicy",
-            Self::DenyUser => "iam:PutUserPolicy",
-            Self::DeactivateKey => "iam:UpdateAccessKey",
-            Self::DenySessions | Self::DenyTag | Self::RevokeOlder | Self::DenySignIn => {
-                "iam:PutRolePolicy"
-            }
-        }
-    }
-
+impl Step {
     /// What it does, for people.
-    pub fn purpose(self) -> &'static str {
-        match self {
-            Self::BlockReEntry => "block the way back in",
-            Self::DenySessions => "deny everything to these sessions",
-            Self::DenyTag => "deny everything to the agent, by its tag",
-            Self::RevokeOlder => "revoke all sessions minted until now",
-            Self::DenyUser => "deny everything to the user",
-            Self::DeactivateKey => "switch the access key off",
-            Self::DenySignIn => "deny everything to the sign-in session",
+    pub fn purpose(&self) -> &'static str {
+        match self.kind {
+            StepKind::BlockReEntry => "block the way back in",
+            StepKind::DeactivateKey => "switch the access key off",
+            StepKind::Deny => match self.denials.first().map(Denial::sid) {
+                Some(sid) if sid.starts_with("TriplineFence") => {
+                    "deny everything outside the known work"
+                }
+                _ => "deny everything",
+            },
         }
     }
 
     /// How it is seen to hold. GetCallerIdentity proves nothing: it works under any Deny.
-    pub fn verified_by(self) -> &'static str {
-        match self {
-            Self::BlockReEntry => {
+    pub fn verified_by(&self) -> &'static str {
+        match self.kind {
+            StepKind::BlockReEntry => {
                 "an AssumeRole refused with AccessDenied; no new session of the agent"
             }
-            Self::DeactivateKey => {
-                "GetAccessKeyLastUsed no longer moves; calls fail with InvalidClientTokenId"
+            StepKind::DeactivateKey => "calls fail with InvalidClientTokenId",
+            StepKind::Deny => {
+                "a call of each session refused with an explicit deny; no success after it"
             }
-            _ => "a call of each session refused with an explicit deny; no success after it",
         }
     }
 
-    /// How it is taken back.
-    pub fn undone_by(self) -> &'static str {
-        match self {
-            Self::BlockReEntry => "iam:UpdateAssumeRolePolicy with the document read before",
-            Self::DenyUser => "iam:DeleteUserPolicy",
-            Self::DeactivateKey => "iam:UpdateAccessKey Active",
-            _ => "iam:DeleteRolePolicy",
-        }
-    }
-
-    /// What to do when IAM refuses it.
-    pub fn fallback(self) -> &'static str {
-        match self {
-            Self::BlockReEntry => {
-                "LimitExceeded: the same Deny as a service control policy on the account"
+    /// What is done when IAM refuses it.
+    pub fn fallback(&self) -> &'static str {
+        match self.kind {
+            StepKind::BlockReEntry => {
+                "LimitExceeded or AccessDenied: not done; a service control policy with the same Deny"
             }
-            Self::DeactivateKey => "AccessDenied: the user's Deny alone",
-            _ => {
-                "LimitExceeded: a managed policy attached instead; AccessDenied: a service control policy"
+            StepKind::DeactivateKey => "AccessDenied: the user's Deny alone",
+            StepKind::Deny => {
+                "LimitExceeded: a managed policy instead; AccessDenied: not done; a service control policy"
             }
         }
     }
 }
 
 /// Why something is not planned.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Refusal {
     /// There is no session to contain.
     #[error("no session is known")]
@@ -144,6 +212,9 @@ pub enum Refusal {
          deny `identitystore:UserId` by a service control policy for 12 hours"
     )]
     IdentityCenter,
+    /// The root user of an account, which no policy of the account denies.
+    #[error("the root user of an account: only a service control policy denies it")]
+    Root,
     /// A text that cannot stand in a policy.
     #[error("a name in the logs has characters that cannot stand in a policy")]
     NotInPolicy,
@@ -155,4 +226,17 @@ pub enum Refusal {
         /// What is allowed.
         quota: usize,
     },
+    /// The whole role, while others use it and nobody said that they may be hit.
+    #[error(
+        "{others} others used this role lately: the whole of it is denied only when a person says so"
+    )]
+    OthersUseIt {
+        /// How many.
+        others: usize,
+    },
+    /// A fence needs to know what the agent normally does.
+    #[error(
+        "nothing is known of the agent's normal work: there is no fence without a scope or a baseline"
+    )]
+    NothingKnown,
 }

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde_json::{Value, json};
 use tripline_text::{Untrusted, escape};
 
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, counted};
 
 impl Plan {
     /// Writes the plan as plain text. Text from records is escaped for terminals.
@@ -23,8 +23,15 @@ impl Plan {
                 self.steps.len() + 1
             )?;
         }
-        for (role, refusal) in &self.refused {
-            writeln!(out, "  left alone: {}: {refusal}", escape::terminal(&role.untrusted()))?;
+        for (left_alone, refusal) in &self.refused {
+            writeln!(
+                out,
+                "  left alone: {}: {refusal}",
+                escape::terminal(&left_alone.untrusted())
+            )?;
+        }
+        for created in &self.created {
+            writeln!(out, "  created by the agent, not contained: {created}")?;
         }
         for (title, lines) in [("survives", &self.survives), ("offered", &self.offered)] {
             for line in lines {
@@ -38,30 +45,40 @@ impl Plan {
     pub fn to_json(&self) -> Value {
         let text = |text: &Untrusted<'_>| Value::String(text.as_unescaped().to_owned());
         let steps = self.steps.iter().map(|step| {
+            let statements: Vec<Value> = step
+                .denials
+                .iter()
+                .map(|denial| {
+                    let statement = serde_json::from_str(denial.text()).unwrap_or(Value::Null);
+                    json!({"key": denial.key, "statement": statement})
+                })
+                .collect();
             json!({
-                "request": step.kind.request(),
-                "purpose": step.kind.purpose(),
-                "subject": text(&step.subject),
-                "account": step.account.map(|account| account.to_string()),
-                "policy_name": step.policy_name,
-                "document": serde_json::from_str::<Value>(&step.document).unwrap_or(Value::Null),
+                "request": step.place.request(),
+                "purpose": step.purpose(),
+                "place": step.place.to_string(),
+                "account": step.place.account().to_string(),
+                "statements": statements,
                 "chars": step.chars.0,
                 "chars_max": step.chars.1,
                 "cuts": step.cuts.iter().map(text).collect::<Vec<_>>(),
                 "others_spared": step.others_spared,
-                "verified_by": step.kind.verified_by(),
-                "undone_by": step.kind.undone_by(),
-                "fallback": step.kind.fallback(),
+                "others_hit": step.others_hit,
+                "verified_by": step.verified_by(),
+                "undone_by": step.place.undone_by(),
+                "fallback": step.fallback(),
             })
         });
-        let refused = self
-            .refused
-            .iter()
-            .map(|(role, why)| json!({"role": text(&role.untrusted()), "why": why.to_string()}));
+        let refused = self.refused.iter().map(|(left_alone, why)| {
+            json!({"what": text(&left_alone.untrusted()), "why": why.to_string()})
+        });
         json!({
+            "incident": self.incident.to_string(),
+            "response": self.response.word(),
             "agent": self.agent.as_ref().map(text),
             "steps": steps.collect::<Vec<_>>(),
             "left_alone": refused.collect::<Vec<_>>(),
+            "created": self.created.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "survives": self.survives,
             "offered": self.offered,
         })
@@ -70,18 +87,16 @@ impl Plan {
 
 impl Step {
     fn write_text(&self, number: usize, out: &mut impl Write) -> fmt::Result {
-        writeln!(out, "  {number}. {} ({})", self.kind.purpose(), self.kind.request())?;
-        write!(out, "     on {}", escape::terminal(&self.subject))?;
-        match self.account {
-            Some(account) => writeln!(out, " in {account}")?,
-            None => writeln!(out)?,
+        writeln!(out, "  {number}. {} ({})", self.purpose(), self.place.request())?;
+        write!(out, "     {}", self.place)?;
+        match self.chars {
+            (_, 0) => writeln!(out)?,
+            (chars, quota) => writeln!(out, ", {chars} of {quota} characters")?,
         }
-        if let Some(name) = &self.policy_name {
-            writeln!(out, "     policy {name}, {} of {} characters", self.chars.0, self.chars.1)?;
-        }
-        if !self.document.is_empty() {
+        for denial in &self.denials {
+            writeln!(out, "     to {}:", denial.key)?;
             // Policies may hold control characters of Latin-1, which a terminal would obey.
-            writeln!(out, "     {}", escape::terminal(&Untrusted::borrowed(&self.document)))?;
+            writeln!(out, "       {}", escape::terminal(&Untrusted::borrowed(denial.text())))?;
         }
         if !self.cuts.is_empty() {
             write!(out, "     cuts")?;
@@ -90,15 +105,13 @@ impl Step {
             }
             writeln!(out)?;
         }
-        if self.others_spared > 0 {
-            writeln!(out, "     spares {} others on this role", self.others_spared)?;
+        for (count, verb) in [(self.others_spared, "spares"), (self.others_hit, "ALSO HITS")] {
+            if count > 0 {
+                writeln!(out, "     {verb} {} of this role", counted(count, "other user"))?;
+            }
         }
-        writeln!(out, "     holds when: {}", self.kind.verified_by())?;
-        writeln!(
-            out,
-            "     undone by: {}; if refused: {}",
-            self.kind.undone_by(),
-            self.kind.fallback()
-        )
+        writeln!(out, "     holds when: {}", self.verified_by())?;
+        writeln!(out, "     undone by: {}", self.place.undone_by())?;
+        writeln!(out, "     if refused: {}", self.fallback())
     }
 }

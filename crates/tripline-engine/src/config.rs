@@ -5,7 +5,9 @@ use thiserror::Error;
 use tripline_attribution::AgentRules;
 use tripline_baseline::TenantRules;
 use tripline_detector::InvariantSettings;
-use tripline_iam::{AccountId, Arn};
+use tripline_iam::{AccountId, Arn, RoleName};
+
+use crate::brakes::Brakes;
 
 /// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Config {
     /// What the kill switch may and may not touch.
     #[serde(default)]
     pub containment: Containment,
+    /// What the program may do on its own.
+    #[serde(default)]
+    pub brakes: Brakes,
 }
 
 /// What the kill switch may and may not touch.
@@ -33,6 +38,8 @@ pub struct Config {
 pub struct Containment {
     /// The role that contains: never its own target.
     pub responder: Option<Arn>,
+    /// The role to take on in an account that the responder is not at home in, by its name there.
+    pub responder_role: Option<RoleName>,
     /// Break-glass and other principals that are never contained.
     #[serde(default)]
     pub protected: Vec<Arn>,

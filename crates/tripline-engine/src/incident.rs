@@ -1,20 +1,18 @@
 //! Incidents: what one agent did with one first credential and all it minted from there, and what
 //! would stop it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use tripline_attribution::{AgentId, AnchorKind, Basis, Session, SessionId, Sessions};
+use tripline_attribution::{AgentId, Basis, Session, SessionId, Sessions};
 use tripline_cloudtrail::EventTime;
-use tripline_containment::{
-    Plan, Refusal, RoleFacts, SessionKind, Target, TargetSession, TrustKnowledge, plan,
-};
+use tripline_containment::{IncidentId, Plan, Refusal, Target, plan_kill};
 use tripline_detector::Verdict;
-use tripline_iam::{Arn, PrincipalId, TagKey};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
 use crate::judge::Scored;
-use crate::learning::stable_hash;
+use crate::learning::{stable_hash, stable_hash_of};
+use crate::target::{RoleUsers, may_be_alive, role_users, target};
 
 /// One agent's breach, from the first finding on.
 #[derive(Debug)]
@@ -96,22 +94,31 @@ impl Incidents {
     pub(crate) fn finish(self, sessions: &Sessions, config: &Config) -> Vec<Incident> {
         let kills = self.open.into_values().filter(|draft| draft.verdict == Verdict::Kill);
         let kills: Vec<Draft> = kills.collect();
-        let lineages = kills.iter().flat_map(|draft| sessions.lineage_of(&draft.session));
-        let users = sessions.users_of(lineages.filter_map(|session| session.role).collect());
-        let mut incidents: Vec<Incident> =
-            kills.into_iter().map(|draft| draft.finish(sessions, &users, config)).collect();
+        let lineages: Vec<Session> =
+            kills.iter().flat_map(|draft| sessions.lineage_of(&draft.session)).collect();
+        let agents = kills.iter().filter_map(|draft| Some(draft.session.agent()?.id.clone()));
+        // A kill is of the agent: its other sessions may have heard the same words.
+        let theirs = sessions.of_agents(&agents.collect());
+        let users = role_users(sessions, lineages.iter().chain(&theirs));
+        let mut incidents: Vec<Incident> = kills
+            .into_iter()
+            .map(|draft| draft.finish(sessions, &theirs, &users, config))
+            .collect();
         incidents.sort_by(|a, b| (a.opened, &a.root).cmp(&(b.opened, &b.root)));
         incidents
     }
 }
 
-/// By role, who used it: agents, or (`None`) somebody else.
-type RoleUsers = BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>>;
-
 impl Draft {
-    fn finish(self, sessions: &Sessions, users: &RoleUsers, config: &Config) -> Incident {
+    fn finish(
+        self,
+        sessions: &Sessions,
+        theirs: &[Session],
+        users: &RoleUsers,
+        config: &Config,
+    ) -> Incident {
         let lineage = sessions.lineage_of(&self.session);
-        let target = self.target(&lineage, users, config);
+        let target = self.target(&lineage, theirs, users, config);
         Incident {
             agent: self.session.agent().map(|agent| agent.id.clone()),
             basis: self.session.basis(),
@@ -123,92 +130,49 @@ impl Draft {
             findings: self.findings,
             findings_total: self.findings_total,
             done: self.done,
-            plan: plan(&target, target.grounds()),
+            plan: plan_kill(&target, target.grounds()),
             lineage,
         }
     }
 
     /// The target as it stood when the incident opened: that is what would have been stopped.
-    fn target(&self, lineage: &[Session], users: &RoleUsers, config: &Config) -> Target {
-        let agent = self.session.agent().map(|agent| &agent.id);
+    fn target(
+        &self,
+        lineage: &[Session],
+        theirs: &[Session],
+        users: &RoleUsers,
+        config: &Config,
+    ) -> Target {
         let last_seen = self.last_seen();
-        let known: Vec<&Session> =
-            lineage.iter().filter(|session| session.first <= last_seen).collect();
-        let mut roles: Vec<RoleFacts> = Vec::new();
-        for session in &known {
-            let Some(arn) =
-                session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok())
-            else {
-                continue;
-            };
-            if roles.iter().any(|role| role.arn == arn) {
-                continue;
+        let mut known: Vec<Session> =
+            lineage.iter().filter(|session| session.first <= last_seen).cloned().collect();
+        let agent = self.session.agent().map(|agent| &agent.id);
+        let alive = theirs.iter().filter(|session| {
+            agent.is_some()
+                && session.agent().map(|agent| &agent.id) == agent
+                && session.first <= self.opened
+                && may_be_alive(session, self.opened)
+        });
+        for session in alive {
+            if known.iter().all(|other| other.id != session.id) {
+                known.push(session.clone());
             }
-            let others = session.role.as_ref().and_then(|role| users.get(role));
-            let others = others
-                .map_or(0, |users| users.iter().filter(|user| user.as_ref() != agent).count());
-            let account = arn.account().or(session.account);
-            roles.push(RoleFacts {
-                arn,
-                account,
-                other_users: others,
-                trust: TrustKnowledge::NotRead,
-            });
         }
-        let root = lineage.iter().find(|session| session.id == self.session.root);
-        let responder = config.containment.responder.iter();
-        Target {
-            agent: agent.map(|agent| agent.untrusted().into_owned()),
-            agent_tag: self.agent_tag(config),
-            incident: stable_hash(&self.session.root),
-            sessions: known.into_iter().map(target_session).collect(),
-            minted_by: root
-                .and_then(|root| root.minter.as_ref())
-                .and_then(|minter| PrincipalId::parse(minter.as_unescaped()).ok()),
-            roles,
-            protected: responder.chain(&config.containment.protected).cloned().collect(),
-            management_accounts: config.containment.management_accounts.iter().copied().collect(),
-            now_unix_secs: self.opened.unix_secs(),
-        }
+        target(incident_of(&self.session.root), &known, users, config, self.opened)
     }
 
     /// Plans name what was there by the last finding: a chain that the incident led to belongs to it.
     fn last_seen(&self) -> EventTime {
         self.findings.iter().map(|finding| finding.call.time).max().unwrap_or(self.opened)
     }
-
-    fn agent_tag(&self, config: &Config) -> Option<TagKey> {
-        (self.session.basis() == Some(Basis::SessionTag))
-            .then(|| config.agents.agent_tags.first().cloned())?
-    }
 }
 
-/// How long a session lives that no mint tells the end of: the longest that a role's can (12 hours).
-const UNKNOWN_LIFE_SECS: i64 = 43_200;
+/// An incident that somebody opens by hand: another one each time.
+pub fn incident_id(about: &Untrusted<'_>, now_unix_ms: i64) -> IncidentId {
+    IncidentId::new(stable_hash_of(&format!("{} {now_unix_ms}", about.as_unescaped())))
+}
 
-fn target_session(session: &Session) -> TargetSession {
-    let id = session.id.untrusted();
-    let kind = match session.kind {
-        AnchorKind::SignIn => SessionKind::SignIn,
-        _ if id.as_unescaped().starts_with("AKIA") => SessionKind::LongLivedKey,
-        _ if session.role.is_some() => SessionKind::Role,
-        _ => SessionKind::UserSession,
-    };
-    let minted = session.minted.unwrap_or(session.first);
-    TargetSession {
-        kind,
-        principal: session
-            .principal
-            .as_ref()
-            .and_then(|text| PrincipalId::parse(text.as_unescaped()).ok()),
-        role: session.role.as_ref().and_then(|role| Arn::parse(role.as_unescaped()).ok()),
-        user: session.user.clone(),
-        account: session.account,
-        minted_unix_secs: minted.unix_secs(),
-        ends_by_unix_secs: session
-            .ends_by
-            .unwrap_or(minted.plus_secs(UNKNOWN_LIFE_SECS))
-            .unix_secs(),
-        id: id.into_owned(),
-    }
+/// The incident of one lineage, the same in every run.
+fn incident_of(root: &SessionId) -> IncidentId {
+    IncidentId::new(stable_hash(root))
 }

@@ -178,6 +178,10 @@ impl AgentLearning<'_> {
 
 /// The same for the same id, whenever and wherever it is asked for.
 pub(crate) fn stable_hash(id: &SessionId) -> u64 {
-    let digest = Sha256::digest(id.untrusted().as_unescaped());
+    stable_hash_of(id.untrusted().as_unescaped())
+}
+
+pub(crate) fn stable_hash_of(text: &str) -> u64 {
+    let digest = Sha256::digest(text);
     digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }

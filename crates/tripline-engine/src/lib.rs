@@ -2,7 +2,9 @@
 //! Lambda function and the tests. Pure: what must be kept goes to a [`Hold`], and files, clocks and
 //! the work directory are somebody else's.
 
+mod aftermath;
 mod batch;
+mod brakes;
 mod config;
 mod deed;
 mod drawn;
@@ -19,20 +21,26 @@ mod open;
 mod pace;
 mod partial;
 mod settle;
+mod target;
 mod tick;
 mod vocabulary;
 
+pub use aftermath::{Damage, Deeds, Harm, Marks, RESOURCES_MAX, Watch};
 pub use batch::{Batch, BatchReport};
+pub use brakes::{
+    Asked, Authorized, Brakes, Decision, Evidence, Held, Mode, Permit, authorize, authorize_return,
+};
 pub use config::{Config, ConfigError, Containment, Version};
 pub use deed::is_sensitive;
 pub use filter::Filter;
 pub use held::{Hold, Key};
-pub use incident::{FINDINGS_MAX, Incident};
+pub use incident::{FINDINGS_MAX, Incident, incident_id};
 pub use intake::{Intake, Purpose};
 pub use judge::{DamagedRow, Judge, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use model::{Model, ModelId, ScopeTwice};
 pub use partial::Fingerprint;
 pub use settle::{Corrections, Settler};
+pub use target::{RoleUsers, role_users, target};
 pub use tick::{TICK_BYTES, Tick};
 pub use vocabulary::Vocabulary;

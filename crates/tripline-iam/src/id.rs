@@ -278,6 +278,15 @@ text_id!(RoleName, "a role name", "1 to 64 ASCII letters, digits or _+=,.@-", |t
 ));
 shown_as_is!(RoleName);
 
+/// A user's name, without its path. Source: IAM API reference, `userNameType`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserName(Box<str>);
+
+text_id!(UserName, "a user name", "1 to 64 ASCII letters, digits or _+=,.@-", |text| is_name(
+    text, 1, 64
+));
+shown_as_is!(UserName);
+
 /// The name that a caller of `AssumeRole` gave the session; anybody who may assume the role may choose
 /// the same one again. Source: STS API reference, `roleSessionNameType`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -17,6 +17,6 @@ pub use arn::{Arn, PrincipalId};
 pub use catalogue::{AccessLevel, Catalogue, Entry, Risk, Risks};
 pub use id::{
     AccessKeyId, AccessKeyKind, AccountId, InvalidId, Partition, Region, RoleName, RoleSessionName,
-    SourceIdentity, UniqueId, UniqueIdKind,
+    SourceIdentity, UniqueId, UniqueIdKind, UserName,
 };
 pub use tag::{TagKey, TagValue};

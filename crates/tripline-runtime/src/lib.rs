@@ -6,15 +6,24 @@
     reason = "edge: reads and writes files, and takes its hash keys from the system"
 )]
 
+mod executor;
+mod journal;
 mod local;
+mod responder;
 mod settings;
 mod shelf;
 mod source;
+mod store;
 
+pub use executor::{Cause, Drift, Executor, Patience, is_complete};
+pub use journal::{Journal, JournalError, read_log};
 pub use local::{LocalFile, Unlisted, files};
+pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{
     SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions,
-    settings, settings_to_learn,
+    settings, settings_to_learn, work_of,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
 pub use source::{Page, Source, SourceError, drive};
+pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
+pub use tripline_engine::Permit;

@@ -6,12 +6,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tripline_attribution::Agent;
 use tripline_baseline::{
     BASELINE_BYTES_MAX, Baseline, BaselineError, DECISIONS_BYTES_MAX, Decisions, DecisionsError,
     MANIFEST_BYTES_MAX, Scope, ScopeError, Subject, Whose,
 };
+use tripline_containment::Work;
 use tripline_detector::{Invariants, SettingsError as InvariantError};
 use tripline_engine::{Config, ConfigError, Model, ScopeTwice};
+use tripline_iam::ActionPattern;
+use tripline_iam::policy::PolicyText;
 use tripline_text::escape;
 
 use crate::shelf::{Leaf, Shelf};
@@ -185,4 +189,37 @@ pub fn read_decisions(shelf: &Shelf) -> Result<Decisions, SettingsError> {
 /// A key for hash tables that nobody can guess. No result depends on it.
 pub fn hash_seed() -> u64 {
     RandomState::new().build_hasher().finish()
+}
+
+/// What an agent may go on doing while it is fenced: what its scope (else its class's) declares and
+/// its baseline in force knows.
+///
+/// # Errors
+/// When a file in the folder cannot be used.
+pub fn work_of(directory: &Path, agent: &Agent) -> Result<Work, SettingsError> {
+    let shelf = Shelf::new(directory);
+    let mut work = Work::default();
+    let name = agent.id.untrusted().into_owned();
+    let class = agent.class.as_ref().map(|class| class.untrusted().into_owned());
+    let own = Whose::Agent { agent: name, class: class.clone() };
+    let scopes = std::iter::once(own.clone()).chain(class.map(Whose::Class));
+    for whose in scopes {
+        let path = shelf.path(&whose, Leaf::Scope);
+        if path.is_file() {
+            let text = read_text(&path, MANIFEST_BYTES_MAX)?;
+            let scope = Scope::parse(&text).map_err(at(&path))?;
+            work.actions.extend(scope.allowed_actions().cloned());
+            // What is no ARN cannot stand in a policy; scopes may name other things, too.
+            let arns = scope.allowed_resources();
+            work.resources.extend(arns.filter_map(|it| PolicyText::arn_pattern(it.as_str())));
+            break;
+        }
+    }
+    if let Some(baseline) = baseline_of(&shelf, &own, Leaf::Baseline)? {
+        baseline.each_key(|key, provenance, _| {
+            let known = key.as_action().filter(|_| provenance.is_known());
+            work.actions.extend(known.and_then(|action| ActionPattern::parse(action).ok()));
+        });
+    }
+    Ok(work)
 }

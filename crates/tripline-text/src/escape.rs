@@ -52,8 +52,7 @@ pub fn slack_code<'a>(text: &'a Untrusted<'_>) -> SlackCode<'a> {
     SlackCode(text.reborrow())
 }
 
-/// For a string value in an IAM policy document (a `StringEquals`, `StringLike` or `Arn…` condition
-/// value, or a `Resource`), before it is quoted as JSON: `*`, `?` and `$` become `${*}`, `${?}` and
+/// For a pattern in an IAM policy document (a `StringLike` or `Arn…` condition value, or a `Resource`), before it is quoted as JSON: `*`, `?` and `$` become `${*}`, `${?}` and
 /// `${$}`, so that a session named `*` matches the session named `*` only.
 ///
 /// Holds for documents of version 2012-10-17; older ones have no policy variables. Source: IAM User
@@ -66,6 +65,18 @@ pub fn policy_literal<'a>(text: &'a Untrusted<'_>) -> Result<PolicyLiteral<'a>, 
         None => Ok(PolicyLiteral(text.reborrow())),
         Some(character) => Err(NotInPolicy { character }),
     }
+}
+
+/// For a `StringEquals` value in an IAM policy document, before it is quoted as JSON: there `*` and `?`
+/// are themselves, and only a `${`, which would begin a policy variable, becomes `${$}{`.
+///
+/// Not [`policy_literal`]: evaluators differ on whether `${*}` equals `*` where `*` means nothing special
+/// (found with the second evaluator of `tests/aws/oracle.rs`).
+///
+/// # Errors
+/// [`NotInPolicy`] when the text has a character that no policy document may hold.
+pub fn policy_exact<'a>(text: &'a Untrusted<'_>) -> Result<PolicyExact<'a>, NotInPolicy> {
+    policy_literal(text).map(|literal| PolicyExact(literal.0))
 }
 
 /// For a folder's or a file's name: ASCII letters, digits, `-`, `_`, and dots but for a leading one;
@@ -201,6 +212,18 @@ impl fmt::Display for PolicyLiteral<'_> {
     }
 }
 
+/// Displays text as for [`policy_exact`].
+#[derive(Debug, Clone)]
+pub struct PolicyExact<'a>(Untrusted<'a>);
+
+impl fmt::Display for PolicyExact<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = self.0.as_unescaped().split("${");
+        f.write_str(parts.next().unwrap_or_default())?;
+        parts.try_for_each(|part| write!(f, "${{$}}{{{part}"))
+    }
+}
+
 /// Writes a character as it is shown in a terminal.
 pub(crate) fn write_visible(f: &mut fmt::Formatter<'_>, character: char) -> fmt::Result {
     match character {
@@ -297,6 +320,9 @@ mod tests {
 
     #[test]
     fn policy_text_has_no_wildcards_or_variables() {
+        let exact = |text: &str| policy_exact(&untrusted(text)).map(|shown| shown.to_string());
+        assert_eq!(exact("a*?$b${x}$").as_deref(), Ok("a*?$b${$}{x}$"));
+        assert!(exact("\u{4e2d}").is_err());
         let literal = |text: &str| policy_literal(&untrusted(text)).map(|shown| shown.to_string());
         assert_eq!(literal("AROA:*"), Ok("AROA:${*}".to_owned()));
         assert_eq!(literal("${aws:username}?"), Ok("${$}{aws:username}${?}".to_owned()));

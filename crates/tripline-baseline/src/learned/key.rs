@@ -25,6 +25,11 @@ impl KeyName {
         Self { family, action: action.into(), value: value.into() }
     }
 
+    /// The action, of a key that is one.
+    pub fn as_action(&self) -> Option<&str> {
+        (self.family == Family::Action).then_some(&*self.value)
+    }
+
     /// The name of what a call shows; `home` as when it was learned.
     pub fn of_draw(draw: &Draw<'_>, home: &Home<'_>) -> Self {
         if draw.family != Family::Resource {

@@ -68,6 +68,16 @@ pub(super) struct Actions(pub(super) Vec<ActionPattern>);
 pub(super) struct Resources(pub(super) Vec<ResourcePattern>);
 
 impl Scope {
+    /// The actions that it allows; none where it allows any.
+    pub fn allowed_actions(&self) -> impl Iterator<Item = &ActionPattern> {
+        self.allow_actions.0.iter()
+    }
+
+    /// The resources that it allows; none where it allows any.
+    pub fn allowed_resources(&self) -> impl Iterator<Item = &ResourcePattern> {
+        self.allow_resources.0.iter()
+    }
+
     /// Whether the scope names the actions that it allows, rather than allowing any.
     #[must_use]
     pub fn names_actions(&self) -> bool {

@@ -54,7 +54,7 @@ fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
     let mut to = Output::new(input.color).for_summary(input.format, input.quiet);
     summary.write(&mut to, out)?;
     account(&mut to, &report)?;
-    Ok(Ended { unread: report.tally.has_problems(), findings: false })
+    Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
 }
 
 /// What there is to say of the logs themselves.
@@ -97,7 +97,7 @@ fn keep(arguments: &LearnArgs, to: &Path) -> Result<Ended, Failure> {
     table::write_tally(&mut summary, &report.tally)?;
     write_spilled(&mut summary, report.spilled_bytes)?;
     summary.flush()?;
-    Ok(Ended { unread: report.tally.has_problems(), findings: false })
+    Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
 }
 
 /// Baselines while they come in, one at a time.

@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
     Ok(Ended {
         unread: report.tally.has_problems(),
         findings: at_least.is_some_and(|at_least| strongest >= at_least),
+        unproven: false,
     })
 }
 

@@ -35,5 +35,5 @@ pub(crate) fn run(input: &InputArgs) -> Result<Ended, Failure> {
     table::write_tally(&mut summary, &report.tally)?;
     table::write_coverage(&mut summary, &report.sessions.coverage(), style)?;
     summary.flush()?;
-    Ok(Ended { unread: report.tally.has_problems(), findings: false })
+    Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
 }

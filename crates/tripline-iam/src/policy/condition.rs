@@ -21,6 +21,10 @@ pub enum Operator {
     Bool,
     DateGreaterThan,
     DateLessThan,
+    #[serde(rename = "ForAllValues:StringEquals")]
+    ForAllValuesStringEquals,
+    #[serde(rename = "ForAnyValue:StringEquals")]
+    ForAnyValueStringEquals,
     Null,
     StringEquals,
     StringLike,
@@ -49,6 +53,11 @@ impl ConditionKey {
     pub const REQUESTED_SOURCE_IDENTITY: Self = Self::named("sts:SourceIdentity");
     /// In a trust policy: the session name that the caller asks for.
     pub const REQUESTED_SESSION_NAME: Self = Self::named("sts:RoleSessionName");
+
+    /// In a trust policy: the keys of the tags that will be handed on.
+    pub const TRANSITIVE_TAG_KEYS: Self = Self::named("sts:TransitiveTagKeys");
+    /// The keys of the tags that a request brings.
+    pub const TAG_KEYS: Self = Self::named("aws:TagKeys");
 
     /// A key named by the program itself.
     #[must_use]

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::{Condition, Operator, PolicyText};
 use crate::id::{shown_as_is, text_id};
-use crate::{AccountId, ActionPattern};
+use crate::{AccountId, ActionPattern, Arn};
 
 /// A policy document of version 2012-10-17, the only one with policy variables, on which escaping
 /// rests.
@@ -108,6 +108,12 @@ impl Statement {
     #[must_use]
     pub fn sid(&self) -> &Sid {
         &self.sid
+    }
+
+    /// Whether it gives or takes.
+    #[must_use]
+    pub fn effect(&self) -> Effect {
+        self.effect
     }
 
     /// The statement alone as JSON without white space, to be put into a document that we did not
@@ -231,12 +237,14 @@ impl Resources {
 }
 
 /// Whom a trust policy's statement is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Principal {
     /// Everybody; conditions narrow it down.
     Everyone,
     /// Whoever an account lets.
     Account(AccountId),
+    /// These roles and users.
+    Arns(BTreeSet<Arn>),
 }
 
 impl Serialize for Principal {
@@ -246,6 +254,11 @@ impl Serialize for Principal {
             Self::Account(account) => {
                 let mut principal = serializer.serialize_map(Some(1))?;
                 principal.serialize_entry("AWS", account)?;
+                principal.end()
+            }
+            Self::Arns(arns) => {
+                let mut principal = serializer.serialize_map(Some(1))?;
+                principal.serialize_entry("AWS", &OneOrMany(arns))?;
                 principal.end()
             }
         }

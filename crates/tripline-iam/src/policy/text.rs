@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use tripline_text::Untrusted;
-use tripline_text::escape::{NotInPolicy, policy_literal};
+use tripline_text::escape::{NotInPolicy, policy_exact, policy_literal};
 
-use crate::{AccountId, Arn, PrincipalId, RoleName, RoleSessionName, SourceIdentity, UniqueId};
+use crate::{
+    AccountId, Arn, PrincipalId, RoleName, RoleSessionName, SourceIdentity, UniqueId, UserName,
+};
 
 /// A string value of a policy document, with the meaning that was intended: wildcards and policy
 /// variables are there only where this program wrote them.
@@ -21,12 +23,20 @@ impl PolicyText {
         Self(text.to_owned())
     }
 
-    /// Text from a record, which will match itself only.
+    /// Text from a record as a pattern, which will match itself only.
     ///
     /// # Errors
     /// [`NotInPolicy`] when it has a character that no policy document may hold.
     pub fn untrusted(text: &Untrusted<'_>) -> Result<Self, NotInPolicy> {
         Ok(Self(policy_literal(text)?.to_string()))
+    }
+
+    /// Text from a record, to be compared with `StringEquals`: a pattern would be another text.
+    ///
+    /// # Errors
+    /// [`NotInPolicy`] when it has a character that no policy document may hold.
+    pub fn exact(text: &Untrusted<'_>) -> Result<Self, NotInPolicy> {
+        Ok(Self(policy_exact(text)?.to_string()))
     }
 
     /// An ARN from a record, which will match itself only.
@@ -35,6 +45,15 @@ impl PolicyText {
     /// [`NotInPolicy`] when its resource has a character that no policy document may hold.
     pub fn arn(arn: &Arn) -> Result<Self, NotInPolicy> {
         Self::untrusted(&arn.untrusted())
+    }
+
+    /// An ARN that a person wrote, in which `*` and `?` are wildcards; none if it is no ARN, or has a
+    /// policy variable.
+    #[must_use]
+    pub fn arn_pattern(text: &str) -> Option<Self> {
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'$');
+        let has_parts = text.starts_with("arn:") && text.splitn(6, ':').count() == 6;
+        (is_plain && has_parts && text.len() <= 2048).then(|| Self(text.to_owned()))
     }
 
     /// A value of `aws:userid`, which will match itself only.
@@ -83,4 +102,4 @@ macro_rules! from_safe_id {
     };
 }
 
-from_safe_id!(AccountId, RoleName, RoleSessionName, SourceIdentity, UniqueId);
+from_safe_id!(AccountId, RoleName, RoleSessionName, SourceIdentity, UniqueId, UserName);

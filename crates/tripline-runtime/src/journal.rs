@@ -1,0 +1,103 @@
+//! The action log at work: what it says so far, and how the next entries are added.
+
+use thiserror::Error;
+use tokio::sync::{Mutex, MutexGuard};
+use tripline_containment::{Broken, Chain, Entry, Event, IllegalEvent, IncidentId, Ledger};
+use tripline_text::Untrusted;
+
+use crate::store::{Store, StoreError};
+
+/// The log of a store, read once and added to since.
+#[derive(Debug)]
+pub struct Journal<S> {
+    store: S,
+    state: Mutex<State>,
+    actor: Untrusted<'static>,
+}
+
+#[derive(Debug)]
+struct State {
+    chain: Chain,
+    ledger: Ledger,
+}
+
+/// A log that cannot be read or added to.
+#[derive(Debug, Error)]
+pub enum JournalError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log was tampered with.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// Nothing is known of an incident.
+    #[error("no incident {0} is on record")]
+    NoSuchIncident(IncidentId),
+    /// The log says what cannot be.
+    #[error("line {line} of the action log: {kind}")]
+    Illegal {
+        /// Which line, from 1.
+        line: u64,
+        /// What is wrong.
+        kind: IllegalEvent,
+    },
+}
+
+/// Reads a log from its lines.
+///
+/// # Errors
+/// [`JournalError`], at the first line that does not hold.
+pub fn read_log<'l>(
+    lines: impl IntoIterator<Item = &'l str>,
+) -> Result<(Chain, Ledger), JournalError> {
+    let mut chain = Chain::default();
+    let mut ledger = Ledger::default();
+    for line in lines {
+        let entry = chain.follow(line)?;
+        ledger.record(&entry).map_err(|kind| JournalError::Illegal { line: chain.len(), kind })?;
+    }
+    Ok((chain, ledger))
+}
+
+impl<S: Store> Journal<S> {
+    /// Reads what a store has. `actor` is named in every entry that is added.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn open(store: S, actor: Untrusted<'static>) -> Result<Self, JournalError> {
+        let lines = store.lines().await?;
+        let (chain, ledger) = read_log(lines.iter().map(String::as_str))?;
+        Ok(Self { store, state: Mutex::new(State { chain, ledger }), actor })
+    }
+
+    /// What the log says.
+    pub async fn ledger(&self) -> Ledger {
+        self.state.lock().await.ledger.clone()
+    }
+
+    /// Looks something up.
+    pub async fn look<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.state.lock().await.ledger)
+    }
+
+    /// Adds an event, durably, before anybody acts on it.
+    ///
+    /// # Errors
+    /// [`JournalError`]; then nothing was added.
+    pub async fn append(
+        &self,
+        incident: Option<IncidentId>,
+        now_unix_ms: i64,
+        event: Event,
+    ) -> Result<(), JournalError> {
+        let mut state: MutexGuard<'_, State> = self.state.lock().await;
+        let entry = Entry { time_unix_ms: now_unix_ms, actor: self.actor.clone(), incident, event };
+        let line = state.chain.len().saturating_add(1);
+        state.ledger.check(&entry).map_err(|kind| JournalError::Illegal { line, kind })?;
+        let mut chain = state.chain.clone();
+        let text = chain.append(&entry);
+        self.store.append(state.chain.len(), &[text]).await?;
+        state.chain = chain;
+        state.ledger.record(&entry).map_err(|kind| JournalError::Illegal { line, kind })
+    }
+}

@@ -1,0 +1,340 @@
+"""Agents at work against an AWS emulator: the other side of the kill switch's tests.
+
+Another language and another process on purpose: nothing of the program under test is in it. It reads
+one JSON command a line and answers each with one JSON line. Every call that an agent makes is also
+written down as the record that CloudTrail would have delivered of it.
+
+Commands (`do`):
+  role     {account, name, trust, inline?}            with the account's root keys
+  user     {account, name, id}                        a user with a key; the key becomes session `id`
+  assume   {by, id, role, name, tags?, transitive?, source_identity?}
+                                                      by: a session, or an account for its root keys
+  call     {id, service}                              one call; its outcome
+  work     {id}                                       calls all services, round and round, in a thread
+  strip    {id, role, trust}                          every 0.5 s takes Tripline's policies off a role
+  report   {id}                                       what `work` saw
+  stop                                                all threads
+  inspect  {account, role | user}                     policies and keys, exactly as they stand
+  log      {file}                                     writes all records so far
+  credentials {id}                                    of a session
+  put      {account, role, policy, document}          an inline policy, with root keys
+  boundary {account, role, document}                  a permissions boundary, with root keys
+"""
+
+import datetime
+import gzip
+import json
+import os
+import sys
+import threading
+import time
+import uuid
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+ENDPOINT = os.environ["AWS_ENDPOINT_URL"]
+CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10)
+
+# One harmless call of each service whose calls the emulator authorises.
+SERVICES = {
+    "s3": ("list_buckets", "s3.amazonaws.com", "ListBuckets"),
+    "dynamodb": ("list_tables", "dynamodb.amazonaws.com", "ListTables"),
+    "sqs": ("list_queues", "sqs.amazonaws.com", "ListQueues"),
+    "sns": ("list_topics", "sns.amazonaws.com", "ListTopics"),
+    "secretsmanager": ("list_secrets", "secretsmanager.amazonaws.com", "ListSecrets"),
+    "ssm": ("describe_parameters", "ssm.amazonaws.com", "DescribeParameters"),
+    "kms": ("list_keys", "kms.amazonaws.com", "ListKeys"),
+    "lambda": ("list_functions", "lambda.amazonaws.com", "ListFunctions20150331"),
+    "events": ("list_rules", "events.amazonaws.com", "ListRules"),
+    "iam": ("list_users", "iam.amazonaws.com", "ListUsers"),
+    "ec2": ("describe_instances", "ec2.amazonaws.com", "DescribeInstances"),
+}
+
+
+class Session:
+    def __init__(self, key, secret, token, account, principal, arn, role=None, user=None):
+        self.key, self.secret, self.token = key, secret, token
+        self.account, self.principal, self.arn = account, principal, arn
+        self.role, self.user = role, user
+        self.created = now()
+        self.source_identity = None
+        self.clients = {}
+        self.lock = threading.Lock()
+        self.calls = []
+
+    def client(self, service):
+        with self.lock:
+            if service not in self.clients:
+                self.clients[service] = client(service, self.key, self.secret, self.token)
+            return self.clients[service]
+
+    def identity(self):
+        if self.user:
+            return {"type": "IAMUser", "principalId": self.principal, "arn": self.arn,
+                    "accountId": self.account, "accessKeyId": self.key, "userName": self.user}
+        context = {
+            "sessionIssuer": {"type": "Role", "principalId": self.principal.split(":")[0],
+                              "arn": self.role, "accountId": self.account,
+                              "userName": self.role.rsplit("/", 1)[1]},
+            "attributes": {"creationDate": self.created, "mfaAuthenticated": "false"},
+        }
+        if self.source_identity:
+            context["sourceIdentity"] = self.source_identity
+        return {"type": "AssumedRole", "principalId": self.principal, "arn": self.arn,
+                "accountId": self.account, "accessKeyId": self.key, "sessionContext": context}
+
+
+def client(service, key, secret="test", token=None):
+    return boto3.client(service, endpoint_url=ENDPOINT, region_name="us-east-1", config=CONFIG,
+                        aws_access_key_id=key, aws_secret_access_key=secret,
+                        aws_session_token=token)
+
+
+def now():
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+sessions = {}
+records = []
+records_lock = threading.Lock()
+stopping = threading.Event()
+threads = []
+
+
+def record(identity, source, name, request, response, error, read_only):
+    entry = {
+        "eventVersion": "1.11", "userIdentity": identity, "eventTime": now(),
+        "eventSource": source, "eventName": name, "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.9", "userAgent": "Boto3/1.43 md/Botocore#1.43",
+        "requestParameters": request, "responseElements": response,
+        "requestID": str(uuid.uuid4()), "eventID": str(uuid.uuid4()), "readOnly": read_only,
+        "eventType": "AwsApiCall", "managementEvent": True, "eventCategory": "Management",
+        "recipientAccountId": identity.get("accountId", ""),
+    }
+    if error:
+        entry["errorCode"], entry["errorMessage"] = error
+    with records_lock:
+        records.append(entry)
+
+
+def outcome(error):
+    if error is None:
+        return {"ok": True}
+    return {"ok": False, "code": error[0], "message": error[1]}
+
+
+def attempt(act):
+    try:
+        return act(), None
+    except ClientError as error:
+        return None, (error.response["Error"]["Code"], error.response["Error"]["Message"])
+
+
+def call(session, service):
+    method, source, name = SERVICES[service]
+    started = time.time()
+    _, error = attempt(getattr(session.client(service), method))
+    record(session.identity(), source, name, None, None, error, True)
+    return {"service": service, "at_ms": int(started * 1000), "error": error}
+
+
+def assume(command):
+    by = sessions.get(command["by"])
+    sts = by.client("sts") if by else client("sts", command["by"])
+    arguments = {"RoleArn": command["role"], "RoleSessionName": command["name"]}
+    request = {"roleArn": command["role"], "roleSessionName": command["name"],
+               "durationSeconds": 3600}
+    if command.get("tags"):
+        arguments["Tags"] = [{"Key": k, "Value": v} for k, v in command["tags"].items()]
+        request["tags"] = [{"key": k, "value": v} for k, v in command["tags"].items()]
+    if command.get("transitive"):
+        arguments["TransitiveTagKeys"] = command["transitive"]
+        request["transitiveTagKeys"] = command["transitive"]
+    if command.get("source_identity"):
+        arguments["SourceIdentity"] = request["sourceIdentity"] = command["source_identity"]
+    answer, error = attempt(lambda: sts.assume_role(**arguments))
+    response = None
+    account = command["role"].split(":")[4]
+    if answer:
+        credentials, user = answer["Credentials"], answer["AssumedRoleUser"]
+        response = {"credentials": {"accessKeyId": credentials["AccessKeyId"]},
+                    "assumedRoleUser": {"assumedRoleId": user["AssumedRoleId"], "arn": user["Arn"]}}
+        session = Session(credentials["AccessKeyId"], credentials["SecretAccessKey"],
+                          credentials["SessionToken"], account, user["AssumedRoleId"],
+                          user["Arn"], role=command["role"])
+        session.source_identity = command.get("source_identity")
+        sessions[command["id"]] = session
+    if by:
+        record(by.identity(), "sts.amazonaws.com", "AssumeRole", request, response, error, True)
+    found = sessions.get(command["id"])
+    return {**outcome(error), "key": found.key if answer else None,
+            "principal": found.principal if answer else None}
+
+
+def work(session):
+    while not stopping.is_set():
+        for service in SERVICES:
+            if stopping.is_set():
+                return
+            session.calls.append(call(session, service))
+
+
+def strip(session, role, trust, log):
+    iam = session.client("iam")
+    while not stopping.wait(0.5):
+        listed, error = attempt(lambda: iam.list_role_policies(RoleName=role))
+        if error:
+            log.append({"request": "ListRolePolicies", **outcome(error)})
+        for name in (listed or {}).get("PolicyNames", []):
+            if name.startswith("Tripline"):
+                _, error = attempt(lambda: iam.delete_role_policy(RoleName=role, PolicyName=name))
+                record(session.identity(), "iam.amazonaws.com", "DeleteRolePolicy",
+                       {"roleName": role, "policyName": name}, None, error, False)
+                log.append({"request": "DeleteRolePolicy", **outcome(error)})
+        _, error = attempt(
+            lambda: iam.update_assume_role_policy(RoleName=role, PolicyDocument=trust))
+        log.append({"request": "UpdateAssumeRolePolicy", **outcome(error)})
+
+
+def report(session):
+    by_service = {}
+    for entry in list(session.calls):
+        seen = by_service.setdefault(entry["service"], {
+            "ok": 0, "denied": 0, "first_denied_ms": None, "last_ok_ms": None, "others": []})
+        if entry["error"] is None:
+            seen["ok"] += 1
+            seen["last_ok_ms"] = entry["at_ms"]
+        elif "AccessDenied" in entry["error"][0] or "Unauthorized" in entry["error"][0] \
+                or "not authorized" in entry["error"][1]:
+            seen["denied"] += 1
+            seen["first_denied_ms"] = seen["first_denied_ms"] or entry["at_ms"]
+        else:
+            seen["others"].append(list(entry["error"]))
+    return {"services": by_service}
+
+
+def inspect(command):
+    iam = client("iam", command["account"])
+    # boto3 decodes documents; their text is wanted as it stands.
+    texts = {}
+
+    def keep(http_response, **_):
+        texts["body"] = http_response.content.decode()
+
+    def document(method, field, **arguments):
+        import re
+        from urllib.parse import unquote
+        from xml.sax.saxutils import unescape
+        iam.meta.events.register("after-call.iam", keep)
+        getattr(iam, method)(**arguments)
+        raw = re.search("<%s>(.*?)</%s>" % (field, field), texts["body"], re.S).group(1)
+        return unquote(unescape(raw))
+
+    if "role" in command:
+        role = command["role"]
+        names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        return {
+            "trust": document("get_role", "AssumeRolePolicyDocument", RoleName=role),
+            "inline": {name: document("get_role_policy", "PolicyDocument", RoleName=role,
+                                      PolicyName=name) for name in names},
+            "attached": sorted(policy["PolicyName"] for policy in attached),
+            "keys": {},
+        }
+    user = command["user"]
+    names = iam.list_user_policies(UserName=user)["PolicyNames"]
+    attached = iam.list_attached_user_policies(UserName=user)["AttachedPolicies"]
+    keys = iam.list_access_keys(UserName=user)["AccessKeyMetadata"]
+    return {
+        "trust": None,
+        "inline": {name: document("get_user_policy", "PolicyDocument", UserName=user,
+                                  PolicyName=name) for name in names},
+        "attached": sorted(policy["PolicyName"] for policy in attached),
+        "keys": {key["AccessKeyId"]: key["Status"] for key in keys},
+    }
+
+
+strip_logs = {}
+
+
+def answer(command):
+    do = command["do"]
+    if do == "role":
+        iam = client("iam", command["account"])
+        arguments = {"RoleName": command["name"], "AssumeRolePolicyDocument": command["trust"]}
+        iam.create_role(**arguments)
+        for name, document in command.get("inline", {}).items():
+            iam.put_role_policy(RoleName=command["name"], PolicyName=name, PolicyDocument=document)
+        return {"ok": True}
+    if do == "user":
+        iam = client("iam", command["account"])
+        user = iam.create_user(UserName=command["name"])["User"]
+        for name, document in command.get("inline", {}).items():
+            iam.put_user_policy(UserName=command["name"], PolicyName=name, PolicyDocument=document)
+        key = iam.create_access_key(UserName=command["name"])["AccessKey"]
+        sessions[command["id"]] = Session(key["AccessKeyId"], key["SecretAccessKey"], None,
+                                          command["account"], user["UserId"], user["Arn"],
+                                          user=command["name"])
+        return {"ok": True, "key": key["AccessKeyId"], "principal": user["UserId"]}
+    if do == "assume":
+        return assume(command)
+    if do == "call":
+        return outcome(call(sessions[command["id"]], command["service"])["error"])
+    if do == "work":
+        thread = threading.Thread(target=work, args=(sessions[command["id"]],), daemon=True)
+        thread.start()
+        threads.append(thread)
+        return {"ok": True}
+    if do == "strip":
+        log = strip_logs.setdefault(command["id"], [])
+        arguments = (sessions[command["id"]], command["role"], command["trust"], log)
+        thread = threading.Thread(target=strip, args=arguments, daemon=True)
+        thread.start()
+        threads.append(thread)
+        return {"ok": True}
+    if do == "report":
+        return {"ok": True, **report(sessions[command["id"]]),
+                "stripped": strip_logs.get(command["id"], [])}
+    if do == "stop":
+        stopping.set()
+        for thread in threads:
+            thread.join()
+        threads.clear()
+        stopping.clear()
+        return {"ok": True}
+    if do == "inspect":
+        return {"ok": True, **inspect(command)}
+    if do == "log":
+        with records_lock:
+            text = json.dumps({"Records": records})
+        # A file appears whole or not at all, as an object does.
+        with gzip.open(command["file"] + ".part", "wt") as out:
+            out.write(text)
+        os.replace(command["file"] + ".part", command["file"])
+        return {"ok": True}
+    if do == "credentials":
+        session = sessions[command["id"]]
+        return {"ok": True, "key": session.key, "secret": session.secret, "token": session.token}
+    if do == "put":
+        client("iam", command["account"]).put_role_policy(
+            RoleName=command["role"], PolicyName=command["policy"],
+            PolicyDocument=command["document"])
+        return {"ok": True}
+    if do == "boundary":
+        iam = client("iam", command["account"])
+        policy = iam.create_policy(PolicyName=command["role"] + "-boundary",
+                                   PolicyDocument=command["document"])["Policy"]
+        iam.put_role_permissions_boundary(RoleName=command["role"],
+                                          PermissionsBoundary=policy["Arn"])
+        return {"ok": True}
+    raise ValueError("no such command: " + do)
+
+
+for line in sys.stdin:
+    try:
+        reply = answer(json.loads(line))
+    except Exception as error:  # The test that sent the command fails with it.
+        reply = {"ok": False, "broken": repr(error)}
+    print(json.dumps(reply), flush=True)
