@@ -215,6 +215,11 @@ pub enum Refusal {
     /// The root user of an account, which no policy of the account denies.
     #[error("the root user of an account: only a service control policy denies it")]
     Root,
+    /// A role or user of the organization's management account.
+    #[error(
+        "it is in the management account, where no guard holds and a mistake locks everybody out: a person's to do in IAM"
+    )]
+    ManagementAccount,
     /// A text that cannot stand in a policy.
     #[error("a name in the logs has characters that cannot stand in a policy")]
     NotInPolicy,
@@ -225,14 +230,6 @@ pub enum Refusal {
         chars: usize,
         /// What is allowed.
         quota: usize,
-    },
-    /// The whole role, while others use it and nobody said that they may be hit.
-    #[error(
-        "{others} others used this role lately: the whole of it is denied only when a person says so"
-    )]
-    OthersUseIt {
-        /// How many.
-        others: usize,
     },
     /// A fence needs to know what the agent normally does.
     #[error(

@@ -322,6 +322,9 @@ impl Planner<'_> {
             return Ok(());
         }
         let account = session.account.ok_or(Refusal::NoPrincipal)?;
+        if is_managed(self.target, Some(account)) {
+            return Err(Refusal::ManagementAccount);
+        }
         let Some(user) = &session.user else {
             let root = account.to_string();
             let is_root = session.principal.as_ref().is_some_and(|id| id.untrusted() == *root);
@@ -446,12 +449,6 @@ impl Planner<'_> {
                 "sessions that somebody else mints for the agent under another name: trust policies were not read",
             );
         }
-        let managed = |role: &RoleFacts| {
-            role.arn.account().is_some_and(|account| target.management_accounts.contains(&account))
-        };
-        if target.roles.iter().any(managed) {
-            survives.push("removal of these statements by the agent: no service control policy holds in the management account");
-        }
         let mut survives: Vec<String> = survives.into_iter().map(str::to_owned).collect();
         if let Some(work) = self.work {
             survives.extend(work.not_cut());
@@ -472,6 +469,10 @@ impl Planner<'_> {
     }
 }
 
+fn is_managed(target: &Target, account: Option<AccountId>) -> bool {
+    account.is_some_and(|account| target.management_accounts.contains(&account))
+}
+
 /// Why a role is left alone, if it is.
 fn untouchable(target: &Target, role: &RoleFacts) -> Option<Refusal> {
     let resource = role.arn.resource();
@@ -481,6 +482,8 @@ fn untouchable(target: &Target, role: &RoleFacts) -> Option<Refusal> {
     };
     if target.protected.iter().any(same_role) {
         Some(Refusal::Protected)
+    } else if is_managed(target, role.arn.account()) {
+        Some(Refusal::ManagementAccount)
     } else if resource.starts_with("role/aws-service-role/") {
         Some(Refusal::ServiceLinked)
     } else if resource.contains("AWSReservedSSO_") {

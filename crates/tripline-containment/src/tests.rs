@@ -315,6 +315,18 @@ fn the_root_user_and_protected_users_are_left_alone() {
 }
 
 #[test]
+fn the_management_account_is_left_to_a_person() {
+    let account = AccountId::parse("111122223333").unwrap();
+    let sessions = vec![session("ASIAROOT", "AROAA:run", ROLE), key_of_a_user()];
+    let mut target = target("agent", sessions, vec![role(ROLE, 1, None)]);
+    target.management_accounts.insert(account);
+    let plan = kill(&target);
+    assert!(plan.steps.is_empty());
+    assert!(plan.refused.iter().all(|(_, why)| *why == Refusal::ManagementAccount));
+    assert_eq!(plan.refused.len(), 2);
+}
+
+#[test]
 fn a_sign_in_is_denied_by_its_arn() {
     let arn = "arn:aws:signin:us-east-1:111122223333:session/0c1f";
     let sign_in = TargetSession { kind: SessionKind::SignIn, ..session(arn, "AROAA:person", ROLE) };

@@ -487,3 +487,19 @@ async fn a_responder_that_gets_no_answer_stops_at_its_time_limit() {
     let case = run(&world, &disk, Act::CarryOn(plan.incident)).await.unwrap();
     assert!(is_done(&case));
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_read_as_a_policy_is_named_and_left_as_it_is() {
+    let (world, disk) = (World::new(), Disk::default());
+    let place = trust("111122223333", "Runtime");
+    world.places.lock().unwrap().insert(place.clone(), "{\"Version\":".to_owned());
+    let before = world.state();
+    let plan = kill_of("a1", 1);
+    let case = run(&world, &disk, Act::Contain(&plan)).await.unwrap();
+    assert_eq!(case.places[&place], Status::Failed(Failure::NotEditable));
+    let open: Vec<_> = case.open_steps().map(|(step, _)| step.place.clone()).collect();
+    assert_eq!(open, std::slice::from_ref(&place));
+    assert_eq!(world.state()[&place], before[&place]);
+    run(&world, &disk, Act::GiveBack(plan.incident)).await.unwrap();
+    assert_eq!(world.state(), before);
+}
