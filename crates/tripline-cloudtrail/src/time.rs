@@ -1,6 +1,7 @@
 //! Event times: whole seconds UTC, CloudTrail's own resolution.
 
 use std::fmt;
+use std::num::NonZeroU32;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use serde::{Deserialize, Serialize};
@@ -10,36 +11,69 @@ use serde::{Deserialize, Serialize};
 /// `eventTime` is when the request *completed*, by the clock of the service's host, to the second:
 /// 91 % of real events share their second with another, so times alone order nothing.
 /// Source: UG/cloudtrail-event-reference-record-contents.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EventTime(i64);
+///
+/// Four bytes, with or without an `Option`: there are several in each of a million sessions.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct EventTime(NonZeroU32);
 
-/// The bounds within which a time is believed: years 1970 to 9999. Anything else in a record is a
-/// broken or a hostile value.
-const UNIX_SECS_MAX: i64 = 253_402_300_799;
+/// The bounds within which a time is believed: from 1970 to 2106-02-07T06:28:14Z. Anything else in a
+/// record is a broken or a hostile value.
+const UNIX_SECS_MAX: i64 = u32::MAX as i64 - 1;
+
+/// A stored time outside these bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a time outside the years 1970 to 2106")]
+pub struct TimeOutOfBounds;
+
+impl TryFrom<i64> for EventTime {
+    type Error = TimeOutOfBounds;
+
+    fn try_from(secs: i64) -> Result<Self, TimeOutOfBounds> {
+        Self::from_unix_secs(secs).ok_or(TimeOutOfBounds)
+    }
+}
+
+impl From<EventTime> for i64 {
+    fn from(time: EventTime) -> Self {
+        time.unix_secs()
+    }
+}
+
+impl fmt::Debug for EventTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("EventTime").field(&self.unix_secs()).finish()
+    }
+}
 
 impl EventTime {
     /// 1970-01-01T00:00:00Z.
-    pub const EPOCH: Self = Self(0);
+    pub const EPOCH: Self = Self(NonZeroU32::MIN);
 
-    /// From seconds since 1970; `None` outside the years 1970 to 9999.
+    /// From seconds since 1970; `None` outside the years 1970 to 2106.
+    #[inline]
     pub fn from_unix_secs(secs: i64) -> Option<Self> {
-        (0..=UNIX_SECS_MAX).contains(&secs).then_some(Self(secs))
+        // Stored one higher, so that no time is zero.
+        u32::try_from(secs).ok()?.checked_add(1).and_then(NonZeroU32::new).map(Self)
     }
 
     /// Seconds since 1970.
+    #[inline]
     pub fn unix_secs(self) -> i64 {
-        self.0
+        i64::from(self.0.get()) - 1
     }
 
     /// Whole minutes since 1970.
+    #[inline]
     pub fn unix_minutes(self) -> i64 {
-        self.0 / 60
+        self.unix_secs() / 60
     }
 
-    /// This time moved by `secs`, kept within the years 1970 to 9999.
+    /// This time moved by `secs`, kept within the years 1970 to 2106.
     pub fn plus_secs(self, secs: i64) -> Self {
-        Self(self.0.saturating_add(secs).clamp(0, UNIX_SECS_MAX))
+        let moved = self.unix_secs().saturating_add(secs).clamp(0, UNIX_SECS_MAX);
+        // INVARIANT: in bounds after clamping.
+        Self::from_unix_secs(moved).unwrap_or(self)
     }
 
     /// Reads a time in any of the forms that CloudTrail, STS and log shippers write:
@@ -135,10 +169,10 @@ fn unusual(text: &str) -> Option<EventTime> {
 impl fmt::Display for EventTime {
     /// As `2026-11-20T10:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_second(self.0) {
+        match Timestamp::from_second(self.unix_secs()) {
             Ok(timestamp) => timestamp.fmt(f),
             // INVARIANT: the constructor keeps the value within jiff's range.
-            Err(_) => write!(f, "@{}", self.0),
+            Err(_) => write!(f, "@{}", self.unix_secs()),
         }
     }
 }
@@ -165,9 +199,16 @@ mod tests {
             let time = EventTime::parse(text).map(|time| time.to_string());
             assert_eq!(time.as_deref(), Some("2026-11-20T10:00:00Z"), "{text}");
         }
-        for text in
-            ["", "yesterday", "2026-13-20T10:00:00Z", "2026-11-20T24:00:01Z", "99999999999999"]
-        {
+        for text in [
+            "",
+            "yesterday",
+            "2106-02-07T06:28:15Z",
+            "9999-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-13-20T10:00:00Z",
+            "2026-11-20T24:00:01Z",
+            "99999999999999",
+        ] {
             assert_eq!(EventTime::parse(text), None, "{text}");
         }
     }
@@ -175,7 +216,7 @@ mod tests {
     proptest! {
         #[test]
         fn the_fast_form_agrees_with_the_calendar(secs in 0..=UNIX_SECS_MAX) {
-            let time = EventTime(secs);
+            let time = EventTime::from_unix_secs(secs).unwrap();
             prop_assert_eq!(EventTime::parse(&time.to_string()), Some(time));
             if let Some(fast) = extended(time.to_string().as_bytes()) {
                 prop_assert_eq!(fast, time);

@@ -10,7 +10,7 @@ use tripline_cloudtrail::{EventId, EventTime};
 /// apart they were delivered: the same record has the same time and the same id wherever it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tick {
-    /// Seconds since 1970 above, [`Traits`] in the lowest 16 bits: years up to 9999 leave them free.
+    /// Seconds since 1970 above, [`Traits`] in the lowest 16 bits: 32 bits of seconds leave them free.
     secs_and_traits: u64,
     id: u128,
     /// The attributor's number for the session.
@@ -76,7 +76,7 @@ impl Tick {
         event: u32,
         traits: Traits,
     ) -> Self {
-        // INVARIANT: event times are not before 1970, nor after 9999, which takes 38 bits.
+        // INVARIANT: event times take 32 bits.
         let secs = time.unix_secs().unsigned_abs();
         Self { secs_and_traits: secs << 16 | u64::from(traits.0), id: id.bits(), place, event }
     }

@@ -98,7 +98,7 @@ fn by_agent(
     Ok(by_shard)
 }
 
-/// Agent, time, id: four bytes, five (years to 9999), and what is left for the id, whose first 15
+/// Agent, time, id: four bytes, five, and what is left for the id, whose first 15
 /// bytes tell neighbours in time apart; the row has all of it.
 fn agent_key(agent: u32, tick: &Tick) -> Key {
     let (secs, id) = tick.key();

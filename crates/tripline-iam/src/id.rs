@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
+use std::num::NonZeroU64;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use serde::{Serialize, Serializer};
@@ -120,12 +121,20 @@ macro_rules! shown_escaped {
 pub(crate) use {shown_as_is, shown_escaped, text_id};
 
 /// An AWS account: twelve digits, leading zeros included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(u64);
+///
+/// Eight bytes, with or without an `Option`: stored one higher, so that no account is zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(NonZeroU64);
 
 impl From<AccountId> for u64 {
     fn from(account: AccountId) -> Self {
-        account.0
+        account.0.get() - 1
+    }
+}
+
+impl fmt::Debug for AccountId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AccountId").field(&u64::from(*self)).finish()
     }
 }
 
@@ -139,13 +148,14 @@ impl AccountId {
         if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(INVALID);
         }
-        text.parse().map(Self).map_err(|_| INVALID)
+        let number: u64 = text.parse().map_err(|_| INVALID)?;
+        NonZeroU64::new(number + 1).map(Self).ok_or(INVALID)
     }
 }
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:012}", self.0)
+        write!(f, "{:012}", u64::from(*self))
     }
 }
 
