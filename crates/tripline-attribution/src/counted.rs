@@ -4,7 +4,7 @@ use std::ops::{Deref, DerefMut};
 
 use tripline_cloudtrail::{EventTime, Record};
 
-use crate::{AgentRules, Attributed, Sessions, Use, is_failed_mint};
+use crate::{AgentRules, Attributed, Facts, Sessions, Use, is_failed_mint};
 
 /// Counts each call once all are known, in order of time.
 #[derive(Debug)]
@@ -19,7 +19,8 @@ impl Attributor {
     }
 
     pub(crate) fn observe(&mut self, record: &Record<'_>) -> Attributed<'_> {
-        let place = self.inner.observe(record).place();
+        self.inner.note_mint(record);
+        let place = self.inner.observe(&Facts::of(record)).place();
         self.calls.push((record.time(), place, is_failed_mint(record)));
         self.inner.look_again(place)
     }
@@ -27,13 +28,6 @@ impl Attributor {
     pub(crate) fn observe_call(&mut self, used: &Use) {
         let place = self.inner.observe_call(used);
         self.calls.push((used.time(), place, used.is_failed_mint()));
-    }
-
-    pub(crate) fn merge(&mut self, other: Self) {
-        let places = self.inner.merge(other.inner);
-        let moved =
-            |(time, place, failed): (EventTime, u32, bool)| (time, places[place as usize], failed);
-        self.calls.extend(other.calls.into_iter().map(moved));
     }
 
     pub(crate) fn resolve(mut self) -> Sessions {

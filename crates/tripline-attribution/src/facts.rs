@@ -74,9 +74,8 @@ impl SessionFacts {
         self.last_named = self.last_named.max(time);
     }
 
-    /// Joins what another share of the records says of the same session. Its texts are in `theirs`,
-    /// or in `mine` as well.
-    pub(crate) fn join(&mut self, other: &Self, mine: &mut Texts, theirs: Option<&Texts>) {
+    /// Joins what is said of the same session under another anchor.
+    pub(crate) fn join(&mut self, other: &Self, texts: &Texts) {
         self.first_named = self.first_named.min(other.first_named);
         self.last_named = self.last_named.max(other.last_named);
         least(&mut self.account, other.account);
@@ -89,10 +88,8 @@ impl SessionFacts {
             (&mut self.source_identity, other.source_identity),
         ];
         for (place, text) in places {
-            match theirs {
-                Some(theirs) => mine.least(place, theirs.get(text)),
-                None if text_before(mine, text, *place) => *place = text,
-                None => {}
+            if text_before(texts, text, *place) {
+                *place = text;
             }
         }
     }

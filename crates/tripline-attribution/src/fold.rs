@@ -28,7 +28,7 @@ impl Folds {
         for (from, to) in &folds.into {
             let Some(part) = facts.sessions.get(*from as usize).cloned() else { continue };
             if let Some(whole) = facts.sessions.get_mut(*to as usize) {
-                whole.join(&part, &mut facts.texts, None);
+                whole.join(&part, &facts.texts);
             }
         }
         folds

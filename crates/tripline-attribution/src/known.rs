@@ -93,15 +93,6 @@ impl KnownMint {
         }
     }
 
-    /// The same with its texts in another table and its parent at another place.
-    pub(crate) fn moved(&self, parent: Parent, from: &Texts, to: &mut Texts) -> Self {
-        let mut moved = Self { parent, ..self.clone() };
-        for text in moved.texts_mut() {
-            *text = to.moved(*text, from);
-        }
-        moved
-    }
-
     /// Of what is contested nothing may be believed, least of all what happened to come first.
     fn forget(&mut self) {
         self.parent = Parent::Nobody;

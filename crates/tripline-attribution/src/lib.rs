@@ -37,5 +37,5 @@ pub use resolve::{Sessions, Turn};
 pub use rules::{AgentRules, Fallback};
 pub use session::{Named, Session, SessionId};
 pub use stored::StoredMint;
-pub use table::{Attributed, Attributor, News};
-pub use used::{AnchorKind, Use};
+pub use table::{Attributed, Attributor};
+pub use used::{AnchorKind, Facts, Use};

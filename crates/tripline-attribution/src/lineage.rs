@@ -58,6 +58,8 @@ pub(crate) fn settle(facts: &mut Attributor, folds: &Folds) -> Vec<Settled> {
     if agreed.is_empty() {
         return settled;
     }
+    // There may be a million: not twice at a time.
+    drop(settled);
     settle_given(facts, folds, &parents, &cycles, &agreed)
 }
 
@@ -177,8 +179,22 @@ fn settle_given(
             }
         }
     }
-    // INVARIANT: every place was settled above.
-    settled.into_iter().flatten().collect()
+    // INVARIANT: every place was settled above. Collected where it stands: there may be a million.
+    settled.into_iter().map(|row| row.unwrap_or(Settled::NOBODYS)).collect()
+}
+
+impl Settled {
+    /// Of a place that does not exist.
+    const NOBODYS: Self = Self {
+        parent: None,
+        root: 0,
+        claim: Err(Cause::Unknown),
+        class: Text::NONE,
+        tenant: Text::NONE,
+        version: Text::NONE,
+        is_whole: false,
+        is_undecided: false,
+    };
 }
 
 /// A session whose parent is settled.

@@ -76,6 +76,7 @@ impl Sessions {
     pub(crate) fn resolve(mut facts: Attributor) -> Self {
         let folds = Folds::fold(&mut facts);
         let settled = settle(&mut facts, &folds);
+        facts.texts.close();
         let places = facts.sessions.len();
         let mut sessions = Self {
             facts,

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
@@ -28,13 +27,8 @@ pub struct Attributor {
     by_anchor: HashTable<u32>,
     mints: Chunks<KnownMint>,
     pub(crate) texts: Texts,
-    /// Shared, since they are told to others as well.
-    agents: Vec<Arc<Agent>>,
+    agents: Vec<Agent>,
     agent_numbers: BTreeMap<Agent, u32>,
-    /// Keys that were minted for an agent, not yet told to others.
-    news: Vec<News>,
-    /// What others told: keys of 20 characters, as AWS makes them, and the agent.
-    told: HashTable<([u8; 20], u32)>,
     /// How often something was learned that may settle whose a session is.
     lessons: u32,
     /// The session of the record before: the next is often of the same.
@@ -55,14 +49,6 @@ pub(crate) enum Standing {
     Agent(u32),
     /// Nothing that may still come makes it an agent's.
     Nobody,
-}
-
-/// A key that was minted for an agent: told by one attributor to others, so that fewer calls have to
-/// wait for the end to know their agent. What is told decides nothing else.
-#[derive(Clone, Debug)]
-pub struct News {
-    key: [u8; 20],
-    agent: Arc<Agent>,
 }
 
 /// What is known of a record's agent when the record comes in.
@@ -115,8 +101,6 @@ impl Attributor {
             texts: Texts::new(hash_seed),
             agents: Vec::new(),
             agent_numbers: BTreeMap::new(),
-            news: Vec::new(),
-            told: HashTable::new(),
             lessons: 0,
             last: 0,
             scratch: String::new(),
@@ -133,13 +117,12 @@ impl Attributor {
         self.seed
     }
 
-    /// Counts a record to its session, and learns the credential it creates, if it does. Each record
-    /// once: the caller removes duplicates by their event ids, and of the copies of a cross-account
-    /// call all but one.
+    /// Counts a record to its session. Each record once: the caller removes duplicates by their event
+    /// ids, and of the copies of a cross-account call all but one. The credential that it creates, if
+    /// it does, is another matter: [`Self::note_mint`].
     #[inline]
-    pub fn observe(&mut self, record: &Record<'_>) -> Attributed<'_> {
-        self.note_mint(record);
-        let place = self.count(&Facts::of(record));
+    pub fn observe(&mut self, facts: &Facts<'_>) -> Attributed<'_> {
+        let place = self.count(facts);
         self.look_again(place)
     }
 
@@ -170,22 +153,6 @@ impl Attributor {
         }
     }
 
-    /// The keys minted for agents since the last call, for other attributors.
-    pub fn take_news(&mut self) -> Vec<News> {
-        std::mem::take(&mut self.news)
-    }
-
-    /// Takes in what another attributor told.
-    pub fn hear(&mut self, news: &News) {
-        let agent = self.agent(Agent::clone(&news.agent));
-        let hasher = &self.hasher;
-        let hash = hasher.hash_one(news.key);
-        if self.told.find(hash, |(key, _)| *key == news.key).is_none() {
-            self.told.insert_unique(hash, (news.key, agent), |(key, _)| hasher.hash_one(key));
-            self.lessons = self.lessons.wrapping_add(1);
-        }
-    }
-
     pub(crate) fn learn(&mut self, mint: &Mint<'_>) {
         let parent = match &mint.parent {
             Told::Untold => Parent::Untold,
@@ -199,16 +166,6 @@ impl Attributor {
         }
         let next = KnownMint::of(mint, parent, &mut self.texts);
         self.meet(at, next);
-        let name = |told: &Told<tripline_text::Untrusted<'_>>| match told {
-            Told::Just(name) => AgentId::of(name.as_unescaped()),
-            Told::Untold | Told::Nothing => None,
-        };
-        if let (Ok(key), Some(id)) = (mint.key.as_bytes().try_into(), name(&mint.agent)) {
-            let agent = self.agent(Agent { id, class: name(&mint.class) });
-            if let Some(agent) = self.agents.get(agent as usize) {
-                self.news.push(News { key, agent: Arc::clone(agent) });
-            }
-        }
     }
 
     /// The place of the session that asked for a credential.
@@ -233,35 +190,6 @@ impl Attributor {
                 session.mint = NonZeroU32::new(index(self.mints.len()));
             }
         }
-    }
-
-    /// Joins what another attributor knows. The other way round, or with others first, the same
-    /// comes out.
-    pub fn merge(&mut self, other: Self) -> Vec<u32> {
-        let Self { sessions, mints, texts, .. } = other;
-        let mut places = Vec::with_capacity(sessions.len());
-        let mut minted: Vec<(u32, NonZeroU32)> = Vec::with_capacity(mints.len());
-        // What was taken over is given back piece by piece, so that nothing is there twice.
-        for session in sessions {
-            let at = self.session(session.kind, session.id.as_str(), session.first_named);
-            places.push(at);
-            minted.extend(session.mint.map(|mint| (at, mint)));
-            if let Some(mine) = self.sessions.get_mut(at as usize) {
-                mine.join(&session, &mut self.texts, Some(&texts));
-            }
-        }
-        for (at, mint) in minted {
-            let Some(mint) = mints.get(mint.get() as usize - 1) else { continue };
-            let parent = match mint.parent {
-                Parent::At(parent) => {
-                    places.get(parent as usize).map_or(Parent::Untold, |at| Parent::At(*at))
-                }
-                parent => parent,
-            };
-            let mint = mint.moved(parent, &texts, &mut self.texts);
-            self.meet(at, mint);
-        }
-        places
     }
 
     /// Says whose every session is.
@@ -362,11 +290,7 @@ impl Attributor {
                 AnchorKind::Console => return open,
                 AnchorKind::SignIn | AnchorKind::Service | AnchorKind::Principal => return nobody,
             }
-            let Some(known) = self.mint_of(session) else {
-                let told =
-                    if class == Text::NONE { self.told_of(session.id.as_str()) } else { None };
-                return told.map_or(open, Standing::Agent);
-            };
+            let Some(known) = self.mint_of(session) else { return open };
             if known.contested {
                 return nobody;
             }
@@ -389,15 +313,9 @@ impl Attributor {
         open
     }
 
-    fn told_of(&self, key: &str) -> Option<u32> {
-        let key: [u8; 20] = key.as_bytes().try_into().ok()?;
-        let found = self.told.find(self.hasher.hash_one(key), |(told, _)| *told == key)?;
-        Some(found.1)
-    }
-
-    /// The agent of this number.
-    pub(crate) fn agent_at(&self, number: u32) -> Option<&Agent> {
-        self.agents.get(number as usize).map(|agent| &**agent)
+    /// The agent of this number, as [`Attributed::agent`] gave it.
+    pub fn agent_at(&self, number: u32) -> Option<&Agent> {
+        self.agents.get(number as usize)
     }
 
     /// The number of an agent, made if need be.
@@ -406,7 +324,7 @@ impl Attributor {
             return *at;
         }
         let at = index(self.agents.len());
-        self.agents.push(Arc::new(agent.clone()));
+        self.agents.push(agent.clone());
         self.agent_numbers.insert(agent, at);
         at
     }

@@ -88,6 +88,11 @@ impl Texts {
         Text(at)
     }
 
+    /// Forgets how to find a text's number: nothing more will be kept.
+    pub(crate) fn close(&mut self) {
+        self.numbers = HashTable::new();
+    }
+
     fn keep(&mut self, text: &str) -> Place {
         let room = |piece: &String| piece.capacity() - piece.len();
         if self.pieces.last().is_none_or(|last| room(last) < text.len()) {
@@ -98,11 +103,6 @@ impl Texts {
         let start = index(last.len());
         last.push_str(text);
         Place { piece, start, end: index(last.len()) }
-    }
-
-    /// A text of another table, in this one.
-    pub(crate) fn moved(&mut self, text: Text, from: &Self) -> Text {
-        from.get(text).map_or(text, |text| self.intern(text))
     }
 }
 

@@ -27,7 +27,7 @@ pub enum AnchorKind {
 
 /// A use of a session: all that attribution takes from a record, borrowed from it.
 #[derive(Clone, Debug)]
-pub(crate) struct Facts<'a> {
+pub struct Facts<'a> {
     pub(crate) kind: AnchorKind,
     pub(crate) id: AnchorId<'a>,
     pub(crate) time: EventTime,
@@ -159,8 +159,16 @@ impl Use {
     }
 }
 
+impl Facts<'_> {
+    /// Whether it asked for a credential and tells of none.
+    pub fn is_failed_mint(&self) -> bool {
+        self.is_failed_mint
+    }
+}
+
 impl<'a> Facts<'a> {
-    pub(crate) fn of(record: &Record<'a>) -> Self {
+    /// Reads them.
+    pub fn of(record: &Record<'a>) -> Self {
         let identity = record.identity();
         let session = identity.session();
         let created = session.created();

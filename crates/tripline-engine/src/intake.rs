@@ -1,7 +1,7 @@
 //! The first half of a record's way: attributed as far as can be, noted to be counted, and set aside
 //! if there may be something to say about it.
 
-use tripline_attribution::{Attributor, Use, is_failed_mint};
+use tripline_attribution::{Attributed, Attributor, Facts, Use};
 use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
@@ -30,14 +30,46 @@ pub enum Purpose {
     Keep,
 }
 
-/// One worker's share of the records. Several intakes over disjoint files, merged, are as one over
-/// all of them.
+/// Where an intake's attributor is: with itself, or shared with others who read at the same time.
+pub trait Reach {
+    /// Does something with it, quickly.
+    fn with<T>(&mut self, act: impl FnOnce(&mut Attributor) -> T) -> T;
+}
+
+impl Reach for Attributor {
+    #[inline]
+    fn with<T>(&mut self, act: impl FnOnce(&mut Attributor) -> T) -> T {
+        act(self)
+    }
+}
+
+/// What the attributor said of a record, without holding on to it.
+#[derive(Clone, Copy, Debug)]
+struct Met {
+    place: u32,
+    agent: Option<u32>,
+    may_be_an_agent: bool,
+}
+
+impl Met {
+    #[inline]
+    fn of(attributed: Attributed<'_>) -> Self {
+        Self {
+            place: attributed.place(),
+            agent: attributed.agent().map(|(number, _)| number),
+            may_be_an_agent: attributed.may_be_an_agent(),
+        }
+    }
+}
+
+/// One worker's share of the records. Several intakes over disjoint files, with one attributor, are as
+/// one over all of them.
 #[derive(Debug)]
-pub struct Intake<'m> {
+pub struct Intake<'m, A = Attributor> {
     model: &'m Model,
     filter: &'m Filter,
     purpose: Purpose,
-    attributor: Attributor,
+    attributor: A,
     vocabulary: Vocabulary,
     agents: KnownAgents<'m>,
     scratch: Scratch,
@@ -62,8 +94,8 @@ struct WaitingCall {
     event: u32,
 }
 
-/// How much waits: some five thousand calls.
-const WAITING_BYTES_MAX: usize = 8 << 20;
+/// How much waits: some two and a half thousand calls.
+const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be done with a call.
 enum Worth {
@@ -75,20 +107,16 @@ enum Worth {
     Waiting(u32),
 }
 
-impl<'m> Intake<'m> {
+impl<'m, A: Reach> Intake<'m, A> {
     /// An intake that has taken in nothing.
-    pub fn new(
-        model: &'m Model,
-        filter: &'m Filter,
-        purpose: Purpose,
-        attributor: Attributor,
-    ) -> Self {
+    pub fn new(model: &'m Model, filter: &'m Filter, purpose: Purpose, mut attributor: A) -> Self {
+        let hash_seed = attributor.with(|attributor| attributor.hash_seed());
         Self {
             model,
             filter,
             purpose,
-            vocabulary: Vocabulary::new(attributor.hash_seed()),
-            agents: KnownAgents::new(attributor.hash_seed()),
+            vocabulary: Vocabulary::new(hash_seed),
+            agents: KnownAgents::new(hash_seed),
             attributor,
             scratch: Scratch::default(),
             waiting: Waiting::default(),
@@ -97,13 +125,8 @@ impl<'m> Intake<'m> {
         }
     }
 
-    /// What was learned of sessions and mints.
-    pub fn attributor(&mut self) -> &mut Attributor {
-        &mut self.attributor
-    }
-
     /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
-    pub fn finish(mut self, hold: &mut impl Hold) -> (Attributor, Vocabulary) {
+    pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary) {
         self.look_at_waiting(hold);
         (self.attributor, self.vocabulary)
     }
@@ -114,13 +137,13 @@ impl<'m> Intake<'m> {
             return self.keep(record, hold);
         }
         if !self.filter.admits(record) {
-            self.attributor.note_mint(record);
+            self.attributor.with(|attributor| attributor.note_mint(record));
             return Fate::Skipped(Skip::Filtered);
         }
         let broken = self.broken_by(record);
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
-            self.attributor.note_mint(record);
+            self.attributor.with(|attributor| attributor.note_mint(record));
             let user_agent = self.user_agent(record);
             let (used, held) = Held::copy_of(record, &broken, user_agent);
             hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
@@ -129,19 +152,22 @@ impl<'m> Intake<'m> {
             let (_, held) = Held::copy_of(record, &broken, user_agent);
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
-            let attributed = self.attributor.observe(record);
-            let (place, may_be) =
-                (attributed.place(), attributed.agent().is_some() || attributed.may_be_an_agent());
+            let facts = Facts::of(record);
+            let met = self.attributor.with(|attributor| {
+                attributor.note_mint(record);
+                Met::of(attributor.observe(&facts))
+            });
             let event = self.vocabulary.event(record);
-            let traits = self.traits(record, event);
-            let tick = Tick::new(record.time(), record.id(), place, event, traits);
+            let traits = self.traits(record, event, &facts);
+            let tick = Tick::new(record.time(), record.id(), met.place, event, traits);
             hold.tick(tick);
+            let may_be = met.agent.is_some() || met.may_be_an_agent;
             if self.purpose == Purpose::Learn && may_be {
                 hold.drawn(tick, self.drawn.write(record, event, &mut self.vocabulary));
             }
             let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
-                false => self.worth(place, event, record),
+                false => self.worth(met, event, record),
             };
             match worth {
                 Worth::Nothing => {}
@@ -155,7 +181,10 @@ impl<'m> Intake<'m> {
     fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
         let counts = self.filter.admits(record);
         let broken = if counts { self.broken_by(record) } else { Vec::new() };
-        if let Some(kept) = Kept::of(record, &broken, self.attributor.rules(), counts) {
+        let kept = self
+            .attributor
+            .with(|attributor| Kept::of(record, &broken, attributor.rules(), counts));
+        if let Some(kept) = kept {
             self.row.clear();
             // INVARIANT: no map and no unsized sequence, all that postcard refuses.
             let row = postcard::to_extend(&kept, std::mem::take(&mut self.row));
@@ -173,7 +202,7 @@ impl<'m> Intake<'m> {
     pub fn ingest_kept(&mut self, row: &[u8], hold: &mut impl Hold) -> Result<Fate, DamagedRow> {
         let Kept { mint, call } = postcard::from_bytes(row).map_err(|_| DamagedRow)?;
         if let Some(mint) = &mint {
-            self.attributor.note_stored_mint(mint);
+            self.attributor.with(|attributor| attributor.note_stored_mint(mint));
         }
         let Some(KeptCall { told, used, call, reasons }) = call else {
             return Ok(Fate::Skipped(Skip::Filtered));
@@ -198,7 +227,7 @@ impl<'m> Intake<'m> {
                 hold.correction(correction_key(original, time), &encoded(row, &held));
             }
             ToldBy::Itself => {
-                let place = self.attributor.observe_call(&used);
+                let place = self.attributor.with(|attributor| attributor.observe_call(&used));
                 let traits = Traits::new(used.is_failed_mint(), classes, bytes_out);
                 let tick = Tick::new(time, id, place, UNKNOWN, traits);
                 hold.tick(tick);
@@ -233,14 +262,15 @@ impl<'m> Intake<'m> {
         for call in waiting.calls.drain(..) {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
-            let agent = self.attributor.look_again(call.session).agent();
-            let known = agent.and_then(|(number, _)| self.agents.met(number));
+            let met =
+                self.attributor.with(|attributor| Met::of(attributor.look_again(call.session)));
+            let known = met.agent.and_then(|number| self.agents.met(number));
             if known.is_some_and(|agent| agent.was_content(call.event)) {
                 continue;
             }
             // INVARIANT: it was a record when it came in.
             let Ok(record) = Record::parse(text) else { continue };
-            if !matches!(self.worth(call.session, call.event, &record), Worth::Nothing) {
+            if !matches!(self.worth(met, call.event, &record), Worth::Nothing) {
                 self.hold(&record, &[], hold);
             }
         }
@@ -266,20 +296,25 @@ impl<'m> Intake<'m> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, session: u32, event: u32, record: &Record<'_>) -> Worth {
+    fn worth(&mut self, met: Met, event: u32, record: &Record<'_>) -> Worth {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
-        let attributed = self.attributor.look_again(session);
-        let Some((number, agent)) = attributed.agent() else {
-            return match attributed.may_be_an_agent() {
-                true => Worth::Waiting(session),
+        let Some(number) = met.agent else {
+            return match met.may_be_an_agent {
+                true => Worth::Waiting(met.place),
                 false => Worth::Nothing,
             };
         };
-        let Some(known) = self.agents.get(self.model, number, agent) else {
-            return Worth::Nothing;
-        };
+        if self.agents.met(number).is_none() {
+            let (agents, model) = (&mut self.agents, self.model);
+            self.attributor.with(|attributor| {
+                if let Some(agent) = attributor.agent_at(number) {
+                    agents.get(model, number, agent);
+                }
+            });
+        }
+        let Some(known) = self.agents.met_mut(number) else { return Worth::Nothing };
         if !known.is_judged() {
             return Worth::Nothing;
         }
@@ -309,10 +344,10 @@ impl<'m> Intake<'m> {
 
     /// What is counted of a call.
     #[inline]
-    fn traits(&self, record: &Record<'_>, event: u32) -> Traits {
+    fn traits(&self, record: &Record<'_>, event: u32, facts: &Facts<'_>) -> Traits {
         if !self.model.has_learned() {
             // Nobody asks how it counts in rates.
-            return Traits::new(is_failed_mint(record), RateClasses::default(), None);
+            return Traits::new(facts.is_failed_mint(), RateClasses::default(), None);
         }
         let classes = match self.vocabulary.known_event(event) {
             Some(event) => event.classes,
@@ -320,7 +355,7 @@ impl<'m> Intake<'m> {
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        Traits::new(is_failed_mint(record), classes, bytes_out(record))
+        Traits::new(facts.is_failed_mint(), classes, bytes_out(record))
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {

@@ -44,10 +44,16 @@ impl<'m> KnownAgents<'m> {
         Some(known.get_or_insert_with(|| Box::new(KnownAgent::new(model, agent, hash_seed))))
     }
 
-    /// The same, if it was asked for before.
+    /// The agent with this number, if it was met before.
     #[inline]
     pub(crate) fn met(&self, number: u32) -> Option<&KnownAgent<'m>> {
         self.agents.get(number as usize)?.as_deref()
+    }
+
+    /// The same, to ask it something new.
+    #[inline]
+    pub(crate) fn met_mut(&mut self, number: u32) -> Option<&mut KnownAgent<'m>> {
+        self.agents.get_mut(number as usize)?.as_deref_mut()
     }
 }
 

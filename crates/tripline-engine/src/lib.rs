@@ -35,7 +35,7 @@ pub use deed::is_sensitive;
 pub use filter::Filter;
 pub use held::{Hold, Key};
 pub use incident::{FINDINGS_MAX, Incident, incident_id};
-pub use intake::{Intake, Purpose};
+pub use intake::{Intake, Purpose, Reach};
 pub use judge::{DamagedRow, Judge, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use model::{Model, ModelId, ScopeTwice};

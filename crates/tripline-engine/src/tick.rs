@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_tick_comes_back_from_bytes() {
-        let time = EventTime::from_unix_secs(253_402_300_799).unwrap();
+        let time = EventTime::from_unix_secs(i64::from(u32::MAX) - 1).unwrap();
         let classes = RateClasses::default().with(RateClass::Data).with(RateClass::Error);
         let traits = Traits::new(true, classes, Some(1_000));
         let tick = Tick::new(time, EventId::from_bits(u128::MAX - 7), 5, u32::MAX, traits);

@@ -46,7 +46,7 @@ pub fn learn(
     let judged = taken.judge(job, &mut |_| Ok(()))?;
     let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;
-    let shards = by_agent(job, &pool, &learning, logs, &judged.places)?;
+    let shards = by_agent(job, &pool, &learning, logs)?;
     let mut spilled_bytes = judged.spilled_bytes;
     spilled_bytes += shards.iter().flatten().map(Sorter::spilled_bytes).sum::<u64>();
     let sink = Mutex::new(sink);
@@ -63,19 +63,15 @@ fn by_agent(
     pool: &rayon::ThreadPool,
     learning: &Learning<'_>,
     logs: Vec<Log>,
-    places: &[Vec<u32>],
 ) -> Result<Vec<Vec<Sorter>>, HistoryError> {
     let shards = job.threads.max(1);
     let budget = SORTED_BYTES_MAX / shards / logs.len().max(1);
     let sort = |(part, log): (usize, Log)| -> Result<Vec<Sorter>, HistoryError> {
         let new = || Sorter::new(&job.work_dir, budget);
         let mut sorters: Vec<Sorter> = (0..shards).map(|_| new()).collect();
-        let places = places.get(part).map(Vec::as_slice).unwrap_or_default();
         let mut row = Vec::new();
         log.drain(|tick, drawn| {
-            let place = places.get(tick.place as usize).copied().unwrap_or(tick.place);
-            let Some(agent) = learning.agent_of(place) else { return };
-            let tick = tick.moved(place, tick.event);
+            let Some(agent) = learning.agent_of(tick.place) else { return };
             row.clear();
             row.extend_from_slice(&tick.to_bytes());
             row.extend_from_slice(&(part as u32).to_le_bytes());

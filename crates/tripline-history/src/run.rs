@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use tripline_attribution::{Attributor, News, Sessions};
+use tripline_attribution::{Attributor, Sessions};
 use tripline_cloudtrail::{Limits, Reader, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    Key, Model, Purpose, Scored, Settler, Tick, Vocabulary, judge_all,
+    Key, Model, Purpose, Reach, Scored, Settler, Tick, Vocabulary, judge_all,
 };
 use tripline_runtime::{LocalFile, files};
 
@@ -90,10 +90,10 @@ pub enum HistoryError {
 
 /// How much of the calls that are set aside stays in memory, over all threads.
 const HELD_BYTES_MAX: usize = 16 << 20;
-/// How much of the ticks does, in each thread: a quarter of a million of them.
+/// How much of the ticks does, over all threads: a quarter of a million of them.
 const TICK_BYTES_MAX: usize = 8 << 20;
 
-/// How much of what is learned from does, in each thread.
+/// How much of what is learned from does, over all threads.
 const DRAWN_BYTES_MAX: usize = 16 << 20;
 
 /// Judges the calls in the logs of `job` and hands those with a verdict to `sink`, or with `all`
@@ -128,8 +128,6 @@ struct Part {
     calls: Sorter,
     drawn: Log,
     vocabulary: Vocabulary,
-    /// The place in [`Taken::attributor`] of each place that it names. Empty where they are the same.
-    places: Vec<u32>,
 }
 
 /// All calls, counted and judged.
@@ -139,16 +137,27 @@ pub(crate) struct Judged {
     pub(crate) flagged: Flagged,
     /// Of each thread.
     pub(crate) vocabularies: Vec<Vocabulary>,
-    pub(crate) places: Vec<Vec<u32>>,
     pub(crate) tally: Tally,
     pub(crate) spilled_bytes: u64,
 }
 
 /// What one thread has read.
 struct Worker<'m> {
-    intake: Intake<'m>,
+    intake: Intake<'m, Shared<'m>>,
     held: HeldRows,
     tally: Tally,
+}
+
+/// The one attributor of all workers. What it does with a record takes a tenth of what reading it
+/// does, so two seldom meet here; an attributor for each would know most sessions twice.
+#[derive(Clone, Copy)]
+struct Shared<'a>(&'a Mutex<Attributor>);
+
+impl Reach for Shared<'_> {
+    #[inline]
+    fn with<T>(&mut self, act: impl FnOnce(&mut Attributor) -> T) -> T {
+        act(&mut lock(self.0))
+    }
 }
 
 struct HeldRows {
@@ -186,9 +195,9 @@ impl HeldRows {
             + sorters.map(Sorter::spilled_bytes).iter().sum::<u64>()
     }
 
-    fn into_part(self, vocabulary: Vocabulary, places: Vec<u32>) -> Part {
+    fn into_part(self, vocabulary: Vocabulary) -> Part {
         let Self { ticks, calls, drawn, .. } = self;
-        Part { ticks, calls, drawn, vocabulary, places }
+        Part { ticks, calls, drawn, vocabulary }
     }
 }
 
@@ -201,37 +210,27 @@ impl Taken {
     ) -> Result<Self, HistoryError> {
         let (files, unlisted) = files(&job.paths);
         progress.total(files.len() as u64, files.iter().map(|file| file.bytes).sum());
-        let mut workers = read_files(job, purpose, &files, progress)?;
+        let attributor = Mutex::new(Attributor::new(job.config.agents.clone(), job.hash_seed));
+        let mut workers = read_files(job, purpose, &files, &attributor, progress)?;
         if purpose != Purpose::Keep
             && let Some(worker) = workers.first_mut()
         {
             worker.read_partials(job)?;
         }
-        let mut taken = Self {
-            purpose,
-            attributor: job.attributor(),
-            parts: Vec::new(),
-            tally: Tally::default(),
-            spilled_bytes: 0,
-        };
-        let (mut copies, mut corrections) = (Vec::new(), Vec::new());
-        for (nth, mut worker) in workers.into_iter().enumerate() {
-            let (facts, vocabulary) = worker.intake.finish(&mut worker.held);
-            // The others are merged into the first worker's facts, where most of them are already.
-            let places = match nth {
-                0 => {
-                    taken.attributor = facts;
-                    Vec::new()
-                }
-                _ => taken.attributor.merge(facts),
-            };
-            taken.spilled_bytes += worker.held.spilled_bytes();
+        let mut tally = Tally::default();
+        let mut spilled_bytes = 0;
+        let (mut parts, mut copies, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
+        for mut worker in workers {
+            let (_, vocabulary) = worker.intake.finish(&mut worker.held);
+            spilled_bytes += worker.held.spilled_bytes();
             let empty = || Sorter::new(&job.work_dir, 0);
             copies.push(std::mem::replace(&mut worker.held.copies, empty()));
             corrections.push(std::mem::replace(&mut worker.held.corrections, empty()));
-            taken.parts.push(worker.held.into_part(vocabulary, places));
-            taken.tally.add(worker.tally);
+            parts.push(worker.held.into_part(vocabulary));
+            tally.add(worker.tally);
         }
+        let attributor = attributor.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = Self { purpose, attributor, parts, tally, spilled_bytes };
         for path in unlisted {
             let file = LocalFile::name_of(&path.path);
             taken.tally.unreadable(file, path.source.to_string());
@@ -251,7 +250,7 @@ impl Taken {
         let rows = |sorters| Sorter::into_rows(sorters).map_err(failed);
         let corrections = rows(corrections)?.map(|row| row.map_err(failed));
         let mut corrections = Corrections::gather(corrections)?;
-        let mut held = job.held_rows(HELD_BYTES_MAX);
+        let mut held = job.held_rows(1);
         let copies = rows(copies)?.map(|row| row.map_err(failed));
         let mut settler = Settler::new(self.purpose, &mut self.attributor, &mut held);
         let mut duplicates = settler.copies(copies, &mut corrections)?;
@@ -264,7 +263,7 @@ impl Taken {
         duplicates += settler.corrections(corrections)?;
         self.tally.read_turned_duplicate(duplicates);
         self.spilled_bytes += held.spilled_bytes();
-        self.parts.push(held.into_part(Vocabulary::new(job.hash_seed), Vec::new()));
+        self.parts.push(held.into_part(Vocabulary::new(job.hash_seed)));
         Ok(())
     }
 
@@ -287,18 +286,13 @@ impl Taken {
     ) -> Result<Judged, HistoryError> {
         let failed = |source| job.work_dir_failed(source);
         let (mut ticks, mut calls) = (Vec::new(), Vec::new());
-        let (mut vocabularies, mut places) = (Vec::new(), Vec::new());
+        let mut vocabularies = Vec::new();
         for part in self.parts {
             ticks.push(part.ticks);
             calls.push(part.calls);
             vocabularies.push(part.vocabulary);
-            places.push(part.places);
         }
-        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| {
-            let (part, tick) = tick.map_err(failed)?;
-            let place = places.get(part).and_then(|places| places.get(tick.place as usize));
-            Ok((part, tick.moved(place.copied().unwrap_or(tick.place), tick.event)))
-        });
+        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| tick.map_err(failed));
         let rows = Sorter::into_rows(calls).map_err(failed)?.map(|row| row.map_err(failed));
         let show_all = self.purpose == Purpose::ShowAll;
         let sessions = self.attributor.resolve();
@@ -311,7 +305,7 @@ impl Taken {
         tally.read_turned_duplicate(duplicates);
         let (incidents, sessions, flagged) = judge.finish(job.config);
         let spilled_bytes = self.spilled_bytes;
-        Ok(Judged { incidents, sessions, flagged, vocabularies, places, tally, spilled_bytes })
+        Ok(Judged { incidents, sessions, flagged, vocabularies, tally, spilled_bytes })
     }
 }
 
@@ -321,36 +315,33 @@ fn read_files<'m>(
     job: &'m Job<'m>,
     purpose: Purpose,
     files: &[LocalFile],
+    attributor: &'m Mutex<Attributor>,
     progress: &dyn Progress,
 ) -> Result<Vec<Worker<'m>>, HistoryError> {
     let threads = job.threads.clamp(1, files.len().max(1));
     let next = Mutex::new(files.iter());
-    let inboxes: Vec<Inbox> = (0..threads).map(|_| Inbox::default()).collect();
-    let work = |number: usize| {
+    let work = || {
         let mut worker = Worker {
-            intake: Intake::new(job.model, &job.filter, purpose, job.attributor()),
-            held: job.held_rows(HELD_BYTES_MAX / threads),
+            intake: Intake::new(job.model, &job.filter, purpose, Shared(attributor)),
+            held: job.held_rows(threads),
             tally: Tally::default(),
         };
         let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
         // Not in the loop's condition, where the lock would last as long as its body.
         let take = || lock(&next).next();
         while let Some(file) = take() {
-            worker.hear_news(inboxes.get(number));
             let Worker { intake, held, .. } = &mut worker;
             let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, held));
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
-            let others = (0..).zip(&inboxes).filter(|(other, _)| *other != number);
-            worker.tell_news(others.map(|(_, inbox)| inbox));
         }
         worker
     };
     if threads == 1 {
-        return Ok(vec![work(0)]);
+        return Ok(vec![work()]);
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    Ok(pool.broadcast(|context| work(context.index())))
+    Ok(pool.broadcast(|_| work()))
 }
 
 impl Worker<'_> {
@@ -366,35 +357,19 @@ impl Worker<'_> {
         }
         Ok(())
     }
-
-    /// Hears which keys others saw minted, so that fewer calls have to wait for their agent.
-    fn hear_news(&mut self, inbox: Option<&Inbox>) {
-        let news = inbox.map(|inbox| std::mem::take(&mut *lock(inbox))).unwrap_or_default();
-        news.iter().for_each(|one| self.intake.attributor().hear(one));
-    }
-
-    fn tell_news<'i>(&mut self, others: impl Iterator<Item = &'i Inbox>) {
-        let news = self.intake.attributor().take_news();
-        others.for_each(|inbox| lock(inbox).extend(news.iter().cloned()));
-    }
 }
 
-/// What others told a worker.
-type Inbox = Mutex<Vec<News>>;
-
 impl Job<'_> {
-    fn attributor(&self) -> Attributor {
-        Attributor::new(self.config.agents.clone(), self.hash_seed)
-    }
-
-    fn held_rows(&self, memory_bytes_max: usize) -> HeldRows {
+    /// What one of so many workers sets aside.
+    fn held_rows(&self, workers: usize) -> HeldRows {
         let sorter = |bytes| Sorter::new(&self.work_dir, bytes);
+        let held = HELD_BYTES_MAX / workers;
         HeldRows {
-            ticks: Ticks::new(&self.work_dir, TICK_BYTES_MAX),
-            calls: sorter(memory_bytes_max * 3 / 4),
-            copies: sorter(memory_bytes_max / 8),
-            corrections: sorter(memory_bytes_max / 8),
-            drawn: Log::new(&self.work_dir, DRAWN_BYTES_MAX),
+            ticks: Ticks::new(&self.work_dir, TICK_BYTES_MAX / workers),
+            calls: sorter(held * 3 / 4),
+            copies: sorter(held / 8),
+            corrections: sorter(held / 8),
+            drawn: Log::new(&self.work_dir, DRAWN_BYTES_MAX / workers),
         }
     }
 

@@ -390,7 +390,8 @@ fn episodes_are_cut_over_the_whole_lineage() {
         .iter()
         .map(|text| {
             let record = Record::parse(text).unwrap();
-            (record.time(), attributor.observe(&record).place())
+            attributor.note_mint(&record);
+            (record.time(), attributor.observe(&crate::Facts::of(&record)).place())
         })
         .collect();
     calls.sort();

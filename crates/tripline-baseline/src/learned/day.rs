@@ -6,8 +6,8 @@ use tripline_cloudtrail::EventTime;
 
 const MINUTES: u32 = 24 * 60;
 
-/// The last minute that has a text: 9999-12-30T22:00Z, where the calendar of jiff ends.
-pub(crate) const MINUTE_MAX: u32 = 4_223_370_120;
+/// The last minute that has a text: 2106-02-07T06:28Z, where event times end.
+pub(crate) const MINUTE_MAX: u32 = 71_582_788;
 
 /// A day of the UTC calendar, as days since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -132,7 +132,8 @@ mod tests {
         for text in ["", "2026-11-31", "2026-1-1", "20261120", "2026-11-20T", "٢٠٢٦٠"] {
             assert_eq!(Day::parse(text), None, "{text}");
         }
-        assert_eq!(Minute(MINUTE_MAX).to_string(), "9999-12-30T22:00Z");
+        assert_eq!(Minute(MINUTE_MAX).to_string(), "2106-02-07T06:28Z");
+        assert_eq!(Minute::parse("2106-02-07T06:29Z").map(|minute| minute.0), None);
     }
 
     proptest! {
