@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use tripline_engine::{Config, Mode};
+use tripline_iam::AccountId;
 use tripline_runtime::{Clock, EmbeddedStore, Journal, SystemClock};
 use tripline_text::Untrusted;
 
@@ -61,6 +62,14 @@ pub(crate) async fn hands(_: &Config) -> Result<Hands, Failure> {
     Err(Failure::Usage {
         message: "this program was built without AWS".to_owned(),
         hint: "build it with its default features: cargo build --release --bin tripline",
+    })
+}
+
+/// The account that `--from-iam` names.
+pub(crate) fn account(text: &str) -> Result<AccountId, Failure> {
+    AccountId::parse(text).map_err(|_| Failure::Usage {
+        message: "--from-iam names no account".to_owned(),
+        hint: "an account id has twelve digits",
     })
 }
 

@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::denial::DenialName;
 use crate::edit::NotEditable;
+use crate::one_or_many::OneOrMany;
 
 /// One request as IAM sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -102,22 +103,6 @@ struct StatementText {
     not_resource: Option<OneOrMany>,
     #[serde(default)]
     condition: BTreeMap<String, BTreeMap<String, OneOrMany>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    fn any(&self, holds: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::One(one) => holds(one),
-            Self::Many(many) => many.iter().any(|one| holds(one)),
-        }
-    }
 }
 
 /// Source: IAM User Guide, "Condition operators". On a key that the request has not, the negated

@@ -11,6 +11,7 @@ mod incident;
 mod ledger;
 mod log;
 mod narrow;
+mod one_or_many;
 mod place;
 mod plan;
 mod planner;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use tripline_iam::{Arn, TagKey};
 
+use crate::one_or_many::OneOrMany;
+
 /// Whether only callers whom the policy names, each held to a name by it, can mint sessions of the
 /// role that carry this tag. Only then is the tag a key that the agent cannot put on itself or on a
 /// sibling. A policy that cannot be read pins nothing.
@@ -58,22 +60,6 @@ enum Principals {
     /// `"*"`, the only plain text there is.
     Plain(#[expect(dead_code, reason = "whatever it says, it names nobody")] String),
     ByKind(BTreeMap<String, OneOrMany>),
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    fn all(&self, holds: impl Fn(&str) -> bool) -> bool {
-        match self {
-            Self::One(one) => holds(one),
-            Self::Many(many) => many.iter().all(|one| holds(one)),
-        }
-    }
 }
 
 impl Statement {

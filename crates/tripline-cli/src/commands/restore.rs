@@ -5,7 +5,6 @@ use std::io::Write;
 
 use tripline_containment::{Event, IncidentId, Place, names};
 use tripline_engine::{Mode, authorize_return};
-use tripline_iam::AccountId;
 use tripline_report::status;
 use tripline_runtime::{
     EmbeddedStore, Executor, Journal, Patience, Responder, SystemClock, settings,
@@ -38,10 +37,7 @@ async fn adopt(
     journal: &Journal<EmbeddedStore>,
     account: &str,
 ) -> Result<(), Failure> {
-    let account = AccountId::parse(account).map_err(|_| Failure::Usage {
-        message: "--from-iam names no account".to_owned(),
-        hint: "an account id has twelve digits",
-    })?;
+    let account = switch::account(account)?;
     let found = hands.find(account).await.map_err(Failure::Aws)?;
     let mut places: BTreeMap<IncidentId, Vec<Place>> = BTreeMap::new();
     for (place, text) in found {

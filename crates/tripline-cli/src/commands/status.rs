@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 use tripline_containment::{IncidentId, Ledger, names};
-use tripline_iam::AccountId;
 use tripline_report::status;
 use tripline_runtime::{Executor, Patience, Responder, SystemClock, settings};
 use tripline_text::escape;
@@ -104,10 +103,7 @@ async fn from_iam(
     account: &str,
     out: &mut Output,
 ) -> Result<Ended, Failure> {
-    let account = AccountId::parse(account).map_err(|_| Failure::Usage {
-        message: "--from-iam names no account".to_owned(),
-        hint: "an account id has twelve digits",
-    })?;
+    let account = switch::account(account)?;
     let hands = switch::hands(config).await?;
     let found = hands.find(account).await.map_err(Failure::Aws)?;
     for (place, text) in &found {
