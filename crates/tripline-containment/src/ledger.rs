@@ -12,7 +12,7 @@ use tripline_text::Untrusted;
 use crate::incident::IncidentId;
 use crate::log::Entry;
 use crate::place::Place;
-use crate::plan::Plan;
+use crate::plan::{Plan, Response};
 use crate::target::DELIVERY_LAG_SECS;
 
 /// Something that happened to an incident, or to all.
@@ -381,6 +381,10 @@ impl Ledger {
         let (mut places, seen) =
             before.map_or_else(Default::default, |case| (case.places, case.seen));
         places.retain(|_, status| !matches!(status, Status::Returned(_)));
+        // What is there is the first plan's: whether the second's is, too, has to be looked at again.
+        for status in places.values_mut().filter(|status| **status == Status::Attached) {
+            *status = Status::Intended;
+        }
         let case = Case {
             plan: (**plan).clone(),
             actor: entry.actor.clone(),
@@ -572,8 +576,11 @@ impl Case {
             let seen = self.seen.get(&session.id).copied().unwrap_or_default();
             // Calls of the second in which the policy came may have been made before it, and IAM takes
             // a few seconds to spread it (facts 4.6: 3 to 4 s).
-            let goes_on =
-                seen.last_success.is_some_and(|at| at > attached.saturating_add(PROPAGATION_SECS));
+            // A fenced agent is meant to go on with its work.
+            let goes_on = self.plan.response == Response::Kill
+                && seen
+                    .last_success
+                    .is_some_and(|at| at > attached.saturating_add(PROPAGATION_SECS));
             let is_over = session
                 .ends_by_unix_secs
                 .is_some_and(|ends| now_unix_secs > ends.saturating_add(DELIVERY_LAG_SECS));
@@ -600,7 +607,7 @@ pub const PROPAGATION_SECS: i64 = 10;
 mod tests {
     use super::*;
     use crate::denial::Denial;
-    use crate::plan::{CutSession, Response, Step, StepKind};
+    use crate::plan::{CutSession, Step, StepKind};
     use tripline_iam::{AccountId, RoleName};
 
     const DECIDED: i64 = 1_795_168_800;
@@ -698,6 +705,29 @@ mod tests {
         // While the change spreads, calls may still go through.
         assert_eq!(with(DECIDED + 1 + PROPAGATION_SECS), Proof::Effective);
         assert_eq!(with(DECIDED + 2 + PROPAGATION_SECS), Proof::Broken);
+    }
+
+    #[test]
+    fn a_fenced_agent_may_go_on_and_a_kill_after_the_fence_is_looked_at_anew() {
+        let fence =
+            Plan { response: Response::Fence { until_unix_secs: DECIDED + 3_600 }, ..plan() };
+        let decided = |plan: Plan, at| {
+            let event = Event::Decided {
+                plan: Box::new(plan),
+                reason: Untrusted::borrowed(""),
+                event_unix_ms: None,
+                seen_unix_ms: None,
+                is_automatic: false,
+                class: None,
+            };
+            (at, event)
+        };
+        let goes_on = sighted("ASIAONE", false, DECIDED + 60);
+        let events = vec![decided(fence, DECIDED), attached(), goes_on];
+        assert_eq!(proof(events.clone(), DECIDED + 90), Proof::Attached);
+        let events: Vec<_> = events.into_iter().chain([decided(plan(), DECIDED + 100)]).collect();
+        assert_eq!(proof(events.clone(), DECIDED + 101), Proof::Incomplete);
+        assert!(ledger(events).case(IncidentId::new(1)).unwrap().is_due(&place()));
     }
 
     #[test]

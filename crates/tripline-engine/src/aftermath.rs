@@ -113,6 +113,17 @@ impl<'p> Watch<'p> {
     }
 }
 
+/// Kinds of policies, as error messages name them, of which we write none (IAM User Guide,
+/// "Troubleshoot access denied error messages").
+const OTHER_KINDS: &[&str] = &[
+    "service control policy",
+    "resource control policy",
+    "permissions boundary",
+    "resource-based policy",
+    "session policy",
+    "endpoint policy",
+];
+
 /// Whether a call was refused by an explicit Deny, or succeeded; none where it proves neither.
 ///
 /// GetCallerIdentity works under any Deny. A call that failed for another reason (no such bucket) may
@@ -124,7 +135,10 @@ fn outcome(record: &Record<'_>) -> Option<bool> {
     }
     let Some(code) = record.error_code() else { return Some(false) };
     let message = record.error_message().map(|message| message.decode().to_lowercase());
-    let explicit = message.is_some_and(|message| message.contains("explicit deny"));
+    // Ours are identity-based policies; a Deny of another kind was there before and proves nothing.
+    let explicit = message.is_some_and(|message| {
+        message.contains("explicit deny") && !OTHER_KINDS.iter().any(|kind| message.contains(kind))
+    });
     let dead_key = code.is("InvalidClientTokenId") || code.is("InvalidAccessKeyId");
     ((record.is_denied() && explicit) || dead_key).then_some(true)
 }
@@ -322,6 +336,8 @@ mod tests {
         let denied = r#","errorCode":"AccessDenied","errorMessage":"not authorized with an explicit deny in an identity-based policy""#;
         assert_eq!(sighted("", "ListBuckets", s3), Some(false));
         assert_eq!(sighted(denied, "ListBuckets", s3), Some(true));
+        let by_scp = denied.replace("an identity-based policy", "a service control policy");
+        assert_eq!(sighted(&by_scp, "ListBuckets", s3), None);
         // Never allowed, or failed for another reason: proves neither.
         let implicit =
             r#","errorCode":"AccessDenied","errorMessage":"no identity-based policy allows it""#;
