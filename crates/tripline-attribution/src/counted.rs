@@ -4,23 +4,35 @@ use std::ops::{Deref, DerefMut};
 
 use tripline_cloudtrail::{EventTime, Record};
 
-use crate::{AgentRules, Attributed, Facts, Sessions, Use, is_failed_mint};
+use crate::{AgentRules, Facts, Met, Recent, Sessions, Use, is_failed_mint};
 
 /// Counts each call once all are known, in order of time.
 #[derive(Debug)]
 pub(crate) struct Attributor {
     inner: crate::Attributor,
+    recent: Recent,
     calls: Vec<(EventTime, u32, bool)>,
 }
 
 impl Attributor {
     pub(crate) fn new(rules: AgentRules, seed: u64) -> Self {
-        Self { inner: crate::Attributor::new(rules, seed), calls: Vec::new() }
+        let inner = crate::Attributor::new(rules, seed);
+        Self { inner, recent: Recent::default(), calls: Vec::new() }
     }
 
-    pub(crate) fn observe(&mut self, record: &Record<'_>) -> Attributed<'_> {
+    pub(crate) fn observe(&mut self, record: &Record<'_>) -> Met {
         self.inner.note_mint(record);
-        let place = self.inner.observe(&Facts::of(record)).place();
+        let place = match self.recent.meet(record) {
+            Some(met) => met.place(),
+            None => {
+                let facts = Facts::of(record);
+                let met = self.inner.observe(&facts);
+                if let Some(untold) = self.recent.remember(record, &facts, met) {
+                    self.inner.note_met(untold);
+                }
+                met.place()
+            }
+        };
         self.calls.push((record.time(), place, is_failed_mint(record)));
         self.inner.look_again(place)
     }
@@ -31,6 +43,7 @@ impl Attributor {
     }
 
     pub(crate) fn resolve(mut self) -> Sessions {
+        self.recent.settle(&mut self.inner);
         let mut sessions = self.inner.resolve();
         self.calls.sort();
         for (time, place, is_failed_mint) in self.calls {

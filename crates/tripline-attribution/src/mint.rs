@@ -96,7 +96,8 @@ impl<'a> Mint<'a> {
 /// Whether a record is of the kind that creates credentials: a cheap look, before the response is
 /// read. Source of the list: the facts on STS, IAM Roles Anywhere, S3 Express, Access Grants,
 /// Cognito and Identity Center.
-pub(crate) fn may_mint(record: &Record<'_>) -> bool {
+#[inline]
+pub fn may_mint(record: &Record<'_>) -> bool {
     teller(record).is_some()
 }
 

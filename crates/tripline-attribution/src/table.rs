@@ -13,6 +13,7 @@ use crate::chunks::Chunks;
 use crate::facts::SessionFacts;
 use crate::known::{KnownMint, Parent};
 use crate::mint::{Mint, Told, may_mint};
+use crate::recent::Untold;
 use crate::resolve::Sessions;
 use crate::rules::AgentRules;
 use crate::texts::{Text, Texts, index};
@@ -51,36 +52,36 @@ pub(crate) enum Standing {
     Nobody,
 }
 
-/// What is known of a record's agent when the record comes in.
-#[derive(Clone, Copy, Debug)]
-pub struct Attributed<'a> {
+/// What is known of a record's session and agent when the record comes in.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Met {
     place: u32,
-    standing: Standing,
-    agent: Option<(u32, &'a Agent)>,
+    agent: Option<u32>,
+    may_be_an_agent: bool,
 }
 
-impl<'a> Attributed<'a> {
-    /// The agent, if it is certain: named by a tag of the session's own mint, or by one further up
-    /// a chain of which every link is known.
+impl Met {
+    /// The number of the agent, if it is certain: named by a tag of the session's own mint, or by one
+    /// further up a chain of which every link is known.
     ///
     /// What comes later can change this in one way only: by a record that tells of one of these
     /// mints differently, as only a forged one can. Then the session is nobody's. For a tag comes
     /// before every other naming, the nearest tag before those further up, and what a mint's record
     /// told is joined, never replaced.
     ///
-    /// The number is this attributor's own for the agent: small, and the same whenever it comes.
-    pub fn agent(self) -> Option<(u32, &'a Agent)> {
+    /// The number is the attributor's own: small, and the same whenever the agent comes.
+    pub fn agent(self) -> Option<u32> {
         self.agent
     }
 
-    /// This attributor's number for the session, for [`Attributor::look_again`].
+    /// The attributor's number for the session, for [`Attributor::look_again`].
     pub fn place(self) -> u32 {
         self.place
     }
 
     /// Whether an agent may yet turn up.
     pub fn may_be_an_agent(self) -> bool {
-        matches!(self.standing, Standing::NotLookedAt | Standing::Open { .. })
+        self.may_be_an_agent
     }
 }
 
@@ -121,20 +122,28 @@ impl Attributor {
     /// ids, and of the copies of a cross-account call all but one. The credential that it creates, if
     /// it does, is another matter: [`Self::note_mint`].
     #[inline]
-    pub fn observe(&mut self, facts: &Facts<'_>) -> Attributed<'_> {
+    pub fn observe(&mut self, facts: &Facts<'_>) -> Met {
         let place = self.count(facts);
         self.look_again(place)
     }
 
     /// What is known by now of the agent of a session that was observed.
     #[inline]
-    pub fn look_again(&mut self, place: u32) -> Attributed<'_> {
-        let standing = self.standing(place);
-        let agent = match standing {
-            Standing::Agent(nth) => self.agent_at(nth).map(|agent| (nth, agent)),
-            _ => None,
+    pub fn look_again(&mut self, place: u32) -> Met {
+        let (agent, may_be_an_agent) = match self.standing(place) {
+            Standing::Agent(nth) => (Some(nth), false),
+            Standing::Nobody => (None, false),
+            Standing::NotLookedAt | Standing::Open { .. } => (None, true),
         };
-        Attributed { place, standing, agent }
+        Met { place, agent, may_be_an_agent }
+    }
+
+    /// A session that was observed was met again, with the same identity.
+    pub fn note_met(&mut self, untold: Untold) {
+        if let Some(session) = self.sessions.get_mut(untold.place as usize) {
+            session.note_named_at(untold.first);
+            session.note_named_at(untold.last);
+        }
     }
 
     /// Counts a call that was set aside.
@@ -313,7 +322,7 @@ impl Attributor {
         open
     }
 
-    /// The agent of this number, as [`Attributed::agent`] gave it.
+    /// The agent of this number, as [`Met::agent`] gave it.
     pub fn agent_at(&self, number: u32) -> Option<&Agent> {
         self.agents.get(number as usize)
     }

@@ -159,13 +159,6 @@ impl Use {
     }
 }
 
-impl Facts<'_> {
-    /// Whether it asked for a credential and tells of none.
-    pub fn is_failed_mint(&self) -> bool {
-        self.is_failed_mint
-    }
-}
-
 impl<'a> Facts<'a> {
     /// Reads them.
     pub fn of(record: &Record<'a>) -> Self {

@@ -219,6 +219,12 @@ impl<'a> Cursor<'a> {
         (raw.as_bytes().first() == Some(&open)).then_some(Self { text: raw, at: 1 })
     }
 
+    /// What is still to be read.
+    #[inline(always)]
+    pub(crate) fn rest(&self) -> &'a str {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
     #[inline(always)]
     pub(crate) fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()

@@ -1,5 +1,6 @@
 //! What CloudTrail delivers: bytes in, records out.
 
+mod identities;
 mod ids;
 mod json;
 mod parse;

@@ -1,5 +1,6 @@
 //! Text to [`Record`].
 
+use crate::identities::Identities;
 use crate::ids::EventId;
 use crate::json::{Cursor, Json, Stuck};
 use crate::record::{Fields, Record, RecordKind, Wrapper, fields};
@@ -21,14 +22,17 @@ pub(crate) enum Object<'a> {
 /// The result borrows from `text`. Outer errors: the text is not an object, or not a whole one.
 /// Inner errors: it is an object of that length, but no record.
 #[inline]
-pub(crate) fn object(text: &str) -> Result<(usize, Result<Object<'_>, ProblemKind>), Stuck> {
+pub(crate) fn object<'a>(
+    text: &'a str,
+    identities: &mut Identities,
+) -> Result<(usize, Result<Object<'a>, ProblemKind>), Stuck> {
     let mut cursor = Cursor::new(text);
     match cursor.peek() {
         Some(b'{') => cursor.at += 1,
         Some(_) => return Err(Stuck::Malformed(0)),
         None => return Err(Stuck::Short),
     }
-    let fields = fields(&mut cursor)?;
+    let fields = fields(&mut cursor, identities)?;
     let raw = text.get(..cursor.at).ok_or(Stuck::Malformed(cursor.at))?;
     Ok((cursor.at, interpret(raw, fields)))
 }
@@ -40,7 +44,7 @@ impl<'a> Record<'a> {
     /// When the text is no JSON object, has no `eventName`, or no time.
     pub fn parse(text: &'a str) -> Result<Self, ProblemKind> {
         let text = text.trim_start();
-        match object(text) {
+        match object(text, &mut Identities::default()) {
             Ok((_, Ok(Object::Record(record)))) => Ok(record),
             Ok((_, Ok(Object::Wraps(..)))) => Err(ProblemKind::NotARecord { missing: "eventName" }),
             Ok((_, Err(problem))) => Err(problem),

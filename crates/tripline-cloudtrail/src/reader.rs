@@ -10,6 +10,7 @@ use std::sync::Arc;
 use flate2::write::MultiGzDecoder;
 use tripline_text::Untrusted;
 
+use crate::identities::Identities;
 use crate::record::Record;
 use crate::tally::{Fate, Limits, ProblemKind, Skip, Tally};
 use crate::unpack::Unpacker;
@@ -19,20 +20,27 @@ use crate::walk::{Framing, Walk};
 ///
 /// Memory: one file of at most [`Limits::unpack_whole_bytes_max`] unpacked, or else a window of
 /// twice the longest record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reader {
     limits: Limits,
     unpacker: Unpacker,
+    identities: Identities,
 }
 
 /// How much compressed input is unpacked at a time: DEFLATE expands at most 1,032-fold (zlib's
 /// technical details), so that one step makes 17 MB at the worst.
 const GZIP_STEP_BYTES: usize = 16 << 10;
 
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
 impl Reader {
     /// A reader that keeps these limits.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, unpacker: Unpacker::default() }
+        Self { limits, unpacker: Unpacker::default(), identities: Identities::keeping() }
     }
 
     /// Reads a whole file, as stored. `sink` is given each record that is not passed over, and
@@ -48,8 +56,9 @@ impl Reader {
             false => Some(stored),
         };
         if let Some(json) = whole {
-            let mut walk = Walk::new(file, &self.limits);
+            let mut walk = Walk::new(file, &self.limits, std::mem::take(&mut self.identities));
             Framing::default().advance(json, true, &mut walk, &mut sink);
+            self.identities = std::mem::take(&mut walk.identities);
             return walk.finish(stored.len() as u64, json.len() as u64);
         }
         let mut stream = self.stream(file);
@@ -60,7 +69,7 @@ impl Reader {
     /// Starts a file that comes in pieces.
     pub fn stream(&self, file: &Arc<Untrusted<'static>>) -> Stream<'_> {
         Stream {
-            walk: Walk::new(file, &self.limits),
+            walk: Walk::new(file, &self.limits, Identities::keeping()),
             framing: Framing::default(),
             input: Input::Unknown,
             pending: Vec::new(),

@@ -7,6 +7,7 @@
 
 use tripline_iam::AccountId;
 
+use crate::identities::Identities;
 use crate::ids::{EventId, SharedEventId};
 use crate::json::{Cursor, Json, JsonText, Key, Stuck};
 use crate::time::EventTime;
@@ -81,6 +82,8 @@ pub(crate) enum Wrapper {
 /// Who made the call. All fields are optional, since each is missing somewhere in real logs.
 #[derive(Clone, Debug, Default)]
 pub struct UserIdentity<'a> {
+    pub(crate) written: &'a str,
+    pub(crate) hash: u32,
     pub(crate) kind: Option<JsonText<'a>>,
     pub(crate) principal_id: Option<JsonText<'a>>,
     pub(crate) arn: Option<JsonText<'a>>,
@@ -90,6 +93,9 @@ pub struct UserIdentity<'a> {
     pub(crate) invoked_by: Option<JsonText<'a>>,
     pub(crate) session: SessionContext<'a>,
 }
+
+/// How many texts an identity and its session have.
+pub(crate) const TEXTS: usize = 13;
 
 /// What a record says of the session of its credentials.
 #[derive(Clone, Debug, Default)]
@@ -219,6 +225,35 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> UserIdentity<'a> {
+    /// Every text, present or not.
+    #[inline]
+    pub(crate) fn texts(&mut self) -> [&mut Option<JsonText<'a>>; TEXTS] {
+        let session = &mut self.session;
+        [
+            &mut self.kind,
+            &mut self.principal_id,
+            &mut self.arn,
+            &mut self.account_id,
+            &mut self.access_key_id,
+            &mut self.user_name,
+            &mut self.invoked_by,
+            &mut session.creation_date,
+            &mut session.source_identity,
+            &mut session.sign_in_session_arn,
+            &mut session.issuer_arn,
+            &mut session.issuer_account_id,
+            &mut session.assumed_root,
+        ]
+    }
+
+    /// The identity as written; empty when missing. All records of a session mostly have the same.
+    pub fn as_written(&self) -> &'a str {
+        self.written
+    }
+    /// A hash of how it is written, for looking it up among others.
+    pub fn hash(&self) -> u32 {
+        self.hash
+    }
     /// `type`: AssumedRole, IAMUser, Root, AWSService and others; an open set.
     pub fn kind(&self) -> Option<JsonText<'a>> {
         self.kind
@@ -282,11 +317,14 @@ impl<'a> SessionContext<'a> {
 
 /// The top level of the object at the cursor, which stands behind its opening brace; afterwards it
 /// stands behind the closing one.
-pub(crate) fn fields<'a>(cursor: &mut Cursor<'a>) -> Result<Fields<'a>, Stuck> {
+pub(crate) fn fields<'a>(
+    cursor: &mut Cursor<'a>,
+    identities: &mut Identities,
+) -> Result<Fields<'a>, Stuck> {
     let mut fields = Fields::default();
     while let Some(key) = cursor.key()? {
         if key.is("userIdentity") {
-            identity(cursor, &mut fields.identity)?;
+            fields.identity = identities.read(cursor)?;
         } else if let Some(slot) = text_slot(key, &mut fields) {
             *slot = cursor.text_value()?;
         } else if let Some(slot) = json_slot(key, &mut fields) {
@@ -360,9 +398,11 @@ fn wrapper(key: Key<'_>, value: Json<'_>) -> Option<Wrapper> {
     }
 }
 
-fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Result<(), Stuck> {
+/// The identity at the cursor, taken apart; all empty if it is no object.
+pub(crate) fn identity<'a>(cursor: &mut Cursor<'a>) -> Result<UserIdentity<'a>, Stuck> {
+    let mut identity = UserIdentity::default();
     if !cursor.enter_object()? {
-        return Ok(());
+        return Ok(identity);
     }
     while let Some(key) = cursor.key()? {
         let slot = match key {
@@ -384,7 +424,7 @@ fn identity<'a>(cursor: &mut Cursor<'a>, identity: &mut UserIdentity<'a>) -> Res
         };
         *slot = cursor.text_value()?;
     }
-    Ok(())
+    Ok(identity)
 }
 
 fn session_context<'a>(

@@ -9,6 +9,7 @@ use memchr::{memchr, memchr2, memmem};
 use simdutf8::compat::from_utf8;
 use tripline_text::Untrusted;
 
+use crate::identities::Identities;
 use crate::json::{Cursor, Json, Stuck};
 use crate::parse::{Object, object};
 use crate::reader::fate;
@@ -29,6 +30,7 @@ const RECORD_START: &[u8] = b"{\"eventVersion\"";
 pub(crate) struct Walk<'r> {
     file: Arc<Untrusted<'static>>,
     limits: &'r Limits,
+    pub(crate) identities: Identities,
     tally: Tally,
     next_record: u64,
     file_damaged: bool,
@@ -36,10 +38,15 @@ pub(crate) struct Walk<'r> {
 }
 
 impl<'r> Walk<'r> {
-    pub(crate) fn new(file: &Arc<Untrusted<'static>>, limits: &'r Limits) -> Self {
+    pub(crate) fn new(
+        file: &Arc<Untrusted<'static>>,
+        limits: &'r Limits,
+        identities: Identities,
+    ) -> Self {
         Self {
             file: Arc::clone(file),
             limits,
+            identities,
             tally: Tally::default(),
             next_record: 0,
             file_damaged: false,
@@ -343,7 +350,7 @@ impl Framing {
         sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
     ) -> Result<usize, Pause> {
         let rest = text.get(at..).unwrap_or_default();
-        match object(rest) {
+        match object(rest, &mut walk.identities) {
             Ok((length, met)) => {
                 walk.meet(met, self.depth, sink);
                 Ok(at + length)

@@ -1,7 +1,7 @@
 //! The first half of a record's way: attributed as far as can be, noted to be counted, and set aside
 //! if there may be something to say about it.
 
-use tripline_attribution::{Attributed, Attributor, Facts, Use};
+use tripline_attribution::{Attributor, Facts, Met, Recent, Use, is_failed_mint, may_mint};
 use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
@@ -43,25 +43,6 @@ impl Reach for Attributor {
     }
 }
 
-/// What the attributor said of a record, without holding on to it.
-#[derive(Clone, Copy, Debug)]
-struct Met {
-    place: u32,
-    agent: Option<u32>,
-    may_be_an_agent: bool,
-}
-
-impl Met {
-    #[inline]
-    fn of(attributed: Attributed<'_>) -> Self {
-        Self {
-            place: attributed.place(),
-            agent: attributed.agent().map(|(number, _)| number),
-            may_be_an_agent: attributed.may_be_an_agent(),
-        }
-    }
-}
-
 /// One worker's share of the records. Several intakes over disjoint files, with one attributor, are as
 /// one over all of them.
 #[derive(Debug)]
@@ -70,6 +51,7 @@ pub struct Intake<'m, A = Attributor> {
     filter: &'m Filter,
     purpose: Purpose,
     attributor: A,
+    recent: Recent,
     vocabulary: Vocabulary,
     agents: KnownAgents<'m>,
     scratch: Scratch,
@@ -118,6 +100,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             vocabulary: Vocabulary::new(hash_seed),
             agents: KnownAgents::new(hash_seed),
             attributor,
+            recent: Recent::default(),
             scratch: Scratch::default(),
             waiting: Waiting::default(),
             row: Vec::new(),
@@ -128,6 +111,8 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
     pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary) {
         self.look_at_waiting(hold);
+        let Self { attributor, recent, .. } = &mut self;
+        attributor.with(|attributor| recent.settle(attributor));
         (self.attributor, self.vocabulary)
     }
 
@@ -137,13 +122,13 @@ impl<'m, A: Reach> Intake<'m, A> {
             return self.keep(record, hold);
         }
         if !self.filter.admits(record) {
-            self.attributor.with(|attributor| attributor.note_mint(record));
+            self.note_mint(record);
             return Fate::Skipped(Skip::Filtered);
         }
         let broken = self.broken_by(record);
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
-            self.attributor.with(|attributor| attributor.note_mint(record));
+            self.note_mint(record);
             let user_agent = self.user_agent(record);
             let (used, held) = Held::copy_of(record, &broken, user_agent);
             hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
@@ -152,16 +137,12 @@ impl<'m, A: Reach> Intake<'m, A> {
             let (_, held) = Held::copy_of(record, &broken, user_agent);
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
-            let facts = Facts::of(record);
-            let met = self.attributor.with(|attributor| {
-                attributor.note_mint(record);
-                Met::of(attributor.observe(&facts))
-            });
+            let met = self.meet(record);
             let event = self.vocabulary.event(record);
-            let traits = self.traits(record, event, &facts);
-            let tick = Tick::new(record.time(), record.id(), met.place, event, traits);
+            let traits = self.traits(record, event);
+            let tick = Tick::new(record.time(), record.id(), met.place(), event, traits);
             hold.tick(tick);
-            let may_be = met.agent.is_some() || met.may_be_an_agent;
+            let may_be = met.agent().is_some() || met.may_be_an_agent();
             if self.purpose == Purpose::Learn && may_be {
                 hold.drawn(tick, self.drawn.write(record, event, &mut self.vocabulary));
             }
@@ -176,6 +157,34 @@ impl<'m, A: Reach> Intake<'m, A> {
             }
         }
         Fate::Read
+    }
+
+    #[inline]
+    fn note_mint(&mut self, record: &Record<'_>) {
+        if may_mint(record) {
+            self.attributor.with(|attributor| attributor.note_mint(record));
+        }
+    }
+
+    /// Counts a record to its session.
+    #[inline]
+    fn meet(&mut self, record: &Record<'_>) -> Met {
+        self.note_mint(record);
+        let Self { attributor, recent, .. } = self;
+        if let Some(met) = recent.meet(record) {
+            if met.may_be_an_agent() {
+                *met = attributor.with(|attributor| attributor.look_again(met.place()));
+            }
+            return *met;
+        }
+        let facts = Facts::of(record);
+        attributor.with(|attributor| {
+            let met = attributor.observe(&facts);
+            if let Some(untold) = recent.remember(record, &facts, met) {
+                attributor.note_met(untold);
+            }
+            met
+        })
     }
 
     fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
@@ -262,9 +271,8 @@ impl<'m, A: Reach> Intake<'m, A> {
         for call in waiting.calls.drain(..) {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
-            let met =
-                self.attributor.with(|attributor| Met::of(attributor.look_again(call.session)));
-            let known = met.agent.and_then(|number| self.agents.met(number));
+            let met = self.attributor.with(|attributor| attributor.look_again(call.session));
+            let known = met.agent().and_then(|number| self.agents.met(number));
             if known.is_some_and(|agent| agent.was_content(call.event)) {
                 continue;
             }
@@ -300,9 +308,9 @@ impl<'m, A: Reach> Intake<'m, A> {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
-        let Some(number) = met.agent else {
-            return match met.may_be_an_agent {
-                true => Worth::Waiting(met.place),
+        let Some(number) = met.agent() else {
+            return match met.may_be_an_agent() {
+                true => Worth::Waiting(met.place()),
                 false => Worth::Nothing,
             };
         };
@@ -344,10 +352,11 @@ impl<'m, A: Reach> Intake<'m, A> {
 
     /// What is counted of a call.
     #[inline]
-    fn traits(&self, record: &Record<'_>, event: u32, facts: &Facts<'_>) -> Traits {
+    fn traits(&self, record: &Record<'_>, event: u32) -> Traits {
+        let is_failed_mint = is_failed_mint(record);
         if !self.model.has_learned() {
             // Nobody asks how it counts in rates.
-            return Traits::new(facts.is_failed_mint(), RateClasses::default(), None);
+            return Traits::new(is_failed_mint, RateClasses::default(), None);
         }
         let classes = match self.vocabulary.known_event(event) {
             Some(event) => event.classes,
@@ -355,7 +364,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        Traits::new(facts.is_failed_mint(), classes, bytes_out(record))
+        Traits::new(is_failed_mint, classes, bytes_out(record))
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {

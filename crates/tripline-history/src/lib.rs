@@ -4,6 +4,7 @@
     reason = "edge: reads partial baselines, which name their files"
 )]
 
+mod ahead;
 mod learn;
 mod log;
 mod partial;

@@ -14,6 +14,7 @@ use tripline_engine::{
 };
 use tripline_runtime::{LocalFile, files};
 
+use crate::ahead::ahead;
 use crate::log::Log;
 use crate::partial::{PartialError, PartialRows};
 use crate::sorter::Sorter;
@@ -300,7 +301,11 @@ impl Taken {
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all);
         let mut sink = |scored| sink(&scored).map_err(HistoryError::Output);
-        let duplicates = judge_all(ticks, rows, &mut judge, &mut sink)?;
+        let duplicates = match job.threads {
+            1 => judge_all(ticks, rows, &mut judge, &mut sink)?,
+            // Judging takes one thread, which need not bring them into order as well.
+            _ => ahead(ticks, |ticks| judge_all(ticks, rows, &mut judge, &mut sink))?,
+        };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
         let (incidents, sessions, flagged) = judge.finish(job.config);
@@ -335,6 +340,8 @@ fn read_files<'m>(
             progress.file(file.bytes, tally.records.seen);
             worker.tally.add(tally);
         }
+        // Here, where every thread does its own share.
+        worker.held.ticks.sort();
         worker
     };
     if threads == 1 {

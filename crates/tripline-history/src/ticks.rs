@@ -60,6 +60,11 @@ impl Ticks {
         self.newest.clear();
     }
 
+    /// Sorts what is in memory, so that nobody who comes later need.
+    pub(crate) fn sort(&mut self) {
+        self.newest.sort_unstable_by_key(Tick::key);
+    }
+
     /// Bytes written to the work directory so far.
     pub(crate) fn spilled_bytes(&self) -> u64 {
         self.spilled * TICK_BYTES as u64

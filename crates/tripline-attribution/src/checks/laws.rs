@@ -382,7 +382,7 @@ proptest! {
             }
             let used = Use::of(&record);
             let attributed = attributor.observe(&record);
-            let agent = attributed.agent().map(|(_, agent)| agent.clone());
+            let agent = attributed.agent().and_then(|nth| attributor.agent_at(nth)).cloned();
             if agent.is_some() || !attributed.may_be_an_agent() {
                 certain.push((used, agent));
             }

@@ -59,7 +59,8 @@ fn trap_4_a_use_before_its_mint_and_what_is_certain_when() {
     assert!(attributed.agent().is_none() && attributed.may_be_an_agent());
     attributor.observe(&Record::parse(&mint).unwrap());
     let attributed = attributor.observe(&Record::parse(&late).unwrap());
-    assert_eq!(attributed.agent().unwrap().1.id.untrusted(), "agent-1");
+    let agent = attributor.agent_at(attributed.agent().unwrap()).unwrap();
+    assert_eq!(agent.id.untrusted(), "agent-1");
     let session = session(&attributor.resolve(), &key(1));
     assert_eq!((session.first, session.last, session.records), (at(5), at(6), 2));
 }
@@ -312,7 +313,8 @@ fn trap_14_the_owners_copy_alone_settles_nothing() {
     assert!(attributor.observe(&Record::parse(&used).unwrap()).may_be_an_agent());
     attributor.note_mint(&Record::parse(&record(2, 9, ASSUME, &parent, &more)).unwrap());
     let attributed = attributor.observe(&Record::parse(&used).unwrap());
-    assert_eq!(attributed.agent().unwrap().1.id.untrusted(), "agent-1");
+    let agent = attributor.agent_at(attributed.agent().unwrap()).unwrap();
+    assert_eq!(agent.id.untrusted(), "agent-1");
 }
 
 /// The service that was asked logs no tags: STS may yet name another agent than the caller.

@@ -1,0 +1,182 @@
+//! User identities that were read before.
+//!
+//! A session writes the same `userIdentity`, byte for byte, into every record. Comparing some six
+//! hundred bytes with the last one of its kind is several times faster than taking them apart again.
+
+use ahash::RandomState;
+
+use crate::json::{Cursor, JsonText, Stuck};
+use crate::record::{TEXTS, UserIdentity, identity};
+
+/// Identities by a hash of their beginning, the newest of each hash. What comes out is what parsing
+/// would give, whatever was read before.
+#[derive(Debug)]
+pub(crate) struct Identities {
+    hasher: RandomState,
+    keeps: bool,
+    /// Empty until the first one is read.
+    slots: Vec<Seen>,
+}
+
+/// An identity as it was written, and where in it its texts are.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    text: String,
+    spans: [Span; TEXTS],
+}
+
+/// From, to; both zero where there is no such text, since none begins at a brace.
+type Span = (u16, u16);
+
+/// A power of two. At seven hundred bytes each these stay in a processor's second cache, nearly.
+const SLOTS: usize = 1_024;
+
+/// How much of an identity is hashed: as far as the access key of a role's session mostly is.
+const HASHED_BYTES: usize = 320;
+
+/// Longer ones are read anew each time.
+const TEXT_BYTES_MAX: usize = 4_096;
+
+impl Default for Identities {
+    /// Keeps none: for one record by itself.
+    fn default() -> Self {
+        // Somebody who makes them collide makes reading as slow as it was without all this.
+        let hasher = RandomState::with_seeds(21, 22, 23, 24);
+        Self { hasher, keeps: false, slots: Vec::new() }
+    }
+}
+
+impl Identities {
+    /// Keeps those that it reads.
+    pub(crate) fn keeping() -> Self {
+        Self { keeps: true, ..Self::default() }
+    }
+
+    /// The identity at the cursor, which is left behind it.
+    #[inline]
+    pub(crate) fn read<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<UserIdentity<'a>, Stuck> {
+        let rest = cursor.rest();
+        let hash = self.hash(rest.as_bytes());
+        let nth = hash as usize % SLOTS;
+        if let Some(seen) = self.slots.get(nth)
+            && let Some(read) = seen.read_again(rest, hash)
+        {
+            cursor.at += seen.text.len();
+            return Ok(read);
+        }
+        let from = cursor.at;
+        let mut read = identity(cursor)?;
+        let written = rest.get(..cursor.at - from).unwrap_or_default();
+        read.written = written;
+        read.hash = hash;
+        self.remember(nth, &mut read);
+        Ok(read)
+    }
+
+    /// Of the text up to the end of the first object in it, so that nothing behind an identity counts.
+    #[inline]
+    fn hash(&self, rest: &[u8]) -> u32 {
+        let window = rest.get(..HASHED_BYTES).unwrap_or(rest);
+        let end = memchr::memchr(b'}', window).unwrap_or(window.len());
+        self.hasher.hash_one(window.get(..end).unwrap_or_default()) as u32
+    }
+
+    fn remember(&mut self, nth: usize, read: &mut UserIdentity<'_>) {
+        let written = read.written;
+        // Only an object ends by itself: of a number the next byte decides.
+        if !self.keeps || !written.starts_with('{') || written.len() > TEXT_BYTES_MAX {
+            return;
+        }
+        if self.slots.is_empty() {
+            self.slots = vec![Seen::default(); SLOTS];
+        }
+        let Some(seen) = self.slots.get_mut(nth) else { return };
+        seen.text.clear();
+        seen.text.push_str(written);
+        for (span, text) in seen.spans.iter_mut().zip(read.texts()) {
+            *span = text.as_ref().map_or((0, 0), |text| span_of(*text, written));
+        }
+    }
+}
+
+impl Seen {
+    #[inline]
+    fn read_again<'a>(&self, rest: &'a str, hash: u32) -> Option<UserIdentity<'a>> {
+        let written = rest.get(..self.text.len()).filter(|written| **written == *self.text)?;
+        if written.is_empty() {
+            return None;
+        }
+        let mut read = UserIdentity { written, hash, ..UserIdentity::default() };
+        for (place, (from, to)) in read.texts().into_iter().zip(self.spans) {
+            if from > 0 {
+                let body = written.get(usize::from(from)..usize::from(to))?;
+                *place = Some(JsonText::of_body(body));
+            }
+        }
+        Some(read)
+    }
+}
+
+/// Where in `whole`, which is short, `text` is.
+fn span_of(text: JsonText<'_>, whole: &str) -> Span {
+    let body = text.as_written();
+    let from = body.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
+    let end = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
+    (end(from), end(from + body.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ROLE: &str = r#"{"type":"AssumedRole","principalId":"AROA:s","arn":"arn:aws:sts::1:x",
+        "accountId":"1","accessKeyId":"ASIAK","sessionContext":{"sessionIssuer":{"arn":"r",
+        "accountId":"1","userName":""},"attributes":{"creationDate":"2026-11-20T10:00:00Z"},
+        "sourceIdentity":"a\"b"},"novel":[{}]}"#;
+
+    fn read(identities: &mut Identities, text: &str) -> (String, usize) {
+        let mut cursor = Cursor::new(text);
+        let read = identities.read(&mut cursor);
+        (format!("{read:?}"), cursor.at)
+    }
+
+    #[test]
+    fn an_identity_read_again_is_the_same() {
+        let mut identities = Identities::keeping();
+        let first = read(&mut identities, &format!("{ROLE},\"eventName\":\"X\"}}"));
+        assert_eq!(first.1, ROLE.len());
+        assert!(identities.slots.iter().any(|seen| seen.text == ROLE));
+        assert_eq!(read(&mut identities, &format!("{ROLE}}}")), first);
+        assert!(
+            first.0.contains("ASIAK") && first.0.contains("sourceIdentity")
+                || first.0.contains("a\\")
+        );
+    }
+
+    proptest! {
+        /// Whatever was read before, however alike, leaves no trace.
+        #[test]
+        fn what_was_read_before_changes_nothing(
+            texts in proptest::collection::vec(
+                prop_oneof![
+                    Just(ROLE.to_owned()),
+                    "\\{\"type\":\"[ab]{1,2}\"(,\"arn\":(\"[a-c]{0,2}\"|null|1))?\\}",
+                    "(null|1|12|\"a\"|\\{\\}|\\{\"sessionContext\":\\{\"assumedRoot\":true\\}\\})",
+                    "\\{\"type\" \"[ab]\"\\}",
+                ],
+                1..12,
+            ),
+        ) {
+            let mut identities = Identities::keeping();
+            for text in texts {
+                let text = format!("{text},\"eventName\":\"X\"}}");
+                prop_assert_eq!(
+                    read(&mut identities, &text),
+                    read(&mut Identities::default(), &text)
+                );
+            }
+        }
+    }
+}
