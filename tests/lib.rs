@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 /// The root of the workspace.
 pub fn workspace() -> &'static Path {
@@ -17,38 +18,35 @@ pub fn workspace() -> &'static Path {
 
 /// The program, built by Cargo for these tests; colours and configuration of this machine left out.
 pub fn tripline() -> Command {
-    let mut command = Command::new(binary());
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let mut command = Command::new(BUILT.get_or_init(|| built("tripline")));
     command.env_remove("NO_COLOR").env("TERM", "dumb").current_dir(std::env::temp_dir());
     command
 }
 
+/// The functions' program, likewise.
+pub fn function() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| built("tripline-lambda"))
+}
+
 /// Test binaries lie in `target/PROFILE/deps`, the programs beside them. Cargo gives paths of
 /// programs only to tests of their own package, so it is asked to build this one.
-fn binary() -> PathBuf {
-    static BUILT: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
-    let build = || {
-        let Some(profile) = std::env::current_exe().unwrap().ancestors().nth(2).map(Path::to_owned)
-        else {
-            panic!("a test lies below the target directory");
-        };
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([
-            "build",
-            "--quiet",
-            "--locked",
-            "--offline",
-            "--bin",
-            "tripline",
-            "--target-dir",
-        ]);
-        cargo.arg(profile.parent().unwrap()).current_dir(workspace());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().unwrap().success());
-        profile.join("tripline")
+fn built(program: &str) -> PathBuf {
+    let Some(profile) = std::env::current_exe().unwrap().ancestors().nth(2).map(Path::to_owned)
+    else {
+        panic!("a test lies below the target directory");
     };
-    BUILT.get_or_init(build).clone()
+    let package = if program == "tripline" { "tripline-cli" } else { program };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--locked", "--offline", "--package", package]);
+    cargo.args(["--bin", program, "--target-dir"]);
+    cargo.arg(profile.parent().unwrap()).current_dir(workspace());
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().unwrap().success());
+    profile.join(program)
 }
 
 /// What a program wrote.

@@ -1,21 +1,40 @@
-//! The detector as a Lambda function: the same way of a record as the command line's, over the
-//! objects that one S3 notification names. It writes nothing to AWS; its verdicts go to its log.
+//! Tripline as two Lambda functions, of one program: the *detector* reads what CloudTrail delivers and
+//! has no leave to write to IAM; the *responder* is told which lineage to look at, looks for itself, and
+//! pulls the switch. Between them is a queue.
 #![expect(
     clippy::disallowed_methods,
-    reason = "edge: reads the environment, and writes its verdicts to its log"
+    reason = "edge: reads the environment and the clock, and writes to its log"
 )]
 
-mod handler;
+mod detector;
+mod log;
+mod responder;
+mod settings;
 
+use aws_config::BehaviorVersion;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::detector::Detector;
+use crate::responder::Answerer;
+use crate::settings::{Part, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let settings = &handler::Settings::from_environment()?;
-    let aws = &aws;
-    lambda_runtime::run(service_fn(async move |event: LambdaEvent<serde_json::Value>| {
-        handler::handle(event.payload, aws, settings).await.map_err(Error::from)
-    }))
-    .await
+    let settings = Settings::from_environment()?;
+    let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+    match settings.part {
+        Part::Detector => {
+            let detector = &Detector::new(&aws, &settings);
+            let serve =
+                async move |event: LambdaEvent<Value>| detector.handle(&event.payload).await;
+            lambda_runtime::run(service_fn(serve)).await
+        }
+        Part::Responder => {
+            let answerer = &Answerer::new(&aws, &settings).await?;
+            let serve =
+                async move |event: LambdaEvent<Value>| answerer.handle(&event.payload).await;
+            lambda_runtime::run(service_fn(serve)).await
+        }
+    }
 }

@@ -19,16 +19,24 @@ Commands (`do`):
   credentials {id}                                    of a session
   put      {account, role, policy, document}          an inline policy, with root keys
   boundary {account, role, document}                  a permissions boundary, with root keys
+  stop_logging {id}                                   a session stops the trail
+  deploy   {program, detector, responder, mode}       the two functions, their queues, table and bucket
+  records                                             all of them, as they are
+  deliver  {key}                                      all records so far, as an object of the trail
+  invoke   {function, event}                          a function, as a trigger would
+  waiting  {queue}                                    the messages of a queue
 """
 
 import datetime
 import gzip
+import io
 import json
 import os
 import sys
 import threading
 import time
 import uuid
+import zipfile
 
 import boto3
 from botocore.config import Config
@@ -258,6 +266,97 @@ def inspect(command):
 
 strip_logs = {}
 
+# Where the functions' table, queues and bucket are.
+HOME = "123456789012"
+BUCKET, TRAIL = "trail-of-the-test", "trail"
+
+
+def deploy(command):
+    s3, sqs, sns = (client(service, HOME) for service in ("s3", "sqs", "sns"))
+    s3.create_bucket(Bucket=BUCKET)
+    client("cloudtrail", HOME).create_trail(Name=TRAIL, S3BucketName=BUCKET)
+    client("cloudtrail", HOME).start_logging(Name=TRAIL)
+    client("dynamodb", HOME).create_table(
+        TableName="tripline", BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"},
+                   {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "B"}
+                              for name in ("pk", "sk")])
+    urls, arns = {}, {}
+    for name in ("new", "new-by-topic", "plans", "dead"):
+        urls[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arns[name] = sqs.get_queue_attributes(
+            QueueUrl=urls[name], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = {"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": ["s3.amazonaws.com", "sns.amazonaws.com"]},
+            "Action": "sqs:SendMessage", "Resource": arns[name]}]}
+        sqs.set_queue_attributes(QueueUrl=urls[name], Attributes={"Policy": json.dumps(policy)})
+    topic = sns.create_topic(Name="new-objects")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arns["new-by-topic"])
+    functions = client("lambda", HOME)
+    environment = {"TRIPLINE_TABLE": "tripline", "TRIPLINE_BUCKETS": BUCKET,
+                   "TRIPLINE_PLAN_QUEUE_URL": urls["plans"], "TRIPLINE_MODE": command["mode"],
+                   "TRIPLINE_DEAD_LETTER_QUEUE_URL": urls["dead"], "AWS_ENDPOINT_URL": ENDPOINT}
+    code = package(command["program"])
+    for part in ("detector", "responder"):
+        functions.create_function(
+            FunctionName=part, Runtime="provided.al2023", Handler="bootstrap",
+            Role=command[part], Code={"ZipFile": code}, Timeout=60,
+            Environment={"Variables": {**environment, "TRIPLINE_ROLE": part}})
+    for queue, part in (("new", "detector"), ("new-by-topic", "detector"), ("plans", "responder")):
+        functions.create_event_source_mapping(
+            EventSourceArn=arns[queue], FunctionName=part, BatchSize=10,
+            FunctionResponseTypes=["ReportBatchItemFailures"])
+    s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={
+            "QueueConfigurations": [{
+                "QueueArn": arns["new"], "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "AWSLogs/"}]}}}],
+            "TopicConfigurations": [{
+                "TopicArn": topic, "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "topic/"}]}}}]})
+    return {"ok": True}
+
+
+def package(program):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o755 << 16
+        with open(program, "rb") as program:
+            file.writestr(entry, program.read(), zipfile.ZIP_DEFLATED)
+    return packed.getvalue()
+
+
+def invoke(command):
+    answer = client("lambda", HOME).invoke(
+        FunctionName=command["function"], Payload=json.dumps(command["event"]))
+    return {"ok": "FunctionError" not in answer,
+            "answer": json.loads(answer["Payload"].read() or "null")}
+
+
+def waiting(command):
+    sqs = client("sqs", HOME)
+    url = sqs.get_queue_url(QueueName=command["queue"])["QueueUrl"]
+    found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0,
+                                MessageAttributeNames=["All"]).get("Messages", [])
+    return {"ok": True, "messages": [
+        {"body": one["Body"],
+         "reason": one.get("MessageAttributes", {}).get("reason", {}).get("StringValue")}
+        for one in found]}
+
+
+def stop_logging(session):
+    _, error = attempt(lambda: session.client("cloudtrail").stop_logging(Name=TRAIL))
+    record(session.identity(), "cloudtrail.amazonaws.com", "StopLogging", {"name": TRAIL}, None,
+           error, False)
+    return outcome(error)
+
+
+def packed():
+    with records_lock:
+        return gzip.compress(json.dumps({"Records": records}).encode())
+
 
 def answer(command):
     do = command["do"]
@@ -329,6 +428,20 @@ def answer(command):
         iam.put_role_permissions_boundary(RoleName=command["role"],
                                           PermissionsBoundary=policy["Arn"])
         return {"ok": True}
+    if do == "stop_logging":
+        return stop_logging(sessions[command["id"]])
+    if do == "deploy":
+        return deploy(command)
+    if do == "deliver":
+        client("s3", HOME).put_object(Bucket=BUCKET, Key=command["key"], Body=packed())
+        return {"ok": True}
+    if do == "records":
+        with records_lock:
+            return {"ok": True, "records": list(records)}
+    if do == "invoke":
+        return invoke(command)
+    if do == "waiting":
+        return waiting(command)
     raise ValueError("no such command: " + do)
 
 

@@ -15,6 +15,7 @@
 )]
 
 mod contract;
+mod live;
 mod oracle;
 mod switch;
 mod world;

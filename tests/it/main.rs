@@ -14,6 +14,7 @@ mod baselines;
 mod envelopes;
 mod laws;
 mod learned;
+mod live;
 mod program;
 mod samples;
 mod whole;

@@ -10,7 +10,7 @@ use crate::used::AnchorKind;
 
 /// How far a mint's time and the creation date of its session may be apart. In every captured pair
 /// they are the same second; the two are written by different hosts.
-const CREATION_SECS_APART_MAX: i64 = 2;
+pub const CREATION_SECS_APART_MAX: i64 = 2;
 
 /// Which rows are parts of which others.
 #[derive(Debug, Default)]

@@ -32,6 +32,7 @@ mod used;
 pub use agent::{Agent, AgentId, Basis};
 pub use coverage::{Cause, Coverage, Share};
 pub use episode::{EpisodeCutter, EpisodeId};
+pub use fold::CREATION_SECS_APART_MAX;
 pub use mint::{is_failed_mint, may_mint};
 pub use pattern::{InvalidNamePattern, NamePattern, Pattern};
 pub use recent::{Recent, Untold};

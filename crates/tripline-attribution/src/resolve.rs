@@ -203,6 +203,11 @@ impl Sessions {
         self.facts.sessions.get(at as usize).map(|facts| (facts.kind, facts.id.as_str()))
     }
 
+    /// The place of the session with this anchor, or of the one that it is a part of.
+    pub fn place(&self, kind: AnchorKind, id: &str) -> Option<u32> {
+        self.facts.place(kind, id).map(|at| self.folds.of(at))
+    }
+
     #[cfg(test)]
     pub(crate) fn by_anchor(&self, kind: AnchorKind, id: &str) -> Session {
         self.session(self.facts.place(kind, id).map_or(u32::MAX, |at| self.folds.of(at)))

@@ -80,6 +80,33 @@ impl StoredMint {
         })
     }
 
+    /// The access key that was created.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// When.
+    pub fn time(&self) -> EventTime {
+        self.time
+    }
+
+    /// The session that created it, as far as this record tells.
+    pub fn parent(&self) -> Option<&Use> {
+        match &self.parent {
+            Kept::Just(parent) => Some(parent),
+            Kept::Untold | Kept::Nothing => None,
+        }
+    }
+
+    /// Whom IAM takes its bearer for: `AROA…:session-name` and the like.
+    pub fn principal(&self) -> Option<Untrusted<'_>> {
+        let [.., principal] = &self.texts;
+        match principal {
+            Kept::Just(principal) => Some(principal.0.reborrow()),
+            Kept::Untold | Kept::Nothing => None,
+        }
+    }
+
     fn mint(&self) -> Mint<'_> {
         let [agent, class, tenant, version, source_identity, role, principal] = &self.texts;
         let text = |kept: &'_ Kept<Text>| kept.told(|text| text.0.reborrow().into_owned());

@@ -8,6 +8,7 @@ use tripline_iam::AccountId;
 use tripline_text::{Untrusted, stored};
 
 use crate::mint::{is_failed_mint, is_masked};
+use crate::rules::AgentRules;
 
 /// What holds a session together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -125,6 +126,22 @@ impl Use {
     /// Whether the record names an access key: of the copies of a cross-account call, the caller's.
     pub fn has_access_key(&self) -> bool {
         self.kind == AnchorKind::Key
+    }
+
+    /// The principal and the creation date that it shows: what calls by way of a service share with
+    /// the session's own.
+    pub fn created(&self) -> Option<(Untrusted<'_>, EventTime)> {
+        Some((self.principal.as_ref()?.reborrow(), self.created?))
+    }
+
+    /// Whether an agent may turn up whose session it is: one by tag needs a minted key.
+    pub fn may_be_an_agents(&self, rules: &AgentRules) -> bool {
+        let is_minted = match self.kind {
+            AnchorKind::Key => !is_long_lived(self.id.as_unescaped()),
+            AnchorKind::Console => true,
+            AnchorKind::SignIn | AnchorKind::Service | AnchorKind::Principal => false,
+        };
+        is_minted || !rules.fallbacks.is_empty()
     }
 
     /// What holds the session of a record together.

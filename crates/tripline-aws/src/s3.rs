@@ -1,64 +1,73 @@
 //! CloudTrail's files where CloudTrail puts them.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::DisplayErrorContext;
-use tripline_runtime::{Page, Source, SourceError};
+use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata};
+use thiserror::Error;
+use tripline_runtime::{ObjectRef, Page};
 use tripline_text::Untrusted;
-
-/// An object in a bucket, as a notification names it: the text of somebody who could write there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObjectRef {
-    /// The bucket.
-    pub bucket: Untrusted<'static>,
-    /// The key, decoded.
-    pub key: Untrusted<'static>,
-}
 
 /// The longest object that is fetched. CloudTrail's hold 50 MB before compression
 /// (UG/WhatIsCloudTrail-Limits).
 const OBJECT_BYTES_MAX: i64 = 64 << 20;
 
-/// Gives the objects of a list, one a page.
+/// Fetches objects.
 #[derive(Debug)]
-pub struct S3Source {
+pub struct Objects {
     client: Client,
-    objects: VecDeque<ObjectRef>,
 }
 
-impl S3Source {
-    /// A source of these objects, in this order.
-    pub fn new(config: &SdkConfig, objects: impl IntoIterator<Item = ObjectRef>) -> Self {
-        Self { client: Client::new(config), objects: objects.into_iter().collect() }
+/// An object that could not be fetched.
+#[derive(Debug, Error)]
+pub enum ObjectError {
+    /// Not there, not allowed, too long: it will not be otherwise the next time.
+    #[error("{0}")]
+    Final(String),
+    /// S3 or the way to it failed.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl Objects {
+    /// With this configuration.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: Client::new(config) }
     }
 
-    async fn fetch(&self, object: &ObjectRef) -> Result<Vec<u8>, String> {
+    /// An object, as stored.
+    ///
+    /// # Errors
+    /// [`ObjectError`].
+    pub async fn fetch(&self, object: &ObjectRef) -> Result<Page, ObjectError> {
         let request = self
             .client
             .get_object()
             .bucket(object.bucket.as_unescaped())
             .key(object.key.as_unescaped());
-        let response =
-            request.send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
+        let response = request.send().await.map_err(|error| {
+            let is_final = matches!(
+                error.code(),
+                Some(
+                    "NoSuchKey"
+                        | "NoSuchBucket"
+                        | "AccessDenied"
+                        | "InvalidObjectState"
+                        | "KMS.DisabledException"
+                        | "KMS.NotFoundException"
+                        | "KMS.InvalidStateException"
+                )
+            );
+            let why = DisplayErrorContext(error).to_string();
+            if is_final { ObjectError::Final(why) } else { ObjectError::Passing(why) }
+        })?;
         if response.content_length().is_some_and(|bytes| bytes > OBJECT_BYTES_MAX) {
-            return Err(format!("longer than {OBJECT_BYTES_MAX} bytes"));
+            return Err(ObjectError::Final(format!("longer than {OBJECT_BYTES_MAX} bytes")));
         }
-        let body = response.body.collect().await.map_err(|error| error.to_string())?;
-        Ok(body.to_vec())
-    }
-}
-
-impl Source for S3Source {
-    async fn next(&mut self) -> Option<Result<Page, SourceError>> {
-        let object = self.objects.pop_front()?;
+        let body = response.body.collect().await;
+        let body = body.map_err(|error| ObjectError::Passing(error.to_string()))?;
         let name = format!("s3://{}/{}", object.bucket.as_unescaped(), object.key.as_unescaped());
-        let file = Arc::new(Untrusted::new(name));
-        Some(match self.fetch(&object).await {
-            Ok(bytes) => Ok(Page { file, bytes }),
-            Err(why) => Err(SourceError { file, why }),
-        })
+        Ok(Page { file: Arc::new(Untrusted::new(name)), bytes: body.to_vec() })
     }
 }

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use tripline_attribution::{Attributor, Coverage, Sessions};
+use tripline_attribution::{Attributor, Coverage, Sessions, StoredMint};
 use tripline_baseline::Baseline;
-use tripline_cloudtrail::{Limits, Reader, Tally};
+use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
@@ -19,6 +19,7 @@ use crate::judge::{DamagedRow, Judge, Scored, judge_all};
 use crate::learning::Learning;
 use crate::model::Model;
 use crate::settle::{Corrections, Settler};
+use crate::target::View;
 use crate::tick::Tick;
 
 /// Takes files in until it is asked what there was in them.
@@ -31,6 +32,7 @@ pub struct Batch<'m> {
     reader: Reader,
     held: MemoryRows,
     tally: Tally,
+    view: View,
 }
 
 /// What a [`Batch`] found.
@@ -68,7 +70,29 @@ impl<'m> Batch<'m> {
             reader: Reader::new(Limits::default()),
             held: MemoryRows::default(),
             tally: Tally::default(),
+            view: View::Whole,
         }
+    }
+
+    /// The same, of some lineages only, at this moment.
+    #[must_use]
+    pub(crate) fn live(self, now: EventTime) -> Self {
+        Self { view: View::Live(now), ..self }
+    }
+
+    /// Takes in what was kept of a record.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub(crate) fn take_kept(&mut self, row: &[u8]) -> Result<(), DamagedRow> {
+        let fate = self.intake.ingest_kept(row, &mut self.held)?;
+        self.tally.record(fate);
+        Ok(())
+    }
+
+    /// Learns what was kept of a mint.
+    pub(crate) fn note_mint(&mut self, mint: &StoredMint) {
+        self.intake.note_stored_mint(mint);
     }
 
     /// Takes a file in, as stored.
@@ -118,7 +142,7 @@ impl<'m> Batch<'m> {
         };
         duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
-        let (incidents, sessions, flagged) = judge.finish(config);
+        let (incidents, sessions, flagged) = judge.finish(self.view, config);
         let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
         let coverage = sessions.coverage();
         Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally: self.tally })
@@ -149,10 +173,10 @@ fn learn(
 
 /// Rows in memory, as they come.
 #[derive(Debug, Default)]
-struct MemoryRows {
+pub(crate) struct MemoryRows {
     drawn: Vec<(Tick, Vec<u8>)>,
     ticks: Vec<Tick>,
-    calls: Vec<(Key, Vec<u8>)>,
+    pub(crate) calls: Vec<(Key, Vec<u8>)>,
     copies: Vec<(Key, Vec<u8>)>,
     corrections: Vec<(Key, Vec<u8>)>,
 }

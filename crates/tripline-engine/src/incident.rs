@@ -12,7 +12,7 @@ use tripline_text::Untrusted;
 use crate::config::Config;
 use crate::judge::Scored;
 use crate::learning::{stable_hash, stable_hash_of};
-use crate::target::{RoleUsers, may_be_alive, role_users, target};
+use crate::target::{RoleUsers, View, may_be_alive, role_users, target};
 
 /// One agent's breach, from the first finding on.
 #[derive(Debug)]
@@ -39,7 +39,9 @@ pub struct Incident {
     pub findings_total: u64,
     /// What succeeded of what was found, by action: what may have to be undone.
     pub done: BTreeMap<String, u64>,
-    /// What would stop it, as things stood when it opened. Nothing carries it out.
+    /// What is to be stopped: as things stood when it opened, or of a live view as they stand now.
+    pub target: Target,
+    /// What would stop it, as far as logs tell. Nothing carries it out.
     pub plan: Result<Plan, Refusal>,
 }
 
@@ -91,7 +93,7 @@ impl Incidents {
     }
 
     /// The incidents with a verdict of kill, in order of opening, then root.
-    pub(crate) fn finish(self, sessions: &Sessions, config: &Config) -> Vec<Incident> {
+    pub(crate) fn finish(self, sessions: &Sessions, view: View, config: &Config) -> Vec<Incident> {
         let kills = self.open.into_values().filter(|draft| draft.verdict == Verdict::Kill);
         let kills: Vec<Draft> = kills.collect();
         let lineages: Vec<Session> =
@@ -99,10 +101,11 @@ impl Incidents {
         let agents = kills.iter().filter_map(|draft| Some(draft.session.agent()?.id.clone()));
         // A kill is of the agent: its other sessions may have heard the same words.
         let theirs = sessions.of_agents(&agents.collect());
-        let users = role_users(sessions, lineages.iter().chain(&theirs));
+        let users =
+            (view == View::Whole).then(|| role_users(sessions, lineages.iter().chain(&theirs)));
         let mut incidents: Vec<Incident> = kills
             .into_iter()
-            .map(|draft| draft.finish(sessions, &theirs, &users, config))
+            .map(|draft| draft.finish(sessions, &theirs, users.as_ref(), view, config))
             .collect();
         incidents.sort_by(|a, b| (a.opened, &a.root).cmp(&(b.opened, &b.root)));
         incidents
@@ -114,11 +117,16 @@ impl Draft {
         self,
         sessions: &Sessions,
         theirs: &[Session],
-        users: &RoleUsers,
+        users: Option<&RoleUsers>,
+        view: View,
         config: &Config,
     ) -> Incident {
         let lineage = sessions.lineage_of(&self.session);
-        let target = self.target(&lineage, theirs, users, config);
+        let now = match view {
+            View::Whole => self.opened,
+            View::Live(now) => now,
+        };
+        let target = self.target(&lineage, theirs, users, now, config);
         Incident {
             agent: self.session.agent().map(|agent| agent.id.clone()),
             basis: self.session.basis(),
@@ -131,34 +139,36 @@ impl Draft {
             findings_total: self.findings_total,
             done: self.done,
             plan: plan_kill(&target, target.grounds()),
+            target,
             lineage,
         }
     }
 
-    /// The target as it stood when the incident opened: that is what would have been stopped.
+    /// The target as it stood at a moment.
     fn target(
         &self,
         lineage: &[Session],
         theirs: &[Session],
-        users: &RoleUsers,
+        users: Option<&RoleUsers>,
+        now: EventTime,
         config: &Config,
     ) -> Target {
-        let last_seen = self.last_seen();
+        let last_seen = self.last_seen().max(now);
         let mut known: Vec<Session> =
             lineage.iter().filter(|session| session.first <= last_seen).cloned().collect();
         let agent = self.session.agent().map(|agent| &agent.id);
         let alive = theirs.iter().filter(|session| {
             agent.is_some()
                 && session.agent().map(|agent| &agent.id) == agent
-                && session.first <= self.opened
-                && may_be_alive(session, self.opened)
+                && session.first <= now
+                && may_be_alive(session, now)
         });
         for session in alive {
             if known.iter().all(|other| other.id != session.id) {
                 known.push(session.clone());
             }
         }
-        target(incident_of(&self.session.root), &known, users, config, self.opened)
+        target(incident_of(&self.session.root), &known, users, config, now)
     }
 
     /// Plans name what was there by the last finding: a chain that the incident led to belongs to it.

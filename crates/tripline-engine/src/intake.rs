@@ -1,7 +1,9 @@
 //! The first half of a record's way: attributed as far as can be, noted to be counted, and set aside
 //! if there may be something to say about it.
 
-use tripline_attribution::{Attributor, Facts, Met, Recent, Use, is_failed_mint, may_mint};
+use tripline_attribution::{
+    Attributor, Facts, Met, Recent, StoredMint, Use, is_failed_mint, may_mint,
+};
 use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
@@ -203,6 +205,11 @@ impl<'m, A: Reach> Intake<'m, A> {
         if counts { Fate::Read } else { Fate::Skipped(Skip::Filtered) }
     }
 
+    /// Learns what was kept of a mint.
+    pub(crate) fn note_stored_mint(&mut self, mint: &StoredMint) {
+        self.attributor.with(|attributor| attributor.note_stored_mint(mint));
+    }
+
     /// Takes in what was kept of a record in a partial baseline; what comes of it is what would come
     /// of the record.
     ///
@@ -211,7 +218,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     pub fn ingest_kept(&mut self, row: &[u8], hold: &mut impl Hold) -> Result<Fate, DamagedRow> {
         let Kept { mint, call } = postcard::from_bytes(row).map_err(|_| DamagedRow)?;
         if let Some(mint) = &mint {
-            self.attributor.with(|attributor| attributor.note_stored_mint(mint));
+            self.note_stored_mint(mint);
         }
         let Some(KeptCall { told, used, call, reasons }) = call else {
             return Ok(Fate::Skipped(Skip::Filtered));

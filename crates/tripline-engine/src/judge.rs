@@ -19,6 +19,7 @@ use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Exceeded;
+use crate::target::View;
 use crate::tick::Tick;
 use crate::vocabulary::Vocabulary;
 
@@ -301,7 +302,7 @@ impl<'m> Judge<'m> {
 
     /// Ends the judging: what must be stopped, each with its plan, the sessions, and the episodes that
     /// nothing may be learned from.
-    pub fn finish(self, config: &Config) -> (Vec<Incident>, Sessions, Flagged) {
-        (self.incidents.finish(&self.sessions, config), self.sessions, self.flagged)
+    pub fn finish(self, view: View, config: &Config) -> (Vec<Incident>, Sessions, Flagged) {
+        (self.incidents.finish(&self.sessions, view, config), self.sessions, self.flagged)
     }
 }

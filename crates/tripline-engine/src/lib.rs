@@ -16,6 +16,7 @@ mod intake;
 mod judge;
 mod known;
 mod learning;
+mod live;
 mod model;
 mod open;
 mod pace;
@@ -38,9 +39,13 @@ pub use incident::{FINDINGS_MAX, Incident, incident_id};
 pub use intake::{Intake, Purpose, Reach};
 pub use judge::{DamagedRow, Judge, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
+pub use live::{
+    Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, LiveIncident, LiveReport, Partition,
+    PartitionId, Provenance, Slice,
+};
 pub use model::{Model, ModelId, ScopeTwice};
 pub use partial::Fingerprint;
 pub use settle::{Corrections, Settler};
-pub use target::{RoleUsers, role_users, target};
+pub use target::{RoleUsers, View, role_users, target};
 pub use tick::{TICK_BYTES, Tick};
 pub use vocabulary::Vocabulary;

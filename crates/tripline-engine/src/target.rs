@@ -13,6 +13,15 @@ use crate::config::Config;
 /// By role, who used it: agents, or (`None`) somebody else.
 pub type RoleUsers = BTreeMap<Untrusted<'static>, BTreeSet<Option<AgentId>>>;
 
+/// How much of what happened was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum View {
+    /// All that there is: who is not in it did nothing.
+    Whole,
+    /// Some lineages, as they are known at this moment: of others it says nothing.
+    Live(EventTime),
+}
+
 /// Who used the roles of these sessions, in the logs that were read.
 pub fn role_users<'s>(sessions: &Sessions, of: impl IntoIterator<Item = &'s Session>) -> RoleUsers {
     sessions.users_of(of.into_iter().filter_map(|session| session.role.clone()).collect())
@@ -20,11 +29,12 @@ pub fn role_users<'s>(sessions: &Sessions, of: impl IntoIterator<Item = &'s Sess
 
 /// Sessions to be contained as one incident: those of one agent, in order of first use.
 ///
-/// `now` is the moment for which the plan is made; `users` must know the roles of the sessions.
+/// `now` is the moment for which the plan is made; `users` must know the roles of the sessions, unless
+/// nothing is known of who else uses them.
 pub fn target(
     incident: IncidentId,
     chosen: &[Session],
-    users: &RoleUsers,
+    users: Option<&RoleUsers>,
     config: &Config,
     now: EventTime,
 ) -> Target {
@@ -38,10 +48,14 @@ pub fn target(
         if roles.iter().any(|known| known.arn == arn) {
             continue;
         }
-        let others = users
-            .get(role)
-            .map_or(0, |users| users.iter().filter(|user| user.as_ref() != agent).count());
-        roles.push(RoleFacts { arn, other_users: Some(others), whole: false, described: None });
+        let of_role = |users: &RoleUsers| {
+            let others = |users: &BTreeSet<Option<AgentId>>| {
+                users.iter().filter(|user| user.as_ref() != agent).count()
+            };
+            users.get(role).map_or(0, others)
+        };
+        let other_users = users.map(of_role);
+        roles.push(RoleFacts { arn, other_users, whole: false, described: None });
     }
     let ids: BTreeSet<&SessionId> = chosen.iter().map(|session| &session.id).collect();
     let responder = config.containment.responder.iter();

@@ -10,7 +10,7 @@ use tripline_attribution::{Attributor, Sessions};
 use tripline_cloudtrail::{Limits, Reader, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    Key, Model, Purpose, Reach, Scored, Settler, Tick, Vocabulary, judge_all,
+    Key, Model, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary, judge_all,
 };
 use tripline_runtime::{LocalFile, files};
 
@@ -308,7 +308,7 @@ impl Taken {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let (incidents, sessions, flagged) = judge.finish(job.config);
+        let (incidents, sessions, flagged) = judge.finish(View::Whole, job.config);
         let spilled_bytes = self.spilled_bytes;
         Ok(Judged { incidents, sessions, flagged, vocabularies, tally, spilled_bytes })
     }

@@ -8,22 +8,30 @@
 
 mod executor;
 mod journal;
+mod live;
 mod local;
+mod notice;
 mod responder;
 mod settings;
 mod shelf;
 mod source;
+mod state;
 mod store;
+mod switch;
 
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 pub use journal::{Journal, JournalError, read_log};
+pub use live::{Delivered, Live, LiveError};
 pub use local::{LocalFile, Unlisted, files};
+pub use notice::{Ask, DECIDED, Message, ObjectRef, UnknownMessage, asks_of, messages};
 pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{
     SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions,
     settings, settings_to_learn, work_of,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
-pub use source::{Page, Source, SourceError, drive};
+pub use source::Page;
+pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
+pub use switch::{Pulled, Switch, describe};
 pub use tripline_engine::Permit;

@@ -44,6 +44,14 @@ pub enum StoreError {
         /// What went wrong.
         why: String,
     },
+    /// A store that is somewhere else failed.
+    #[error("the action log at `{place}` failed: {why}")]
+    Remote {
+        /// Which.
+        place: String,
+        /// What it said.
+        why: String,
+    },
     /// The log says otherwise than the store.
     #[error(
         "`{}` has lines that are not in the store: one of the two was changed by hand",

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use tripline_attribution::{Agent, Session, SessionId};
 use tripline_cloudtrail::{EventTime, Fate, Limits, Reader};
 use tripline_containment::{
-    Case, Event, Grounds, IncidentId, Plan, Proof, Refusal, RoleFacts, Subject, Target, Work,
-    plan_fence, plan_kill,
+    Case, Event, Grounds, IncidentId, Plan, Proof, Refusal, RoleFacts, Target, Work, plan_fence,
+    plan_kill,
 };
 use tripline_engine::{
     Asked, Authorized, Config, Damage, Decision, Evidence, Marks, Mode, Watch, authorize,
@@ -19,7 +19,7 @@ use tripline_iam::policy::Quota;
 use tripline_report::status;
 use tripline_report::table::Style;
 use tripline_runtime::{
-    Cause, Clock, EmbeddedStore, Executor, Journal, Patience, Responder, SystemClock, files,
+    Cause, Clock, EmbeddedStore, Executor, Journal, Patience, SystemClock, describe, files,
     settings, work_of,
 };
 use tripline_text::{Untrusted, escape};
@@ -115,7 +115,7 @@ fn choose(arguments: &ContainArgs) -> Result<Chosen, Failure> {
     let last = meant.iter().map(|session| session.last).max();
     let damage = damage(&input.paths, &meant);
     let incident = incident_of(&meant);
-    let mut target = target(incident, &meant, &users, prepared.config(), now());
+    let mut target = target(incident, &meant, Some(&users), prepared.config(), now());
     keep_recent(&mut target);
     target.created = damage.created.iter().cloned().collect();
     target.contain_created = arguments.contain_created;
@@ -162,7 +162,7 @@ fn choose_role(arguments: &ContainArgs, role: &str) -> Result<Chosen, Failure> {
     let (config, _) = settings(config.as_deref(), None)?;
     let name = Untrusted::new(role.to_owned());
     let incident = tripline_engine::incident_id(&name, now_unix_ms());
-    let mut target = target(incident, &[], &BTreeMap::new(), &config, now());
+    let mut target = target(incident, &[], None, &config, now());
     target.roles = vec![RoleFacts { arn, other_users: None, whole: true, described: None }];
     Ok(Chosen { target, agent: None, config, damage: Damage::default(), unread: false, last: None })
 }
@@ -228,28 +228,8 @@ impl<'a> Run<'a> {
 
     /// Asks IAM about every role of the target.
     async fn describe(&mut self, hands: &Hands) -> Result<(), Failure> {
-        let subjects: Vec<Option<Subject>> = self
-            .chosen
-            .target
-            .roles
-            .iter()
-            .map(|role| {
-                let (account, name) = role.arn.account().zip(role.arn.role_name())?;
-                Some(Subject::Role { account, name })
-            })
-            .collect();
-        for (nth, subject) in subjects.into_iter().enumerate() {
-            let Some(subject) = subject else { continue };
-            match hands.describe(&subject).await {
-                Ok(described) => {
-                    if let Some(role) = self.chosen.target.roles.get_mut(nth) {
-                        role.described = Some(described);
-                    }
-                }
-                Err(failure) => {
-                    writeln!(self.out, "{subject} cannot be read: {}", status::told(&failure))?;
-                }
-            }
+        for (subject, failure) in describe(hands, &mut self.chosen.target).await {
+            writeln!(self.out, "{subject} cannot be read: {}", status::told(&failure))?;
         }
         Ok(())
     }

@@ -1,0 +1,217 @@
+//! The state that functions share, and their action log, in one DynamoDB table.
+//!
+//! An item is one element of a set: `pk` is the set, `sk` the element's place in it, `v` the element,
+//! `ttl` when it may be forgotten. An element's place is its content, so that to write it again writes
+//! the same; there is nothing to be conditional about, and nobody to wait for.
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tripline_engine::{Entry, PartitionId};
+use tripline_runtime::{State, StateError, Store, StoreError};
+
+/// How many items are written by one call (DynamoDB/BatchWriteItem).
+const ITEMS_PER_WRITE: usize = 25;
+/// Calls at once.
+const AT_ONCE: usize = 16;
+/// How often a write is tried that the table had no room for.
+const TRIES: u32 = 8;
+const FIRST_WAIT_MS: u64 = 25;
+
+/// The state in a table whose key is `pk` and `sk`, both binary, and whose TTL attribute is `ttl`.
+#[derive(Debug)]
+pub struct DynamoState {
+    client: Client,
+    table: String,
+}
+
+impl DynamoState {
+    /// The state in this table.
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self { client: Client::new(config), table }
+    }
+
+    async fn write(&self, entries: &[Entry]) -> Result<(), StateError> {
+        let mut requests: Vec<WriteRequest> =
+            entries.iter().map(|entry| self.request(entry)).collect::<Result<_, _>>()?;
+        for tried in 0..TRIES {
+            let answer = self
+                .client
+                .batch_write_item()
+                .request_items(&self.table, requests)
+                .send()
+                .await
+                .map_err(|error| self.failed(error))?;
+            // What the table had no room for comes back.
+            let left = answer.unprocessed_items.unwrap_or_default().remove(&self.table);
+            requests = left.unwrap_or_default();
+            if requests.is_empty() {
+                return Ok(());
+            }
+            let wait = FIRST_WAIT_MS << tried;
+            tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+        }
+        Err(StateError::Throttled(format!("{} items could not be written", requests.len())))
+    }
+
+    fn request(&self, entry: &Entry) -> Result<WriteRequest, StateError> {
+        let put = PutRequest::builder()
+            .item("pk", binary(&entry.partition.to_bytes()))
+            .item("sk", binary(&entry.sort()))
+            .item("v", binary(&entry.value))
+            .item("ttl", AttributeValue::N(entry.until.unix_secs().to_string()))
+            .build()
+            .map_err(|error| self.broken(&error))?;
+        Ok(WriteRequest::builder().put_request(put).build())
+    }
+
+    async fn set(&self, partition: PartitionId) -> Result<Vec<Vec<u8>>, StateError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            // What another function wrote a moment ago must be seen.
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .projection_expression("v")
+            .expression_attribute_values(":pk", binary(&partition.to_bytes()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut values = Vec::new();
+        while let Some(item) = pages.next().await {
+            let mut item = item.map_err(|error| self.failed(error))?;
+            if let Some(AttributeValue::B(value)) = item.remove("v") {
+                values.push(value.into_inner());
+            }
+        }
+        Ok(values)
+    }
+
+    fn failed<E>(&self, error: E) -> StateError
+    where
+        E: ProvideErrorMetadata + std::error::Error,
+    {
+        let has_too_much = matches!(
+            error.code(),
+            Some(
+                "ProvisionedThroughputExceededException"
+                    | "RequestLimitExceeded"
+                    | "ThrottlingException"
+            )
+        );
+        match has_too_much {
+            true => StateError::Throttled(DisplayErrorContext(error).to_string()),
+            false => self.broken(&DisplayErrorContext(error)),
+        }
+    }
+
+    fn broken(&self, why: &impl ToString) -> StateError {
+        StateError::Broken { place: self.table.clone(), why: why.to_string() }
+    }
+}
+
+impl State for DynamoState {
+    async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
+        // One call takes each key once.
+        let mut once = entries.to_vec();
+        once.sort();
+        once.dedup_by(|a, b| (a.partition, &a.value) == (b.partition, &b.value));
+        let writes: Vec<_> = once.chunks(ITEMS_PER_WRITE).map(|some| self.write(some)).collect();
+        stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await
+    }
+
+    async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
+        let sets: Vec<_> = partitions.iter().map(|partition| self.set(*partition)).collect();
+        stream::iter(sets).buffered(AT_ONCE).try_collect().await
+    }
+}
+
+/// The action log in the same table: one item a line, `sk` its number.
+#[derive(Debug)]
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+}
+
+/// The `pk` of the log: no set's name, since those are sixteen bytes long.
+const LOG: &[u8] = b"action-log";
+
+/// How many lines are added at once (DynamoDB/TransactWriteItems).
+const LINES_PER_WRITE: usize = 100;
+
+impl DynamoStore {
+    /// The log in this table.
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self { client: Client::new(config), table }
+    }
+
+    fn put(&self, number: u64, line: &str) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .item("pk", binary(LOG))
+            .item("sk", binary(&number.to_be_bytes()))
+            .item("v", AttributeValue::S(line.to_owned()))
+            // Of two who add the same line one comes first.
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(|error| self.failed(&error))?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    fn failed(&self, why: &impl ToString) -> StoreError {
+        StoreError::Remote { place: self.table.clone(), why: why.to_string() }
+    }
+}
+
+impl Store for DynamoStore {
+    async fn lines(&self) -> Result<Vec<String>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .projection_expression("v")
+            .expression_attribute_values(":pk", binary(LOG))
+            .into_paginator()
+            .items()
+            .send();
+        let mut lines = Vec::new();
+        while let Some(item) = pages.next().await {
+            let mut item = item.map_err(|error| self.failed(&DisplayErrorContext(error)))?;
+            if let Some(AttributeValue::S(line)) = item.remove("v") {
+                lines.push(line);
+            }
+        }
+        Ok(lines)
+    }
+
+    async fn append(&self, from: u64, lines: &[String]) -> Result<(), StoreError> {
+        // All of them or none: more than one call can hold nobody adds.
+        if lines.len() > LINES_PER_WRITE {
+            return Err(self.failed(&format!("{} lines at once", lines.len())));
+        }
+        let puts = (from..).zip(lines).map(|(number, line)| self.put(number, line));
+        let puts: Vec<TransactWriteItem> = puts.collect::<Result<_, _>>()?;
+        let sent = self.client.transact_write_items().set_transact_items(Some(puts)).send().await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(
+                    TransactWriteItemsError::TransactionCanceledException(_)
+                    | TransactWriteItemsError::TransactionInProgressException(_),
+                ) => Err(StoreError::Conflict),
+                _ => Err(self.failed(&DisplayErrorContext(error))),
+            },
+        }
+    }
+}
+
+fn binary(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}

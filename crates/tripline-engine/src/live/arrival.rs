@@ -1,0 +1,184 @@
+//! What comes in at once: what it leaves in the state, and whose sessions it touches.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tripline_attribution::{AnchorKind, Attributor};
+use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
+use tripline_text::Untrusted;
+
+use super::blob::pack;
+use super::{Anchor, Entry, HORIZON_SECS, Partition, Provenance};
+use crate::batch::MemoryRows;
+use crate::config::Config;
+use crate::filter::Filter;
+use crate::held::Key;
+use crate::intake::{Intake, Purpose};
+use crate::judge::DamagedRow;
+use crate::model::Model;
+use crate::partial::{Kept, KeptCall, ToldBy};
+
+/// Takes pages in that came together.
+#[derive(Debug)]
+pub struct Arrivals<'m> {
+    config: &'m Config,
+    intake: Intake<'m>,
+    reader: Reader,
+    rows: MemoryRows,
+    /// Where the rows of each provenance end.
+    read: Vec<(usize, Provenance)>,
+    tally: Tally,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// For the state. All of it must be there before anything is looked at.
+    pub entries: Vec<Entry>,
+    /// The sessions to look at.
+    pub touched: BTreeSet<Anchor>,
+    /// What was read.
+    pub tally: Tally,
+    /// Calls of nobody who is watched.
+    pub passed_over: u64,
+}
+
+impl<'m> Arrivals<'m> {
+    /// Nothing yet. `hash_seed` keys the hash tables; no result depends on it.
+    pub fn new(config: &'m Config, model: &'m Model, filter: &'m Filter, hash_seed: u64) -> Self {
+        let attributor = Attributor::new(config.agents.clone(), hash_seed);
+        Self {
+            config,
+            intake: Intake::new(model, filter, Purpose::Keep, attributor),
+            reader: Reader::new(Limits::default()),
+            rows: MemoryRows::default(),
+            read: Vec::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Takes a page in, as stored.
+    pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8], provenance: Provenance) {
+        let Self { intake, reader, rows, tally, .. } = self;
+        tally.add(reader.read(file, stored, |record| intake.ingest(record, rows)));
+        self.read.push((self.rows.calls.len(), provenance));
+    }
+
+    /// What it all comes to. `now` is the time by the clock.
+    ///
+    /// # Errors
+    /// Never in practice: the rows do not leave this program's memory.
+    pub fn finish(self, now: EventTime) -> Result<Arrival, DamagedRow> {
+        let mut sorted = Sorted::new(self.config, oldest(now));
+        let mut rows = self.rows.calls.into_iter();
+        let mut at = 0;
+        for (end, provenance) in self.read {
+            for (key, row) in rows.by_ref().take(end - at) {
+                sorted.take(key, row, provenance)?;
+            }
+            at = end;
+        }
+        Ok(sorted.finish(self.tally))
+    }
+}
+
+/// The oldest time that is still looked at.
+pub(super) fn oldest(now: EventTime) -> EventTime {
+    EventTime::from_unix_secs(now.unix_secs() - HORIZON_SECS).unwrap_or(EventTime::EPOCH)
+}
+
+/// When what happened at this time may be forgotten: an hour after nobody looks at it any more.
+pub(super) fn until(time: EventTime) -> EventTime {
+    EventTime::from_unix_secs(time.unix_secs() + HORIZON_SECS + 3_600).unwrap_or(time)
+}
+
+type Rows = BTreeMap<(Partition, Provenance), (Vec<(Key, Vec<u8>)>, EventTime)>;
+
+/// Rows by where they belong.
+struct Sorted<'m> {
+    config: &'m Config,
+    oldest: EventTime,
+    rows: Rows,
+    entries: BTreeSet<Entry>,
+    touched: BTreeSet<Anchor>,
+    passed_over: u64,
+}
+
+impl<'m> Sorted<'m> {
+    fn new(config: &'m Config, oldest: EventTime) -> Self {
+        let (rows, entries, touched) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        Self { config, oldest, rows, entries, touched, passed_over: 0 }
+    }
+
+    fn take(&mut self, key: Key, row: Vec<u8>, provenance: Provenance) -> Result<(), DamagedRow> {
+        let Kept { mint, call } = postcard::from_bytes(&row).map_err(|_| DamagedRow)?;
+        if let Some(mint) = &mint
+            && mint.time() >= self.oldest
+        {
+            let (child, until) = (Anchor::key(mint.key()), until(mint.time()));
+            let value = (provenance, mint);
+            self.note(&Partition::Mints(mint.key().into()), &value, until);
+            if let Some(parent) = mint.parent() {
+                let parent = Anchor::of(parent.anchor());
+                self.note(&Partition::Children(parent), &child, until);
+            }
+            if let Some(principal) = mint.principal() {
+                let peers = Partition::peers_at(principal.as_unescaped(), mint.time());
+                self.note(&peers, &child, until);
+            }
+            self.touched.insert(child);
+        }
+        let Some(KeptCall { told, used, call, reasons }) = call else { return Ok(()) };
+        if call.time < self.oldest {
+            self.passed_over += 1;
+            return Ok(());
+        }
+        if !used.may_be_an_agents(&self.config.agents) && reasons.is_empty() {
+            self.passed_over += 1;
+            return Ok(());
+        }
+        let (anchor, until) = (Anchor::of(used.anchor()), until(call.time));
+        let is_watched = matches!(anchor.kind, AnchorKind::Key | AnchorKind::Console);
+        if let Some((principal, created)) = used.created().filter(|_| is_watched) {
+            let peers = Partition::peers_at(principal.as_unescaped(), created);
+            self.note(&peers, &anchor, until);
+        }
+        if let ToldBy::Copy(shared) = told {
+            self.row(Partition::Copies(shared), key, row.clone(), provenance, until);
+        }
+        self.row(Partition::Rows(anchor.clone()), key, row, provenance, until);
+        self.touched.insert(anchor);
+        Ok(())
+    }
+
+    fn row(
+        &mut self,
+        partition: Partition,
+        key: Key,
+        row: Vec<u8>,
+        provenance: Provenance,
+        until: EventTime,
+    ) {
+        let place = self.rows.entry((partition, provenance));
+        let (rows, last) = place.or_insert_with(|| (Vec::new(), until));
+        rows.push((key, row));
+        *last = (*last).max(until);
+    }
+
+    fn note(&mut self, partition: &Partition, value: &impl serde::Serialize, until: EventTime) {
+        // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+        let value = postcard::to_extend(value, Vec::new()).unwrap_or_default();
+        self.entries.insert(Entry::new(partition, value, until));
+    }
+
+    fn finish(self, tally: Tally) -> Arrival {
+        let mut entries: Vec<Entry> = self.entries.into_iter().collect();
+        for ((partition, provenance), (mut rows, until)) in self.rows {
+            rows.sort_unstable();
+            rows.dedup();
+            let blobs = pack(&rows, provenance).into_iter();
+            entries.extend(blobs.map(|blob| Entry::new(&partition, blob, until)));
+        }
+        Arrival { entries, touched: self.touched, tally, passed_over: self.passed_over }
+    }
+}

@@ -1,0 +1,136 @@
+//! Where in the state things are, and what is written there.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use tripline_attribution::{AgentId, CREATION_SECS_APART_MAX, SessionId};
+use tripline_cloudtrail::{EventTime, SharedEventId};
+
+use super::Anchor;
+
+/// A set in the state, read as a whole. None grows with the number of agents or sessions there are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Partition {
+    /// What was kept of the calls of a session.
+    Rows(Anchor),
+    /// What was told of the mint of an access key.
+    Mints(Box<str>),
+    /// The sessions that a session minted.
+    Children(Anchor),
+    /// The sessions of a principal that began in one span of time.
+    Peers(Box<str>, i64),
+    /// The copies of a call that was delivered to more than one account.
+    Copies(SharedEventId),
+    /// The sessions of an agent.
+    Sessions(AgentId),
+    /// The roots of an agent's lineages that had to be stopped.
+    Incidents(AgentId),
+    /// What was told of a lineage already, by its root.
+    Told(SessionId),
+}
+
+/// A partition's name in a store: nothing that somebody else wrote, and of one length.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionId(u128);
+
+/// One element of a set. Its place in the set is its content, so that it is there once however often
+/// it is put.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Of which set.
+    pub partition: PartitionId,
+    /// The element.
+    pub value: Vec<u8>,
+    /// When it may be forgotten.
+    pub until: EventTime,
+}
+
+impl Partition {
+    /// Its name.
+    pub fn id(&self) -> PartitionId {
+        let mut hash = Sha256::new();
+        for part in self.parts() {
+            // The length first, so that no two lists of parts run together into one text.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let digest: [u8; 32] = hash.finalize().into();
+        PartitionId(digest.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes)))
+    }
+
+    fn parts(&self) -> Vec<Vec<u8>> {
+        let anchor = |tag: &str, anchor: &Anchor| {
+            vec![tag.into(), anchor.kind.to_string().into_bytes(), anchor.id.as_bytes().to_vec()]
+        };
+        let agent =
+            |tag: &str, of: &AgentId| vec![tag.into(), of.untrusted().as_unescaped().into()];
+        match self {
+            Self::Rows(of) => anchor("rows", of),
+            Self::Children(of) => anchor("children", of),
+            Self::Mints(key) => vec![b"mints".to_vec(), key.as_bytes().to_vec()],
+            Self::Peers(principal, span) => {
+                let span = span.to_le_bytes().to_vec();
+                vec![b"peers".to_vec(), principal.as_bytes().to_vec(), span]
+            }
+            Self::Copies(shared) => vec![b"copies".to_vec(), shared.bits().to_le_bytes().to_vec()],
+            Self::Sessions(of) => agent("sessions", of),
+            Self::Incidents(of) => agent("incidents", of),
+            Self::Told(root) => {
+                vec![b"told".to_vec(), root.untrusted().as_unescaped().as_bytes().to_vec()]
+            }
+        }
+    }
+
+    /// Where sessions of a principal are that began at about this time.
+    pub(super) fn peers(principal: &str, began: EventTime) -> BTreeSet<Self> {
+        let ends = [-CREATION_SECS_APART_MAX, 0, CREATION_SECS_APART_MAX];
+        let spans = ends.map(|apart| (began.unix_secs() + apart) / PEERS_SPAN_SECS);
+        spans.into_iter().map(|span| Self::Peers(principal.into(), span)).collect()
+    }
+
+    /// Where a session of a principal is noted that began then.
+    pub(super) fn peers_at(principal: &str, began: EventTime) -> Self {
+        Self::Peers(principal.into(), began.unix_secs() / PEERS_SPAN_SECS)
+    }
+}
+
+/// How much time shares a set of peers: wide, so that mostly one is to be read, and narrow, so that it
+/// has few elements.
+const PEERS_SPAN_SECS: i64 = 16;
+
+impl Entry {
+    pub(crate) fn new(partition: &Partition, value: Vec<u8>, until: EventTime) -> Self {
+        Self { partition: partition.id(), value, until }
+    }
+
+    /// Its place in its set.
+    pub fn sort(&self) -> [u8; 16] {
+        let digest: [u8; 32] = Sha256::digest(&self.value).into();
+        digest.first_chunk().copied().unwrap_or_default()
+    }
+}
+
+impl PartitionId {
+    /// From bytes.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
+    /// As bytes.
+    pub fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+}
+
+impl fmt::Display for PartitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+impl fmt::Debug for PartitionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

@@ -1,0 +1,371 @@
+//! The lineages that were touched, whole: what is to be read of the state, and what comes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use tripline_attribution::{AgentId, AnchorKind, Attributor, SessionId, Sessions, StoredMint, Use};
+use tripline_cloudtrail::EventTime;
+
+use super::arrival::{oldest, until};
+use super::blob::unpack;
+use super::{Anchor, Entry, Partition, Provenance};
+use crate::batch::{Batch, BatchReport};
+use crate::config::Config;
+use crate::filter::Filter;
+use crate::held::Key;
+use crate::incident::Incident;
+use crate::intake::Purpose;
+use crate::judge::{DamagedRow, Scored};
+use crate::learning::stable_hash_of;
+use crate::model::Model;
+use crate::partial::{Kept, KeptCall, ToldBy};
+
+/// Lineages while they are read from the state.
+///
+/// Ask [`Slice::wanted`] what to read and [`Slice::give`] it, until nothing is wanted; then
+/// [`Slice::judge`].
+#[derive(Debug)]
+pub struct Slice<'m> {
+    config: &'m Config,
+    model: &'m Model,
+    hash_seed: u64,
+    now: EventTime,
+    /// The sessions that it is about.
+    touched: BTreeSet<Anchor>,
+    /// All that was ever wanted.
+    asked: BTreeSet<Partition>,
+    queue: Vec<Partition>,
+    /// By how they are stored, so that each is there once.
+    mints: BTreeMap<Vec<u8>, (StoredMint, Provenance)>,
+    /// A use of each session that anything is known of.
+    uses: BTreeMap<Anchor, Option<Use>>,
+    /// What it was told by, at best.
+    rows: BTreeMap<(Key, Vec<u8>), Provenance>,
+    told: BTreeSet<Vec<u8>>,
+}
+
+/// What is thought of the lineages of a slice.
+#[derive(Debug)]
+pub struct LiveReport {
+    /// The findings in them, in order of time and id.
+    pub findings: Vec<Scored>,
+    /// What must be stopped.
+    pub incidents: Vec<LiveIncident>,
+    /// For the state: whose the sessions are, and which lineages have to be stopped.
+    pub entries: Vec<Entry>,
+    /// The agents whose sessions were looked at.
+    pub agents: BTreeSet<AgentId>,
+}
+
+/// An incident among lineages that are looked at again and again.
+#[derive(Debug)]
+pub struct LiveIncident {
+    /// Where the lineage begins.
+    pub root: Anchor,
+    /// As it looks now.
+    pub incident: Incident,
+    /// Whether it rests on what the trail's own bucket tells: else it is not enough for a kill.
+    pub is_confirmed: bool,
+}
+
+/// Where the sessions of a slice stand.
+struct Standing {
+    sessions: Sessions,
+    /// The places of the sessions that it is about, whole lineages where there is an agent.
+    members: BTreeSet<u32>,
+}
+
+impl<'m> Slice<'m> {
+    /// About these sessions. `now` is the time by the clock; `hash_seed` keys hash tables, and no
+    /// result depends on it.
+    pub fn about(
+        touched: BTreeSet<Anchor>,
+        config: &'m Config,
+        model: &'m Model,
+        now: EventTime,
+        hash_seed: u64,
+    ) -> Self {
+        let mut slice = Self {
+            config,
+            model,
+            hash_seed,
+            now,
+            touched: BTreeSet::new(),
+            asked: BTreeSet::new(),
+            queue: Vec::new(),
+            mints: BTreeMap::new(),
+            uses: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            told: BTreeSet::new(),
+        };
+        touched.into_iter().for_each(|anchor| slice.touch(anchor));
+        slice
+    }
+
+    /// What is to be read next, each once; nothing when all is there.
+    pub fn wanted(&mut self) -> Vec<Partition> {
+        if self.queue.is_empty() {
+            self.grow();
+        }
+        std::mem::take(&mut self.queue)
+    }
+
+    /// Takes what a partition holds, in any order.
+    ///
+    /// # Errors
+    /// When an element is none of this program's, or damaged.
+    pub fn give(
+        &mut self,
+        partition: &Partition,
+        values: impl IntoIterator<Item = Vec<u8>>,
+    ) -> Result<(), DamagedRow> {
+        for value in values {
+            match partition {
+                Partition::Mints(_) => self.give_mint(value)?,
+                Partition::Rows(_) | Partition::Copies(_) => self.give_rows(&value)?,
+                Partition::Children(_) => self.know(anchor(&value)?, None),
+                // Which of them are parts of which others is told by their calls.
+                Partition::Peers(..) => {
+                    let anchor = anchor(&value)?;
+                    self.want(Partition::Rows(anchor.clone()));
+                    self.know(anchor, None);
+                }
+                Partition::Sessions(_) | Partition::Incidents(_) => self.touch(anchor(&value)?),
+                Partition::Told(_) => {
+                    self.told.insert(value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks at all lineages of these agents, not only at those that were touched: to be told when one
+    /// of them has to be stopped.
+    pub fn widen(&mut self, agents: impl IntoIterator<Item = AgentId>) {
+        agents.into_iter().for_each(|agent| self.want(Partition::Sessions(agent)));
+    }
+
+    /// Asks whether lineages of these agents had to be stopped already.
+    pub fn recall(&mut self, agents: impl IntoIterator<Item = AgentId>) {
+        agents.into_iter().for_each(|agent| self.want(Partition::Incidents(agent)));
+    }
+
+    /// What is thought of it.
+    ///
+    /// # Errors
+    /// When a row is damaged.
+    pub fn judge(&self) -> Result<LiveReport, DamagedRow> {
+        let report = self.judge_told_by(Provenance::Event)?;
+        let mut told = self.rows.values().chain(self.mints.values().map(|(_, told)| told));
+        let is_all_told = told.all(|told| *told == Provenance::Trail);
+        let certain: BTreeSet<_> = match is_all_told || report.incidents.is_empty() {
+            true => report.incidents.iter().map(|incident| incident.root.clone()).collect(),
+            false => {
+                let certain = self.judge_told_by(Provenance::Trail)?.incidents.into_iter();
+                certain.map(|incident| incident.root).collect()
+            }
+        };
+        let standing = self.standing();
+        let (mut entries, mut agents) = (Vec::new(), BTreeSet::new());
+        let mut ids = BTreeSet::new();
+        for at in &standing.members {
+            let session = standing.sessions.session_at(*at);
+            ids.insert(session.id.clone());
+            let Some(agent) = session.agent() else { continue };
+            agents.insert(agent.id.clone());
+            if let Some(anchor) = standing.sessions.anchor_at(*at).map(Anchor::of) {
+                let sessions = Partition::Sessions(agent.id.clone());
+                entries.push(entry(&sessions, &anchor, until(self.now)));
+            }
+        }
+        let mut incidents = Vec::new();
+        for incident in report.incidents {
+            let root = standing.sessions.by_id(&incident.root.untrusted());
+            let Some(root) = root.filter(|root| ids.contains(&root.id)) else { continue };
+            let root = Anchor { kind: root.kind, id: root.id.untrusted().as_unescaped().into() };
+            if let Some(agent) = &incident.agent {
+                let partition = Partition::Incidents(agent.clone());
+                entries.push(entry(&partition, &root, until(self.now)));
+            }
+            let is_confirmed = certain.contains(&incident.root);
+            incidents.push(LiveIncident { root, incident, is_confirmed });
+        }
+        let findings = report.scored.into_iter().filter(Scored::is_finding);
+        let findings = findings.filter(|scored| ids.contains(&scored.session)).collect();
+        Ok(LiveReport { findings, incidents, entries, agents })
+    }
+
+    /// Asks what was told of the lineages of these findings and incidents.
+    pub fn recall_told(&mut self, report: &LiveReport) {
+        let findings = report.findings.iter().map(|finding| finding.episode.root.clone());
+        let incidents = report.incidents.iter().map(|one| one.incident.root.clone());
+        findings.chain(incidents).for_each(|root| self.want(Partition::Told(root)));
+    }
+
+    /// Whether this was told.
+    pub fn was_told(&self, telling: &Entry) -> bool {
+        self.told.contains(&telling.value)
+    }
+
+    /// What says, once it is in the state, that a finding was told as it is: whose it is, and what it
+    /// is a part of, may turn out later.
+    pub fn telling_of(&self, finding: &Scored) -> Entry {
+        let told = (finding.call.id, stable_hash_of(&format!("{finding:?}")));
+        telling(&finding.episode.root, &told, self.now)
+    }
+
+    /// What says, once it is in the state, that an incident was told as it is.
+    pub fn telling_of_incident(&self, told: &LiveIncident) -> Entry {
+        let plan = stable_hash_of(&format!("{:?}", told.incident.plan));
+        let told_of = (told.is_confirmed, told.incident.findings_total, plan);
+        telling(&told.incident.root, &told_of, self.now)
+    }
+
+    fn judge_told_by(&self, told: Provenance) -> Result<BatchReport, DamagedRow> {
+        let filter = Filter::default();
+        let purpose = Purpose::ShowFindings;
+        let batch = Batch::new(self.config, self.model, &filter, purpose, self.hash_seed);
+        let mut batch = batch.live(self.now);
+        let mints = self.mints.values().filter(|(_, by)| *by <= told);
+        mints.for_each(|(mint, _)| batch.note_mint(mint));
+        for ((_, row), by) in &self.rows {
+            if *by <= told {
+                batch.take_kept(row)?;
+            }
+        }
+        batch.finish(self.config)
+    }
+
+    /// Wants what belongs to the sessions that it is about by all that is known.
+    fn grow(&mut self) {
+        let Standing { sessions, members } = self.standing();
+        let known: Vec<(Anchor, Option<Use>)> =
+            self.uses.iter().map(|(anchor, used)| (anchor.clone(), used.clone())).collect();
+        for (anchor, used) in known {
+            let place = sessions.place(anchor.kind, &anchor.id);
+            let Some(place) = place.filter(|place| members.contains(place)) else { continue };
+            if let Some((principal, began)) = used.as_ref().and_then(Use::created) {
+                self.want_peers(&anchor, principal.as_unescaped(), began);
+            }
+            if sessions.agent_number_at(place).is_some() {
+                self.want(Partition::Children(anchor.clone()));
+            }
+            self.want(Partition::Rows(anchor));
+        }
+        let began: Vec<(Anchor, String, EventTime)> = self
+            .mints
+            .values()
+            .filter_map(|(mint, _)| {
+                let place = sessions.place(AnchorKind::Key, mint.key())?;
+                let principal = mint.principal().filter(|_| members.contains(&place))?;
+                let principal = principal.as_unescaped().to_owned();
+                Some((Anchor::key(mint.key()), principal, mint.time()))
+            })
+            .collect();
+        for (anchor, principal, time) in began {
+            self.want_peers(&anchor, &principal, time);
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let mut attributor = Attributor::new(self.config.agents.clone(), self.hash_seed);
+        self.mints.values().for_each(|(mint, _)| attributor.note_stored_mint(mint));
+        for used in self.uses.values().flatten() {
+            attributor.observe_call(used);
+        }
+        let sessions = attributor.resolve();
+        let place = |anchor: &Anchor| sessions.place(anchor.kind, &anchor.id);
+        let touched: BTreeSet<u32> = self.touched.iter().filter_map(place).collect();
+        let is_agents = |at: &u32| sessions.agent_number_at(*at).is_some();
+        let roots: BTreeSet<u32> =
+            touched.iter().filter(|at| is_agents(at)).map(|at| sessions.root_at(*at)).collect();
+        let known = self.uses.keys().filter_map(place);
+        let theirs = known.filter(|at| is_agents(at) && roots.contains(&sessions.root_at(*at)));
+        let members = theirs.chain(touched.iter().copied()).collect();
+        Standing { sessions, members }
+    }
+
+    fn give_mint(&mut self, value: Vec<u8>) -> Result<(), DamagedRow> {
+        let (provenance, mint): (Provenance, StoredMint) =
+            postcard::from_bytes(&value).map_err(|_| DamagedRow)?;
+        // The same, whoever told it.
+        let (_, value) = value.split_first().ok_or(DamagedRow)?;
+        self.know(Anchor::key(mint.key()), None);
+        if let Some(parent) = mint.parent() {
+            self.know(Anchor::of(parent.anchor()), Some(parent));
+        }
+        let (_, told) = self.mints.entry(value.to_vec()).or_insert((mint, provenance));
+        *told = provenance.min(*told);
+        Ok(())
+    }
+
+    fn give_rows(&mut self, blob: &[u8]) -> Result<(), DamagedRow> {
+        let (provenance, rows) = unpack(blob)?;
+        for (key, row) in rows {
+            let kept: Kept = postcard::from_bytes(&row).map_err(|_| DamagedRow)?;
+            let Some(KeptCall { told, used, call, .. }) = kept.call else { continue };
+            if call.time < oldest(self.now) {
+                continue;
+            }
+            self.know(Anchor::of(used.anchor()), Some(&used));
+            if let ToldBy::Copy(shared) = told {
+                self.want(Partition::Copies(shared));
+            }
+            let told = self.rows.entry((key, row)).or_insert(provenance);
+            *told = provenance.min(*told);
+        }
+        Ok(())
+    }
+
+    fn touch(&mut self, anchor: Anchor) {
+        self.want(Partition::Rows(anchor.clone()));
+        self.know(anchor.clone(), None);
+        self.touched.insert(anchor);
+    }
+
+    /// Learns of a session, and wants what its agent depends on.
+    fn know(&mut self, anchor: Anchor, used: Option<&Use>) {
+        if anchor.kind == AnchorKind::Key {
+            self.want(Partition::Mints(anchor.id.clone()));
+        }
+        // Calls that a service made, and their session's own, know of each other by these alone.
+        if let Some((principal, began)) = used.and_then(Use::created)
+            && anchor.kind == AnchorKind::Console
+        {
+            self.want_peers(&anchor, principal.as_unescaped(), began);
+        }
+        let known = self.uses.entry(anchor).or_default();
+        if known.is_none() {
+            *known = used.cloned();
+        }
+    }
+
+    fn want_peers(&mut self, anchor: &Anchor, principal: &str, began: EventTime) {
+        if matches!(anchor.kind, AnchorKind::Key | AnchorKind::Console) {
+            let peers = Partition::peers(principal, began);
+            peers.into_iter().for_each(|peers| self.want(peers));
+        }
+    }
+
+    fn want(&mut self, partition: Partition) {
+        if self.asked.insert(partition.clone()) {
+            self.queue.push(partition);
+        }
+    }
+}
+
+fn telling(root: &SessionId, told: &impl Serialize, now: EventTime) -> Entry {
+    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+    let value = postcard::to_extend(told, Vec::new()).unwrap_or_default();
+    Entry::new(&Partition::Told(root.clone()), value, until(now))
+}
+
+fn anchor(value: &[u8]) -> Result<Anchor, DamagedRow> {
+    postcard::from_bytes(value).map_err(|_| DamagedRow)
+}
+
+fn entry(partition: &Partition, anchor: &Anchor, until: EventTime) -> Entry {
+    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+    let value = postcard::to_extend(anchor, Vec::new()).unwrap_or_default();
+    Entry::new(partition, value, until)
+}

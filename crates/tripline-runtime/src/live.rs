@@ -1,0 +1,181 @@
+//! What happens with a delivery: into the state first, then looked at, then told.
+//!
+//! Nothing is marked as done before its effects are: a delivery that fails anywhere is delivered again
+//! as a whole, and ends where it would have ended.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use thiserror::Error;
+use tripline_cloudtrail::{EventTime, Tally};
+use tripline_engine::{
+    Anchor, Arrivals, Config, DamagedRow, Entry, Filter, LiveIncident, LiveReport, Model,
+    Partition, PartitionId, Provenance, Scored, Slice,
+};
+
+use crate::source::Page;
+use crate::state::{State, StateError};
+
+/// How many sets are read at once, and how many reads are made at the same time.
+const SETS_AT_ONCE: usize = 64;
+const READS_AT_ONCE: usize = 16;
+
+/// Takes deliveries in.
+#[derive(Debug)]
+pub struct Live<'a, S> {
+    config: &'a Config,
+    model: &'a Model,
+    state: &'a S,
+    hash_seed: u64,
+}
+
+/// What a delivery comes to. Its effects are to be brought about, and then [`Live::told`] says so.
+#[derive(Debug)]
+pub struct Delivered {
+    /// What was read.
+    pub tally: Tally,
+    /// Calls among it that nobody watches.
+    pub passed_over: u64,
+    /// Findings that were not told yet.
+    pub findings: Vec<Scored>,
+    /// Incidents that are new, or more than when they were told.
+    pub incidents: Vec<LiveIncident>,
+    told: Vec<Entry>,
+}
+
+/// A delivery that could not be taken in, and is to come again.
+#[derive(Debug, Error)]
+pub enum LiveError {
+    /// The state failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Something in the state is not this program's.
+    #[error("the state holds what this version of tripline cannot read")]
+    Damaged(#[from] DamagedRow),
+}
+
+impl<'a, S: State> Live<'a, S> {
+    /// With this state. `hash_seed` keys hash tables; no result depends on it.
+    pub fn new(config: &'a Config, model: &'a Model, state: &'a S, hash_seed: u64) -> Self {
+        Self { config, model, state, hash_seed }
+    }
+
+    /// Takes pages in that came together. `now` is the time by the clock.
+    ///
+    /// # Errors
+    /// [`LiveError`]: the same delivery is to be taken in again.
+    pub async fn take_in(
+        &self,
+        pages: &[(Page, Provenance)],
+        now: EventTime,
+    ) -> Result<Delivered, LiveError> {
+        let filter = Filter::default();
+        let mut arrivals = Arrivals::new(self.config, self.model, &filter, self.hash_seed);
+        for (page, provenance) in pages {
+            arrivals.read(&page.file, &page.bytes, *provenance);
+        }
+        let arrival = arrivals.finish(now)?;
+        // Before anything is read: of two deliveries at the same time one sees what the other brought.
+        self.state.put(&arrival.entries).await?;
+        let delivered = self.look(arrival.touched, now).await?;
+        Ok(Delivered { tally: arrival.tally, passed_over: arrival.passed_over, ..delivered })
+    }
+
+    /// Looks at the lineages of these sessions, and says what was not said before.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn look(
+        &self,
+        touched: BTreeSet<Anchor>,
+        now: EventTime,
+    ) -> Result<Delivered, LiveError> {
+        let (mut slice, report) = self.report(touched, now).await?;
+        slice.recall_told(&report);
+        self.fill(&mut slice).await?;
+        let (mut findings, mut incidents, mut told) = (Vec::new(), Vec::new(), Vec::new());
+        for finding in report.findings {
+            let telling = slice.telling_of(&finding);
+            if !slice.was_told(&telling) {
+                told.push(telling);
+                findings.push(finding);
+            }
+        }
+        for incident in report.incidents {
+            let telling = slice.telling_of_incident(&incident);
+            if !slice.was_told(&telling) {
+                told.push(telling);
+                incidents.push(incident);
+            }
+        }
+        Ok(Delivered { tally: Tally::default(), passed_over: 0, findings, incidents, told })
+    }
+
+    /// The incident of the lineage that begins here, as it stands now; none if what the state says
+    /// leads to none.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn incident(
+        &self,
+        root: &Anchor,
+        now: EventTime,
+    ) -> Result<Option<LiveIncident>, LiveError> {
+        let (_, report) = self.report(BTreeSet::from([root.clone()]), now).await?;
+        Ok(report.incidents.into_iter().find(|one| one.root == *root))
+    }
+
+    async fn report(
+        &self,
+        touched: BTreeSet<Anchor>,
+        now: EventTime,
+    ) -> Result<(Slice<'a>, LiveReport), LiveError> {
+        let mut slice = Slice::about(touched, self.config, self.model, now, self.hash_seed);
+        self.fill(&mut slice).await?;
+        let mut report = slice.judge()?;
+        self.state.put(&report.entries).await?;
+        // A session that joins an agent which has to be stopped, and an incident of an agent that has
+        // more sessions: whichever is noted last sees the other.
+        slice.recall(report.agents.iter().cloned());
+        loop {
+            let stopped = report.incidents.iter().filter_map(|one| one.incident.agent.clone());
+            slice.widen(stopped.collect::<Vec<_>>());
+            if !self.fill(&mut slice).await? {
+                return Ok((slice, report));
+            }
+            report = slice.judge()?;
+            self.state.put(&report.entries).await?;
+        }
+    }
+
+    /// Notes that all was told, so that it is not told again. Until then it is, and whoever is told
+    /// knows an incident by its id.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub async fn told(&self, delivered: &Delivered) -> Result<(), LiveError> {
+        Ok(self.state.put(&delivered.told).await?)
+    }
+
+    /// Reads what the slice wants; whether it wanted anything that there was.
+    async fn fill(&self, slice: &mut Slice<'_>) -> Result<bool, LiveError> {
+        let mut found_any = false;
+        loop {
+            let wanted = slice.wanted();
+            if wanted.is_empty() {
+                return Ok(found_any);
+            }
+            let reads = wanted.chunks(SETS_AT_ONCE).map(|some| async move {
+                let ids: Vec<PartitionId> = some.iter().map(Partition::id).collect();
+                Ok::<_, StateError>((some, self.state.read(&ids).await?))
+            });
+            let found: Vec<_> = stream::iter(reads).buffered(READS_AT_ONCE).try_collect().await?;
+            for (partitions, values) in found {
+                for (partition, values) in partitions.iter().zip(values) {
+                    found_any |= !values.is_empty();
+                    slice.give(partition, values)?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The switch as the detector pulls it: from an incident to what was done about it.
+
+use std::collections::BTreeSet;
+
+use tripline_containment::{
+    Case, Failure, Grounds, Plan, Refusal, Step, Subject, Target, plan_kill,
+};
+use tripline_engine::{
+    Asked, Brakes, Decision, Evidence, Held, LiveIncident, Mode, authorize, authorize_return,
+};
+use tripline_text::Untrusted;
+
+use crate::executor::{Cause, Executor, Patience};
+use crate::journal::{Journal, JournalError};
+use crate::responder::{Clock, Responder};
+use crate::store::Store;
+
+/// Whoever may pull it, and within which bounds.
+#[derive(Debug)]
+pub struct Switch<'a, R, S, C> {
+    /// The way to IAM.
+    pub responder: &'a R,
+    /// The action log.
+    pub journal: &'a Journal<S>,
+    /// The time.
+    pub clock: &'a C,
+    /// What may be written to AWS.
+    pub mode: Mode,
+    /// The bounds.
+    pub brakes: &'a Brakes,
+    /// How long is tried.
+    pub patience: Patience,
+}
+
+/// What became of an incident.
+#[derive(Debug)]
+pub enum Pulled {
+    /// It was contained, or had been; the case says how far.
+    Contained(Box<Case>),
+    /// In this mode nothing is written to AWS; the plan says what would have been.
+    WouldHave(Plan),
+    /// A person has to say yes.
+    Ask(Plan),
+    /// The brakes hold it.
+    Held(Held, Plan),
+    /// The trail's own bucket does not tell of it yet.
+    Unconfirmed(Plan),
+    /// There is no plan that could be carried out.
+    Refused(Refusal),
+}
+
+impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
+    /// Does about an incident what mode and brakes allow. The same incident twice is contained once;
+    /// sessions that turned up since are contained too.
+    ///
+    /// # Errors
+    /// [`JournalError`]: nothing is done that cannot be written down.
+    pub async fn pull(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
+        let mut target = live.incident.target.clone();
+        // What cannot be described is planned for without: less can be done then, nothing more.
+        let _ = describe(self.responder, &mut target).await;
+        let grounds = match target.sessions.is_empty() {
+            true => Grounds::Operator,
+            false => target.grounds(),
+        };
+        let plan = match plan_kill(&target, grounds) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Pulled::Refused(refusal)),
+        };
+        let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        let known = self.journal.look(|ledger| ledger.case(plan.incident).cloned()).await;
+        if let Some(case) = known.filter(|case| covers(case, &plan)) {
+            // Whoever began may have been interrupted.
+            let case = match authorize_return(self.mode).filter(|_| case.closed.is_none()) {
+                Some(permit) => executor.carry_on(&permit, plan.incident).await?,
+                None => case,
+            };
+            return Ok(Pulled::Contained(Box::new(case)));
+        }
+        if !live.is_confirmed {
+            return Ok(Pulled::Unconfirmed(plan));
+        }
+        let class = live.incident.lineage.iter().find_map(|session| session.agent()?.class.clone());
+        let class: Option<Untrusted<'static>> = class.map(|class| class.untrusted().into_owned());
+        // Statistics alone come to no verdict of kill yet.
+        let evidence = Evidence { is_rule: true, families: BTreeSet::new(), class: class.as_ref() };
+        let ledger = self.journal.ledger().await;
+        let (asked, now) = (Asked::ByDetector(evidence), self.clock.now_unix_ms());
+        match authorize(&plan, self.mode, &asked, self.brakes, &ledger, now) {
+            Decision::WouldHave => Ok(Pulled::WouldHave(plan)),
+            Decision::Ask => Ok(Pulled::Ask(plan)),
+            Decision::Held(held) => Ok(Pulled::Held(held, plan)),
+            Decision::Do(authorized) => {
+                let cause = Cause {
+                    reason: reason(live),
+                    event_unix_ms: Some(live.incident.opened.unix_secs().saturating_mul(1_000)),
+                    seen_unix_ms: Some(now),
+                    class: class.clone(),
+                };
+                let case = executor.contain(&authorized, cause).await?;
+                Ok(Pulled::Contained(Box::new(case)))
+            }
+        }
+    }
+
+    /// Puts right what was stripped meanwhile, does what is still to be done, and gives back what has
+    /// had its time. How many cases were looked at.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn tick(&self) -> Result<u64, JournalError> {
+        let Some(permit) = authorize_return(self.mode) else { return Ok(0) };
+        let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        let now_secs = self.clock.now_unix_ms().div_euclid(1_000);
+        let ledger = self.journal.ledger().await;
+        let mut seen = 0;
+        for (incident, case) in ledger.cases().filter(|(_, case)| case.closed.is_none()) {
+            seen += 1;
+            if case.plan.has_expired(now_secs) {
+                executor.give_back(&permit, incident, "its time is over").await?;
+            } else {
+                executor.carry_on(&permit, incident).await?;
+                executor.verify(Some(&permit), incident).await?;
+            }
+        }
+        Ok(seen)
+    }
+}
+
+/// Asks IAM about every role of a target; those that could not be read, and why.
+pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(Subject, Failure)> {
+    let mut unread = Vec::new();
+    for role in &mut target.roles {
+        let Some((account, name)) = role.arn.account().zip(role.arn.role_name()) else { continue };
+        let subject = Subject::Role { account, name };
+        match responder.describe(&subject).await {
+            Ok(described) => role.described = Some(described),
+            Err(failure) => unread.push((subject, failure)),
+        }
+    }
+    unread
+}
+
+/// Whether a case cuts off all that a plan would. The moment from which sessions are revoked is
+/// another each time, and no reason to begin anew.
+fn covers(case: &Case, plan: &Plan) -> bool {
+    let is_known = |step: &Step| {
+        case.plan.steps.iter().any(|known| {
+            (known.kind, &known.place) == (step.kind, &step.place)
+                && step.cuts.iter().all(|session| known.cuts.contains(session))
+        })
+    };
+    plan.steps.iter().all(is_known)
+}
+
+fn reason(live: &LiveIncident) -> String {
+    let strongest = live.incident.findings.first();
+    let reason = strongest.and_then(|finding| finding.assessment.reasons.first());
+    reason.map(|reason| reason.detail.to_string()).unwrap_or_default()
+}

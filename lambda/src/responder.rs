@@ -1,0 +1,137 @@
+//! The responder: told which lineage to look at, it looks for itself, and does what mode and brakes
+//! allow.
+
+use aws_config::SdkConfig;
+use lambda_runtime::Error;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tripline_aws::{DynamoState, DynamoStore, IamResponder};
+use tripline_engine::Anchor;
+use tripline_runtime::{
+    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, hash_seed, messages,
+};
+use tripline_text::Untrusted;
+
+use crate::log::{count, now, say};
+use crate::settings::Settings;
+
+/// What handles messages of the detector, and the clock's.
+#[derive(Debug)]
+pub(crate) struct Answerer<'s> {
+    settings: &'s Settings,
+    aws: SdkConfig,
+    state: DynamoState,
+    hands: IamResponder,
+}
+
+/// A message of the detector.
+#[derive(Debug, Deserialize)]
+struct Decided {
+    version: u32,
+    root: Anchor,
+}
+
+/// The version of the messages that this program reads.
+const VERSION: u32 = 1;
+
+impl<'s> Answerer<'s> {
+    pub(crate) async fn new(aws: &SdkConfig, settings: &'s Settings) -> Result<Self, Error> {
+        let role = settings.config.containment.responder_role.clone();
+        let hands = IamResponder::new(aws, role).await.map_err(|failure| failure.to_string())?;
+        let state = DynamoState::new(aws, settings.table.clone());
+        Ok(Self { settings, aws: aws.clone(), state, hands })
+    }
+
+    /// Handles an event. Of a batch, only the messages that failed come again.
+    pub(crate) async fn handle(&self, event: &Value) -> Result<Value, Error> {
+        let mut failures = Vec::new();
+        for message in messages(event) {
+            if let Err(error) = self.take(&message).await {
+                say(&json!({"level": "error", "message": error.to_string(), "id": message.id}));
+                match &message.id {
+                    Some(id) => failures.push(json!({"itemIdentifier": id})),
+                    None => return Err(error),
+                }
+            }
+        }
+        Ok(json!({ "batchItemFailures": failures }))
+    }
+
+    async fn take(&self, message: &Message) -> Result<(), Error> {
+        for ask in message.asks.as_ref().map_err(|unknown| unknown.to_string())? {
+            match ask {
+                Ask::Decided(decided) => {
+                    let decided: Decided = serde_json::from_value(decided.clone())?;
+                    if decided.version != VERSION {
+                        return Err("the detector is of another version".into());
+                    }
+                    self.answer(&decided.root).await?;
+                }
+                Ask::Tick => self.tick().await?,
+                Ask::Object(_) | Ask::Records(_) => return Err("is the detector's".into()),
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, root: &Anchor) -> Result<(), Error> {
+        let (config, model) = (&self.settings.config, &self.settings.model);
+        let live = Live::new(config, model, &self.state, hash_seed());
+        let Some(incident) = live.incident(root, now()).await? else {
+            say(&json!({"level": "warn", "message": "the state leads to no incident there"}));
+            return Ok(());
+        };
+        let journal = self.journal().await?;
+        let pulled = self.switch(&journal).pull(&incident).await?;
+        let (what, counted) = match &pulled {
+            Pulled::Contained(_) => ("contained", "Contained"),
+            Pulled::WouldHave(_) => ("would have been contained", "WouldHave"),
+            Pulled::Ask(_) => ("waits for a person", "Asked"),
+            Pulled::Held(..) => ("held by the brakes", "Held"),
+            Pulled::Unconfirmed(_) => ("not told by the trail's bucket yet", "Unconfirmed"),
+            Pulled::Refused(_) => ("cannot be contained", "Refused"),
+        };
+        let (id, detail) = match &pulled {
+            Pulled::Contained(case) => {
+                let steps = case.plan.steps.len();
+                (Some(case.plan.incident), format!("{steps} steps"))
+            }
+            Pulled::WouldHave(plan) | Pulled::Ask(plan) | Pulled::Unconfirmed(plan) => {
+                (Some(plan.incident), format!("{} steps", plan.steps.len()))
+            }
+            Pulled::Held(held, plan) => (Some(plan.incident), held.to_string()),
+            Pulled::Refused(refusal) => (None, refusal.to_string()),
+        };
+        let id = id.map(|id| id.to_string());
+        say(&json!({"level": "info", "message": what, "incident": id, "detail": detail}));
+        count("responder", &[(counted, 1)]);
+        Ok(())
+    }
+
+    async fn tick(&self) -> Result<(), Error> {
+        let journal = self.journal().await?;
+        let open = self.switch(&journal).tick().await?;
+        count("responder", &[("OpenIncidents", open)]);
+        Ok(())
+    }
+
+    async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {
+        let store = DynamoStore::new(&self.aws, self.settings.table.clone());
+        let actor = self.hands.identity().untrusted().into_owned();
+        Ok(Journal::open(store, Untrusted::new(actor.as_unescaped().to_owned())).await?)
+    }
+
+    fn switch<'j>(
+        &'j self,
+        journal: &'j Journal<DynamoStore>,
+    ) -> Switch<'j, IamResponder, DynamoStore, SystemClock> {
+        Switch {
+            responder: &self.hands,
+            journal,
+            clock: &SystemClock,
+            mode: self.settings.mode,
+            brakes: &self.settings.config.brakes,
+            patience: Patience::default(),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! All of it, live: agents act, records come as CloudTrail would deliver them, the functions run as the
+//! programs that they are, and the agent's next call is denied.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::world::{HOME, World};
+
+const AGENTS: &str = "arn:aws:iam::123456789012:role/Agents";
+const SOMEBODY: &str = "arn:aws:iam::123456789012:root";
+const OBJECT: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/20/a.json.gz";
+
+/// The functions deployed, a hijacked agent at work and one beside it.
+fn deployed(mode: &str) -> Option<World> {
+    let mut world = World::start()?;
+    for role in ["Detector", "Responder"] {
+        world.role(HOME, role, &[SOMEBODY]);
+    }
+    world.role(HOME, "Agents", &[SOMEBODY]);
+    let program = bootstrap(world.directory.path());
+    world.tell(json!({
+        "do": "deploy", "program": program, "mode": mode,
+        "detector": "arn:aws:iam::123456789012:role/Detector",
+        "responder": "arn:aws:iam::123456789012:role/Responder",
+    }));
+    world.tell(json!({"do": "user", "account": HOME, "name": "runner", "id": "runner",
+        "inline": {"all": crate::world::ALLOW_ALL}}));
+    world.session("runner", "hijacked", AGENTS, &[("AgentID", "oncall")]);
+    world.session("runner", "other", AGENTS, &[("AgentID", "reports")]);
+    for id in ["hijacked", "other"] {
+        assert!(!world.is_denied(id, "s3"));
+    }
+    world.tell(json!({"do": "stop_logging", "id": "hijacked"}));
+    assert!(!world.is_denied("hijacked", "s3"));
+    Some(world)
+}
+
+/// The functions' program, in a file of its own.
+fn bootstrap(directory: &Path) -> PathBuf {
+    let program = directory.join("bootstrap");
+    std::fs::copy(tripline_tests::function(), &program).unwrap();
+    // Without its symbols it is a third as long; where there is no `strip`, longer.
+    let _ = Command::new("strip").arg(&program).status();
+    program
+}
+
+/// Waits until a session is denied; how long that took.
+fn until_denied(world: &mut World, id: &str) -> Duration {
+    let started = Instant::now();
+    while !world.is_denied(id, "s3") {
+        assert!(started.elapsed() < Duration::from_secs(60), "{}", log(world));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    started.elapsed()
+}
+
+fn log(world: &World) -> String {
+    std::fs::read_to_string(world.directory.path().join("emulator.log")).unwrap()
+}
+
+fn is_other_at_work(world: &mut World) -> bool {
+    !world.is_denied("other", "s3") && !world.is_denied("runner", "sqs")
+}
+
+#[test]
+fn an_object_in_the_bucket_stops_the_agent_by_way_of_a_queue() {
+    let Some(mut world) = deployed("enforce") else { return };
+    world.tell(json!({"do": "deliver", "key": OBJECT}));
+    let took = until_denied(&mut world, "hijacked");
+    println!("from the object to the denied call: {} ms", took.as_millis());
+    assert!(is_other_at_work(&mut world));
+    // The way back in is closed too.
+    assert!(world.is_kept_out("runner", AGENTS, &[("AgentID", "oncall")]));
+    let policies = world.policies(HOME, "Agents");
+    // The same object once more changes nothing.
+    world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", "/again.")}));
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(world.policies(HOME, "Agents"), policies);
+}
+
+#[test]
+fn an_object_stops_the_agent_by_way_of_a_topic_and_a_queue() {
+    let Some(mut world) = deployed("enforce") else { return };
+    world.tell(json!({"do": "deliver", "key": format!("topic/{OBJECT}")}));
+    until_denied(&mut world, "hijacked");
+    assert!(is_other_at_work(&mut world));
+}
+
+#[test]
+fn a_message_alone_kills_nobody_and_the_object_behind_it_does() {
+    let Some(mut world) = deployed("enforce") else { return };
+    let records = world.tell(json!({"do": "records"}))["records"].clone();
+    for record in records.as_array().unwrap() {
+        let event = json!({"detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
+            "account": HOME, "detail": record});
+        let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
+        assert_eq!(answer["answer"]["read"], 1, "{answer}");
+    }
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!world.is_denied("hijacked", "s3"), "{}", log(&world));
+    // An object elsewhere, which anybody may have written.
+    world.tell(json!({"do": "deliver", "key": "uploads/forged.json.gz"}));
+    let forged = s3_event("uploads/forged.json.gz");
+    let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": forged}));
+    assert_eq!(answer["answer"]["poison"], 1, "{answer}");
+    let dead = world.tell(json!({"do": "waiting", "queue": "dead"}));
+    let reason = dead["messages"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("not where a trail writes"), "{reason}");
+    assert!(!world.is_denied("hijacked", "s3"));
+    // Its own object, by a notification of S3's own.
+    world.tell(json!({"do": "deliver", "key": format!("quiet/{OBJECT}")}));
+    let event = s3_event(&format!("quiet/{OBJECT}"));
+    world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
+    until_denied(&mut world, "hijacked");
+    assert!(is_other_at_work(&mut world));
+}
+
+#[test]
+fn in_observe_mode_nothing_is_written() {
+    let Some(mut world) = deployed("observe") else { return };
+    let before = world.policies(HOME, "Agents");
+    let bus = json!({"detail-type": "Object Created", "source": "aws.s3", "detail": {
+        "bucket": {"name": "trail-of-the-test"}, "object": {"key": format!("quiet/{OBJECT}")}}});
+    world.tell(json!({"do": "deliver", "key": format!("quiet/{OBJECT}")}));
+    let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": bus}));
+    assert_eq!(answer["answer"]["incidents"], 1, "{answer}");
+    // Missing, and no file of records: each named, and nothing in the way of the rest.
+    let missing = s3_event(&format!("quiet/{OBJECT}.gone"));
+    let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": missing}));
+    assert_eq!(answer["answer"]["poison"], 1, "{answer}");
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(!world.is_denied("hijacked", "s3"));
+    assert_eq!(world.policies(HOME, "Agents"), before);
+}
+
+fn s3_event(key: &str) -> Value {
+    json!({"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {
+        "bucket": {"name": "trail-of-the-test"}, "object": {"key": key}}}]})
+}
