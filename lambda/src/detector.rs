@@ -1,22 +1,13 @@
 //! The detector: whatever AWS sends about new records, to findings in the log and lineages for the
 //! responder to look at.
 
-use std::sync::Arc;
-
 use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
-use thiserror::Error as ThisError;
-use tripline_aws::{DynamoState, ObjectError, Objects, Queue, QueueError};
+use tripline_aws::{DynamoState, Entrance, Queue, Rejected};
 use tripline_cloudtrail::Tally;
-use tripline_engine::Provenance;
-use tripline_iam::AccountId;
 use tripline_report::ndjson;
-use tripline_runtime::{
-    Ask, DECIDED, Delivered, Live, LiveError, Message, ObjectRef, Page, UnknownMessage, hash_seed,
-    messages,
-};
-use tripline_text::{Untrusted, escape};
+use tripline_runtime::{DECIDED, Delivered, Live, Message, hash_seed, messages};
 
 use crate::log::{count, now, say};
 use crate::settings::Settings;
@@ -25,21 +16,10 @@ use crate::settings::Settings;
 #[derive(Debug)]
 pub(crate) struct Detector<'s> {
     settings: &'s Settings,
-    objects: Objects,
+    entrance: Entrance,
     state: DynamoState,
     plans: Option<Queue>,
     dead_letters: Option<Queue>,
-}
-
-/// Why a message was not taken in.
-#[derive(Debug, ThisError)]
-enum Failed {
-    /// It will not be otherwise the next time.
-    #[error("{0}")]
-    Poison(String),
-    /// The same again may do.
-    #[error("{0}")]
-    Passing(String),
 }
 
 /// What was done in one invocation.
@@ -58,7 +38,7 @@ impl<'s> Detector<'s> {
         let queue = |url: &Option<String>| url.clone().map(|url| Queue::new(aws, url));
         Self {
             settings,
-            objects: Objects::new(aws),
+            entrance: Entrance::new(aws, settings.buckets.clone(), settings.accounts.clone()),
             state: DynamoState::new(aws, settings.table.clone()),
             plans: queue(&settings.plans),
             dead_letters: queue(&settings.dead_letters),
@@ -80,7 +60,7 @@ impl<'s> Detector<'s> {
                 ("RecordsSeen", records.seen),
                 ("RecordsRead", records.read),
                 ("RecordsSkipped", records.skipped),
-                ("RecordsFailed", records.failed),
+                ("RecordsRejected", records.failed),
                 ("RecordsDuplicate", records.duplicate),
                 ("RecordsPassedOver", done.passed_over),
                 ("Findings", done.findings),
@@ -99,67 +79,27 @@ impl<'s> Detector<'s> {
         }))
     }
 
-    async fn take(&self, message: &Message, done: &mut Done) -> Result<(), Failed> {
-        let mut pages = Vec::new();
-        for ask in message.asks.as_ref().map_err(poison)? {
-            match ask {
-                Ask::Object(object) => pages.push((self.fetch(object).await?, Provenance::Trail)),
-                Ask::Records(json) => {
-                    self.is_believed(json)?;
-                    let file = Arc::new(Untrusted::borrowed("a message"));
-                    pages.push((Page { file, bytes: json.clone() }, Provenance::Event));
-                }
-                Ask::Tick => {}
-                Ask::Decided(_) => return Err(Failed::Poison("is the responder's".to_owned())),
-            }
-        }
+    async fn take(&self, message: &Message, done: &mut Done) -> Result<(), Rejected> {
+        let asks =
+            message.asks.as_ref().map_err(|unknown| Rejected::Poison(unknown.to_string()))?;
+        let pages = self.entrance.pages(asks).await?;
         if pages.is_empty() {
             return Ok(());
         }
         let live = Live::new(&self.settings.config, &self.settings.model, &self.state, hash_seed());
-        let delivered = live.take_in(&pages, now()).await?;
+        let delivered = live.take_in(&pages, now()).await.map_err(passing)?;
         self.tell(&delivered).await?;
-        live.told(&delivered).await?;
+        live.told(&delivered).await.map_err(passing)?;
         done.passed_over += delivered.passed_over;
         done.findings += delivered.findings.len() as u64;
         done.incidents += delivered.incidents.len() as u64;
         // What could not be read of a file is kept, beside what could.
         let unread = unread(&delivered.tally);
         done.tally.add(delivered.tally);
-        unread.map_or(Ok(()), |why| Err(Failed::Poison(why)))
+        unread.map_or(Ok(()), |why| Err(Rejected::Poison(why)))
     }
 
-    async fn fetch(&self, object: &ObjectRef) -> Result<Page, Failed> {
-        if !self.settings.is_a_trails(object) {
-            let bucket = escape::terminal(&object.bucket);
-            return Err(Failed::Poison(format!(
-                "names an object in `{bucket}` that is not where a trail writes: \
-                 TRIPLINE_BUCKETS names the trails' buckets"
-            )));
-        }
-        self.objects.fetch(object).await.map_err(|error| match error {
-            ObjectError::Final(why) => Failed::Poison(why),
-            ObjectError::Passing(why) => Failed::Passing(why),
-        })
-    }
-
-    /// An event bus says whose account it is.
-    fn is_believed(&self, json: &[u8]) -> Result<(), Failed> {
-        if self.settings.accounts.is_empty() {
-            return Ok(());
-        }
-        let event: Value = serde_json::from_slice(json).unwrap_or_default();
-        let account = event.get("account").and_then(Value::as_str);
-        let account = account.and_then(|account| AccountId::parse(account).ok());
-        match account.is_none_or(|account| self.settings.accounts.contains(&account)) {
-            true => Ok(()),
-            false => Err(Failed::Poison(
-                "is of an account that TRIPLINE_ACCOUNTS does not name".to_owned(),
-            )),
-        }
-    }
-
-    async fn tell(&self, delivered: &Delivered) -> Result<(), Failed> {
+    async fn tell(&self, delivered: &Delivered) -> Result<(), Rejected> {
         let mut lines = Vec::new();
         for finding in &delivered.findings {
             // INVARIANT: writing to a vector does not fail.
@@ -175,15 +115,20 @@ impl<'s> Detector<'s> {
         for incident in &delivered.incidents {
             // The responder looks for itself; all it is told is where.
             let message = json!({DECIDED: {"version": 1, "root": incident.root}});
-            plans.send(message.to_string()).await?;
+            plans.send(message.to_string()).await.map_err(passing)?;
         }
         Ok(())
     }
 
     /// A message that failed comes again; one that always would is put aside, with the reason.
-    async fn note(&self, message: &Message, failed: Failed, done: &mut Done) -> Result<(), Error> {
+    async fn note(
+        &self,
+        message: &Message,
+        failed: Rejected,
+        done: &mut Done,
+    ) -> Result<(), Error> {
         say(&json!({"level": "error", "message": failed.to_string(), "id": message.id}));
-        if let (Failed::Poison(why), Some(dead_letters)) = (&failed, &self.dead_letters) {
+        if let (Rejected::Poison(why), Some(dead_letters)) = (&failed, &self.dead_letters) {
             dead_letters.send_with_reason(message.body.clone(), why).await?;
             done.poison += 1;
             return Ok(());
@@ -205,18 +150,6 @@ fn unread(tally: &Tally) -> Option<String> {
     Some(problem.to_string())
 }
 
-fn poison(unknown: &UnknownMessage) -> Failed {
-    Failed::Poison(unknown.to_string())
-}
-
-impl From<LiveError> for Failed {
-    fn from(error: LiveError) -> Self {
-        Self::Passing(error.to_string())
-    }
-}
-
-impl From<QueueError> for Failed {
-    fn from(error: QueueError) -> Self {
-        Self::Passing(error.to_string())
-    }
+fn passing(error: impl ToString) -> Rejected {
+    Rejected::Passing(error.to_string())
 }

@@ -5,10 +5,11 @@ use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tripline_aws::{DynamoState, DynamoStore, IamResponder};
+use tripline_aws::{DynamoState, DynamoStore, IamResponder, secret};
 use tripline_engine::Anchor;
 use tripline_runtime::{
-    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, hash_seed, messages,
+    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, Webhook, hash_seed,
+    messages,
 };
 use tripline_text::Untrusted;
 
@@ -22,6 +23,7 @@ pub(crate) struct Answerer<'s> {
     aws: SdkConfig,
     state: DynamoState,
     hands: IamResponder,
+    slack: Option<Webhook>,
 }
 
 /// A message of the detector.
@@ -39,7 +41,11 @@ impl<'s> Answerer<'s> {
         let role = settings.config.containment.responder_role.clone();
         let hands = IamResponder::new(aws, role).await.map_err(|failure| failure.to_string())?;
         let state = DynamoState::new(aws, settings.table.clone());
-        Ok(Self { settings, aws: aws.clone(), state, hands })
+        let slack = match &settings.slack {
+            Some(id) => Some(Webhook::new(&secret(aws, id).await?)?),
+            None => None,
+        };
+        Ok(Self { settings, aws: aws.clone(), state, hands, slack })
     }
 
     /// Handles an event. Of a batch, only the messages that failed come again.
@@ -83,28 +89,23 @@ impl<'s> Answerer<'s> {
         };
         let journal = self.journal().await?;
         let pulled = self.switch(&journal).pull(&incident).await?;
-        let (what, counted) = match &pulled {
-            Pulled::Contained(_) => ("contained", "Contained"),
-            Pulled::WouldHave(_) => ("would have been contained", "WouldHave"),
-            Pulled::Ask(_) => ("waits for a person", "Asked"),
-            Pulled::Held(..) => ("held by the brakes", "Held"),
-            Pulled::Unconfirmed(_) => ("not told by the trail's bucket yet", "Unconfirmed"),
-            Pulled::Refused(_) => ("cannot be contained", "Refused"),
+        let counted = match &pulled {
+            Pulled::Contained(_) => "Contained",
+            Pulled::WouldHave(_) => "WouldHave",
+            Pulled::Ask(_) => "Asked",
+            Pulled::Held(..) => "Held",
+            Pulled::Unconfirmed(_) => "Unconfirmed",
+            Pulled::Refused(_) => "Refused",
         };
-        let (id, detail) = match &pulled {
-            Pulled::Contained(case) => {
-                let steps = case.plan.steps.len();
-                (Some(case.plan.incident), format!("{steps} steps"))
-            }
-            Pulled::WouldHave(plan) | Pulled::Ask(plan) | Pulled::Unconfirmed(plan) => {
-                (Some(plan.incident), format!("{} steps", plan.steps.len()))
-            }
-            Pulled::Held(held, plan) => (Some(plan.incident), held.to_string()),
-            Pulled::Refused(refusal) => (None, refusal.to_string()),
-        };
-        let id = id.map(|id| id.to_string());
-        say(&json!({"level": "info", "message": what, "incident": id, "detail": detail}));
+        let id = incident.incident.target.incident.to_string();
+        say(&json!({"level": "info", "message": pulled.done(), "incident": id}));
         count("responder", &[(counted, 1)]);
+        // Containment is done by now: a channel that is down brings the message back, nothing else.
+        if let Some(slack) = &self.slack {
+            let message = tripline_chat::Message::of(&incident.incident);
+            let message = message.with_outcome(pulled.done(), pulled.next()).to_slack();
+            live.post(slack, &SystemClock, &incident, &message, now()).await?;
+        }
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use thiserror::Error;
 use tripline_engine::{Config, Mode, Model};
 use tripline_iam::AccountId;
-use tripline_runtime::{ObjectRef, SettingsError, settings};
+use tripline_runtime::{SettingsError, settings};
 
 /// Which of the two functions this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) plans: Option<String>,
     /// Where messages go that cannot be handled.
     pub(crate) dead_letters: Option<String>,
+    /// The secret of Secrets Manager that is the URL of Slack's webhook.
+    pub(crate) slack: Option<String>,
     /// The buckets that trails write to.
     pub(crate) buckets: BTreeSet<String>,
     /// The accounts whose events are believed; all, if none is named.
@@ -96,6 +98,7 @@ impl Settings {
             table: variable("TRIPLINE_TABLE").ok_or(SetupError::Missing("TRIPLINE_TABLE"))?,
             plans: variable("TRIPLINE_PLAN_QUEUE_URL"),
             dead_letters: variable("TRIPLINE_DEAD_LETTER_QUEUE_URL"),
+            slack: variable("TRIPLINE_SLACK_WEBHOOK_SECRET"),
             buckets: parts(&list("TRIPLINE_BUCKETS")).into_iter().collect(),
             accounts: parts(&list("TRIPLINE_ACCOUNTS"))
                 .iter()
@@ -104,21 +107,10 @@ impl Settings {
             mode,
         })
     }
-
-    /// Whether an object is where a trail writes, and nobody else may.
-    pub(crate) fn is_a_trails(&self, object: &ObjectRef) -> bool {
-        let key = object.key.as_unescaped();
-        let mut folders = key.split('/');
-        self.buckets.contains(object.bucket.as_unescaped())
-            && folders.any(|folder| folder == "AWSLogs")
-            && folders.any(|folder| folder == "CloudTrail")
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use tripline_text::Untrusted;
-
     use super::*;
 
     fn of(variables: &[(&str, &str)]) -> Result<Settings, SetupError> {
@@ -144,20 +136,5 @@ mod tests {
             let error = of(&[("TRIPLINE_TABLE", "t"), (name, value)]).unwrap_err().to_string();
             assert!(error.contains(name), "{error}");
         }
-    }
-
-    #[test]
-    fn only_a_trails_own_folders_of_the_named_buckets_are_a_trails() {
-        let settings =
-            of(&[("TRIPLINE_TABLE", "t"), ("TRIPLINE_BUCKETS", "trail, other")]).unwrap();
-        let is = |bucket: &str, key: &str| {
-            let owned = |text: &str| Untrusted::new(text.to_owned());
-            settings.is_a_trails(&ObjectRef { bucket: owned(bucket), key: owned(key) })
-        };
-        assert!(is("trail", "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/20/x.json.gz"));
-        assert!(is("other", "prefix/AWSLogs/o-abc/111122223333/CloudTrail/us-east-1/x.json.gz"));
-        assert!(!is("evil", "AWSLogs/111122223333/CloudTrail/us-east-1/x.json.gz"));
-        assert!(!is("trail", "uploads/x.json.gz"));
-        assert!(!is("trail", "uploads/CloudTrail/AWSLogs/x.json.gz"));
     }
 }

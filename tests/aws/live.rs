@@ -2,7 +2,7 @@
 //! programs that they are, and the agent's next call is denied.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -108,7 +108,7 @@ fn a_message_alone_kills_nobody_and_the_object_behind_it_does() {
     assert_eq!(answer["answer"]["poison"], 1, "{answer}");
     let dead = world.tell(json!({"do": "waiting", "queue": "dead"}));
     let reason = dead["messages"][0]["reason"].as_str().unwrap();
-    assert!(reason.contains("not where a trail writes"), "{reason}");
+    assert!(reason.contains("not where a trail of ours writes"), "{reason}");
     assert!(!world.is_denied("hijacked", "s3"));
     // Its own object, by a notification of S3's own.
     world.tell(json!({"do": "deliver", "key": format!("quiet/{OBJECT}")}));
@@ -134,6 +134,35 @@ fn in_observe_mode_nothing_is_written() {
     std::thread::sleep(Duration::from_secs(3));
     assert!(!world.is_denied("hijacked", "s3"));
     assert_eq!(world.policies(HOME, "Agents"), before);
+}
+
+#[test]
+fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
+    let Some(mut world) = deployed("observe") else { return };
+    world.session("runner", "responder", "arn:aws:iam::123456789012:role/Responder", &[]);
+    let logs = world.logs();
+    std::fs::create_dir_all(&logs).unwrap();
+    let mut watch = world.tripline("responder");
+    watch.args(["watch", "--mode", "enforce", "--every", "1", "--format", "ndjson"]).arg(logs);
+    let watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    world.write_logs();
+    until_denied(&mut world, "hijacked");
+    assert!(is_other_at_work(&mut world));
+    let pid = watch.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ended = watch.wait_with_output().unwrap();
+    let (out, err) = (tripline_tests::stdout(&ended), tripline_tests::stderr(&ended));
+    assert_eq!(ended.status.code(), Some(0), "{err}");
+    let kills = out.lines().filter(|line| line.contains(r#""verdict":"kill""#)).count();
+    assert_eq!(kills, 1, "{out}");
+    // Another one goes on from there: nothing is told twice, and what was done is on record.
+    let mut again = world.tripline("responder");
+    let again = again.args(["watch", "--once", "--format", "ndjson"]).arg(world.logs());
+    let again = again.output().unwrap();
+    assert_eq!(tripline_tests::stdout(&again), "");
+    assert!(tripline_tests::stderr(&again).contains("records"), "{again:?}");
+    let status = world.tripline("responder").arg("status").output().unwrap();
+    assert!(tripline_tests::stdout(&status).contains("oncall"), "{status:?}");
 }
 
 fn s3_event(key: &str) -> Value {

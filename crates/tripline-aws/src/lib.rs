@@ -2,11 +2,14 @@
 //! kill switch acts.
 
 mod dynamo;
+mod entrance;
 mod iam;
 mod queue;
 mod s3;
+mod secrets;
 
 pub use dynamo::{DynamoState, DynamoStore};
+pub use entrance::{Entrance, Rejected};
 pub use iam::IamResponder;
 pub use queue::{Queue, QueueError, Received};
-pub use s3::{ObjectError, Objects};
+pub use secrets::{SecretError, secret};

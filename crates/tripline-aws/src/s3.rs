@@ -15,13 +15,13 @@ const OBJECT_BYTES_MAX: i64 = 64 << 20;
 
 /// Fetches objects.
 #[derive(Debug)]
-pub struct Objects {
+pub(crate) struct Objects {
     client: Client,
 }
 
 /// An object that could not be fetched.
 #[derive(Debug, Error)]
-pub enum ObjectError {
+pub(crate) enum ObjectError {
     /// Not there, not allowed, too long: it will not be otherwise the next time.
     #[error("{0}")]
     Final(String),
@@ -32,7 +32,7 @@ pub enum ObjectError {
 
 impl Objects {
     /// With this configuration.
-    pub fn new(config: &SdkConfig) -> Self {
+    pub(crate) fn new(config: &SdkConfig) -> Self {
         Self { client: Client::new(config) }
     }
 
@@ -40,7 +40,7 @@ impl Objects {
     ///
     /// # Errors
     /// [`ObjectError`].
-    pub async fn fetch(&self, object: &ObjectRef) -> Result<Page, ObjectError> {
+    pub(crate) async fn fetch(&self, object: &ObjectRef) -> Result<Page, ObjectError> {
         let request = self
             .client
             .get_object()

@@ -66,6 +66,12 @@ impl Message {
         }
     }
 
+    /// The same, once something was done about it. Both texts are the program's own words.
+    #[must_use]
+    pub fn with_outcome(self, done: String, next: String) -> Self {
+        Self { done, next, ..self }
+    }
+
     /// The message as plain text, for a terminal.
     pub fn to_text(&self) -> String {
         let mut lines = vec![format!(":rotating_light: {}", self.headline)];

@@ -69,6 +69,15 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
     Policy(PolicyArgs),
+    /// The same, live on one machine: whatever is delivered to a directory or announced on a queue
+    ///
+    /// What it knows is kept in the state directory: it goes on where it stopped, and tells nothing twice.
+    /// Stops on Ctrl-C or SIGTERM once what is at hand is done. In the modes approve and enforce the
+    /// switch may be pulled; the default writes nothing to AWS.
+    #[command(
+        after_help = "Examples:\n  tripline watch --baselines baselines logs/\n  tripline watch --queue https://sqs.us-east-1.amazonaws.com/111122223333/new --bucket trail-logs\n  tripline watch --mode enforce --slack-webhook-env SLACK_URL logs/"
+    )]
+    Watch(WatchArgs),
     /// Agents, their sessions and lineage, and what stays unattributed
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     #[command(
@@ -553,6 +562,47 @@ pub(crate) struct ScoreArgs {
     /// Write the plans of all kills to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) plan_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArgs {
+    /// Directories that logs are delivered to
+    #[arg(value_name = "DIR", required_unless_present = "queue")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// A queue that new objects or records are announced on
+    #[arg(long, value_name = "URL", requires = "bucket")]
+    pub(crate) queue: Option<String>,
+    /// The buckets that trails write to; objects elsewhere are not believed
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Vec<String>,
+    /// The folder of baselines: declared scopes, DIR/*/scope.toml, and what was learned
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
+    /// The configuration [default: tripline.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The directory of what is known, and of the action log
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// What may be done to AWS
+    #[arg(long, value_enum, default_value = "observe")]
+    pub(crate) mode: ModeArg,
+    /// The environment variable that holds the URL of a Slack webhook
+    #[arg(long, value_name = "NAME")]
+    pub(crate) slack_webhook_env: Option<String>,
+    /// How often directories are looked through, in seconds
+    #[arg(long, value_name = "SECS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub(crate) every: u64,
+    /// Take in what is there, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// For people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
 }
 
 #[derive(Debug, Args)]

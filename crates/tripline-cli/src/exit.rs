@@ -52,6 +52,10 @@ pub(crate) enum Failure {
     Store(#[from] tripline_runtime::StoreError),
     #[error("AWS cannot be reached: {}", told(.0))]
     Aws(tripline_containment::Failure),
+    #[error("what is known cannot be used: {0}")]
+    Live(#[from] tripline_runtime::LiveError),
+    #[error("the state directory cannot be used: {0}")]
+    State(#[from] tripline_runtime::StateError),
     #[error("cannot plan: {0}")]
     Refused(#[from] tripline_containment::Refusal),
     #[error("cannot make a temporary directory: {0}")]
@@ -79,6 +83,8 @@ impl Failure {
             | Self::Temporary(_)
             | Self::Journal(_)
             | Self::Store(_)
+            | Self::Live(_)
+            | Self::State(_)
             | Self::Aws(_)
             | Self::Refused(_) => EFFECT,
         }
@@ -97,7 +103,12 @@ impl Failure {
             Self::Journal(_) => {
                 "`tripline log verify` checks the log; `--from-iam` works without it"
             }
-            Self::Store(_) => "give another directory by --state, or wait for the other process",
+            Self::Store(_) | Self::State(_) => {
+                "give another directory by --state, or wait for the other process"
+            }
+            Self::Live(_) => {
+                "a newer version wrote it, or it is damaged: without `state.redb` the watch begins anew"
+            }
             Self::Aws(_) => {
                 "credentials, Region and endpoint are taken as by every AWS tool: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL"
             }

@@ -10,6 +10,7 @@ mod executor;
 mod journal;
 mod live;
 mod local;
+mod messenger;
 mod notice;
 mod responder;
 mod settings;
@@ -18,11 +19,14 @@ mod source;
 mod state;
 mod store;
 mod switch;
+#[cfg(feature = "webhook")]
+mod webhook;
 
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 pub use journal::{Journal, JournalError, read_log};
 pub use live::{Delivered, Live, LiveError};
 pub use local::{LocalFile, Unlisted, files};
+pub use messenger::{Messenger, PostError, deliver};
 pub use notice::{Ask, DECIDED, Message, ObjectRef, UnknownMessage, asks_of, messages};
 pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{
@@ -35,3 +39,5 @@ pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
 pub use switch::{Pulled, Switch, describe};
 pub use tripline_engine::Permit;
+#[cfg(feature = "webhook")]
+pub use webhook::{InvalidWebhook, Webhook};

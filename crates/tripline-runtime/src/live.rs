@@ -13,6 +13,8 @@ use tripline_engine::{
     Partition, PartitionId, Provenance, Scored, Slice,
 };
 
+use crate::messenger::{Messenger, PostError, deliver};
+use crate::responder::Clock;
 use crate::source::Page;
 use crate::state::{State, StateError};
 
@@ -52,6 +54,9 @@ pub enum LiveError {
     /// Something in the state is not this program's.
     #[error("the state holds what this version of tripline cannot read")]
     Damaged(#[from] DamagedRow),
+    /// Nobody could be told.
+    #[error("the message could not be posted: {0}")]
+    Untold(#[from] PostError),
 }
 
 impl<'a, S: State> Live<'a, S> {
@@ -155,6 +160,28 @@ impl<'a, S: State> Live<'a, S> {
     /// [`LiveError`].
     pub async fn told(&self, delivered: &Delivered) -> Result<(), LiveError> {
         Ok(self.state.put(&delivered.told).await?)
+    }
+
+    /// Posts a message about an incident, unless the very same was posted.
+    ///
+    /// # Errors
+    /// [`LiveError`], and [`LiveError::Untold`] when the message could not be posted: it is to be posted
+    /// again.
+    pub async fn post(
+        &self,
+        messenger: &impl Messenger,
+        clock: &impl Clock,
+        incident: &LiveIncident,
+        message: &serde_json::Value,
+        now: EventTime,
+    ) -> Result<(), LiveError> {
+        let saying = incident.saying(&message.to_string(), now);
+        let said = self.state.read(&[saying.partition]).await?;
+        if said.iter().flatten().any(|said| *said == saying.value) {
+            return Ok(());
+        }
+        deliver(messenger, clock, message).await?;
+        Ok(self.state.put(&[saying]).await?)
     }
 
     /// Reads what the slice wants; whether it wanted anything that there was.

@@ -1,6 +1,6 @@
 //! Logs on a local disk: which files there are, in which order, and their bytes.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +8,8 @@ use std::sync::Arc;
 use tripline_cloudtrail::{Fate, Reader, Record, Tally};
 use tripline_text::Untrusted;
 use walkdir::WalkDir;
+
+use crate::source::Page;
 
 /// A file below a path that the user gave. What is in it is found out by reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +82,18 @@ impl LocalFile {
     /// A path as text, for messages; bytes that are not UTF-8 become U+FFFD.
     pub fn name_of(path: &Path) -> Arc<Untrusted<'static>> {
         Arc::new(Untrusted::new(path.to_string_lossy().into_owned()))
+    }
+
+    /// The file as it is, for a delivery.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is longer than any object of a trail.
+    pub fn page(&self) -> io::Result<Page> {
+        if self.bytes > WHOLE_BYTES_MAX {
+            let why = format!("longer than {WHOLE_BYTES_MAX} bytes");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
+        }
+        Ok(Page { file: Self::name_of(&self.path), bytes: fs::read(&self.path)? })
     }
 
     /// Reads the file through `reader`, whole or in pieces. A file that cannot be read is a problem

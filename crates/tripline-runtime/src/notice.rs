@@ -5,6 +5,8 @@
 //! Lambda/with-sqs, UG/configure-sns-notifications-for-cloudtrail, EventBridge's CloudTrail events,
 //! CloudWatch Logs subscriptions.
 
+use std::collections::BTreeSet;
+
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use thiserror::Error;
@@ -17,6 +19,17 @@ pub struct ObjectRef {
     pub bucket: Untrusted<'static>,
     /// The key, decoded.
     pub key: Untrusted<'static>,
+}
+
+impl ObjectRef {
+    /// Whether it is where a trail writes, in one of these buckets, and nobody else may
+    /// (UG/cloudtrail-find-log-files).
+    pub fn is_a_trails(&self, buckets: &BTreeSet<String>) -> bool {
+        let mut folders = self.key.as_unescaped().split('/');
+        buckets.contains(self.bucket.as_unescaped())
+            && folders.any(|folder| folder == "AWSLogs")
+            && folders.any(|folder| folder == "CloudTrail")
+    }
 }
 
 /// Something that a message asks for.
@@ -256,6 +269,20 @@ mod tests {
         for event in [test, question, greeting, digest] {
             assert_eq!(asks_for(&in_sqs(std::slice::from_ref(&event))), Ok(Vec::new()), "{event}");
         }
+    }
+
+    #[test]
+    fn only_a_trails_own_folders_of_the_named_buckets_are_a_trails() {
+        let buckets = ["trail", "other"].map(str::to_owned).into_iter().collect();
+        let is = |bucket: &str, key: &str| match object(bucket, key) {
+            Some(Ask::Object(object)) => object.is_a_trails(&buckets),
+            _ => false,
+        };
+        assert!(is("trail", "AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/20/x.json.gz"));
+        assert!(is("other", "prefix/AWSLogs/o-abc/111122223333/CloudTrail/us-east-1/x.json.gz"));
+        assert!(!is("evil", "AWSLogs/111122223333/CloudTrail/us-east-1/x.json.gz"));
+        assert!(!is("trail", "uploads/x.json.gz"));
+        assert!(!is("trail", "uploads/CloudTrail/AWSLogs/x.json.gz"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tripline_cloudtrail::EventTime;
 use tripline_containment::{
     Case, Failure, Grounds, Plan, Refusal, Step, Subject, Target, plan_kill,
 };
@@ -47,6 +48,50 @@ pub enum Pulled {
     Unconfirmed(Plan),
     /// There is no plan that could be carried out.
     Refused(Refusal),
+}
+
+impl Pulled {
+    /// What was done, in a few words for people.
+    pub fn done(&self) -> String {
+        let steps = |plan: &Plan| match plan.steps.len() {
+            1 => "1 step".to_owned(),
+            count => format!("{count} steps"),
+        };
+        match self {
+            Self::Contained(case) => format!("contained: {}", steps(&case.plan)),
+            Self::WouldHave(plan) => {
+                format!("nothing, in this mode; {} would have been done", steps(plan))
+            }
+            Self::Ask(plan) => format!("nothing yet: {} wait for a person", steps(plan)),
+            Self::Held(held, _) => format!("nothing: held by the brakes, {held}"),
+            Self::Unconfirmed(_) => {
+                "nothing yet: the trail's own bucket does not tell of it so far".to_owned()
+            }
+            Self::Refused(refusal) => format!("nothing can be done: {refusal}"),
+        }
+    }
+
+    /// Whether it was to be contained, and was not.
+    pub fn is_incomplete(&self, now: EventTime) -> bool {
+        let is_complete =
+            |case: &Case| case.proof(now.unix_secs()) != tripline_containment::Proof::Incomplete;
+        matches!(self, Self::Contained(case) if !is_complete(case))
+    }
+
+    /// What a person may run now.
+    pub fn next(&self) -> String {
+        match self {
+            Self::Contained(case) => {
+                format!("tripline restore {} --reason TEXT", case.plan.incident)
+            }
+            Self::Ask(_) | Self::Held(..) => {
+                "tripline kill --agent NAME --mode approve PATH...".to_owned()
+            }
+            Self::WouldHave(_) | Self::Unconfirmed(_) | Self::Refused(_) => {
+                "tripline score --plan-file plan.json PATH...".to_owned()
+            }
+        }
+    }
 }
 
 impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {

@@ -68,6 +68,13 @@ pub struct LiveIncident {
     pub is_confirmed: bool,
 }
 
+impl LiveIncident {
+    /// What says, once it is in the state, that this was said of it.
+    pub fn saying(&self, text: &str, now: EventTime) -> Entry {
+        telling(&self.incident.root, &("said", stable_hash_of(text)), now)
+    }
+}
+
 /// Where the sessions of a slice stand.
 struct Standing {
     sessions: Sessions,

@@ -1,0 +1,89 @@
+//! Where records come in, and who is believed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use thiserror::Error;
+use tripline_engine::Provenance;
+use tripline_iam::AccountId;
+use tripline_runtime::{Ask, ObjectRef, Page};
+use tripline_text::{Untrusted, escape};
+
+use crate::s3::{ObjectError, Objects};
+
+/// Fetches what messages ask for, from where trails write.
+#[derive(Debug)]
+pub struct Entrance {
+    objects: Objects,
+    buckets: BTreeSet<String>,
+    accounts: BTreeSet<AccountId>,
+}
+
+/// Why what a message asks for is not taken in.
+#[derive(Debug, Error)]
+pub enum Rejected {
+    /// It will not be otherwise the next time.
+    #[error("{0}")]
+    Poison(String),
+    /// The same again may do.
+    #[error("{0}")]
+    Passing(String),
+}
+
+impl Entrance {
+    /// Objects are fetched from these buckets only; records in messages are believed of these
+    /// accounts, or of all if none is named.
+    pub fn new(aws: &SdkConfig, buckets: BTreeSet<String>, accounts: BTreeSet<AccountId>) -> Self {
+        Self { objects: Objects::new(aws), buckets, accounts }
+    }
+
+    /// The pages that a message asks for.
+    ///
+    /// # Errors
+    /// [`Rejected`]; then the message is not taken in at all.
+    pub async fn pages(&self, asks: &[Ask]) -> Result<Vec<(Page, Provenance)>, Rejected> {
+        let mut pages = Vec::new();
+        for ask in asks {
+            match ask {
+                Ask::Object(object) => pages.push((self.fetch(object).await?, Provenance::Trail)),
+                Ask::Records(json) => {
+                    self.believe(json)?;
+                    let file = Arc::new(Untrusted::borrowed("a message"));
+                    pages.push((Page { file, bytes: json.clone() }, Provenance::Event));
+                }
+                Ask::Tick => {}
+                Ask::Decided(_) => {
+                    return Err(Rejected::Poison("is for the responder".to_owned()));
+                }
+            }
+        }
+        Ok(pages)
+    }
+
+    async fn fetch(&self, object: &ObjectRef) -> Result<Page, Rejected> {
+        if !object.is_a_trails(&self.buckets) {
+            let bucket = escape::terminal(&object.bucket);
+            return Err(Rejected::Poison(format!(
+                "names an object in `{bucket}` that is not where a trail of ours writes"
+            )));
+        }
+        self.objects.fetch(object).await.map_err(|error| match error {
+            ObjectError::Final(why) => Rejected::Poison(why),
+            ObjectError::Passing(why) => Rejected::Passing(why),
+        })
+    }
+
+    /// An event bus says whose account it is.
+    fn believe(&self, json: &[u8]) -> Result<(), Rejected> {
+        if self.accounts.is_empty() {
+            return Ok(());
+        }
+        let event: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
+        let account = event.get("account").and_then(serde_json::Value::as_str);
+        match account.and_then(|account| AccountId::parse(account).ok()) {
+            Some(account) if self.accounts.contains(&account) => Ok(()),
+            _ => Err(Rejected::Poison("is of no account that is watched".to_owned())),
+        }
+    }
+}
