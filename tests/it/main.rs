@@ -16,4 +16,6 @@ mod laws;
 mod learned;
 mod program;
 mod samples;
+mod signed;
+mod verify_logs;
 mod whole;

@@ -1,5 +1,5 @@
 //! The edge of one machine: logs, settings and baselines on a local disk, and the port through which
-//! logs come from elsewhere.
+//! logs come from elsewhere; copies of trails, whose digests are checked.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -12,8 +12,11 @@ mod local;
 mod responder;
 mod settings;
 mod shelf;
+#[cfg(feature = "signatures")]
+mod signatures;
 mod source;
 mod store;
+mod trail;
 
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 pub use journal::{Journal, JournalError, read_log};
@@ -24,6 +27,9 @@ pub use settings::{
     settings, settings_to_learn, work_of,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
+#[cfg(feature = "signatures")]
+pub use signatures::{RsaKeys, UnusableKey};
 pub use source::{Page, Source, SourceError, drive};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
+pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
 pub use tripline_engine::Permit;
