@@ -183,6 +183,29 @@ fn a_newest_digest_that_lies_about_a_genuine_one_is_found() {
     assert_eq!(walk(&all, None), (vec![tampered, SIGNED], vec![]));
 }
 
+/// What a changed digest says of the one before counts for nothing, but for a signature that fits.
+#[test]
+fn a_changed_digest_accuses_nobody() {
+    let mut all = chain(1..=2);
+    all[0].signature = None;
+    all[1].text = all[1].text.replace("\"logFiles\":[]", "\"logFiles\":[ ]");
+    let tampered = Verdict::Tampered(Tampering::Signature);
+    assert_eq!(walk(&all, None), (vec![tampered, BY_NEXT], vec![]));
+    let carried = seal(&all[0].digest().signed_bytes());
+    let mut changed = all.clone();
+    changed[1].text = changed[1].text.replace(&carried, &seal(b"something else"));
+    let unproven = Verdict::Unproven(Unproven::NextTampered);
+    assert_eq!(walk(&changed, None), (vec![tampered, unproven], vec![]));
+    let mut changed = all.clone();
+    let hash = changed[0].digest().hash.to_string();
+    changed[1].text = changed[1].text.replace(&hash, &ContentHash::of(b"").to_string());
+    assert_eq!(walk(&changed, None), (vec![tampered, BY_NEXT], vec![]));
+    // It cannot pretend that the chain began with it, nor name another digest.
+    let mut changed = all.clone();
+    changed[1].text = changed[1].text.replace("_20", "_19");
+    assert_eq!(walk(&changed, None), (vec![tampered, unproven], vec![]));
+}
+
 #[test]
 fn a_digest_that_is_not_there_is_a_gap() {
     let mut all = chain(1..=4);
