@@ -34,7 +34,7 @@ fn verify_with(root: &Path, keys: &Path, more: &[&str]) -> (i32, Vec<String>) {
 
 /// `seen = …` and `listed = …` add up.
 fn reconciles(summary: &str) {
-    for what in ["digests ", "log files "] {
+    for what in ["digests ", "log files ", "files not listed "] {
         let line = summary.lines().find(|line| line.starts_with(what) && line.contains(" = "));
         let line = line.expect(summary);
         let (whole, parts) = line.split(';').next().unwrap().split_once(" = ").unwrap();
@@ -109,11 +109,29 @@ fn a_log_that_nobody_lists_is_named() {
     trail.hours(0..3, None);
     trail.log(1, 20);
     assert_eq!(verify(&trail, &[]), (3, vec!["gap log-unlisted".to_owned()]));
-    // One that came after the last digest is only counted: its digest is yet to come.
+    // Whoever puts a file in chooses its name.
+    let trail = SignedTrail::new();
+    trail.hours(0..3, None);
+    trail.store("AWSLogs/111122223333/CloudTrail/us-east-1/x.json.gz", b"{}");
+    assert_eq!(verify(&trail, &[]), (3, vec!["gap log-unlisted".to_owned()]));
+    // One that came after the last digest is only counted: its digest may be yet to come.
     let trail = SignedTrail::new();
     trail.hours(0..3, None);
     trail.log(3, 20);
-    assert_eq!(verify(&trail, &[]), (0, none()));
+    assert_eq!(verify(&trail, &[]), (3, none()));
+    assert_eq!(verify(&trail, &["--until", "2026-11-20T03:00:00Z"]), (0, none()));
+}
+
+#[test]
+fn a_log_that_was_delivered_late_is_listed_behind_the_period() {
+    let trail = SignedTrail::new();
+    let digests = trail.hours(0..2, None);
+    let late = trail.log(1, 59);
+    trail.digest(3, "", &[late], digests.last());
+    assert_eq!(verify(&trail, &["--until", "2026-11-20T02:00:00Z"]), (0, none()));
+    trail.log(1, 58);
+    let found = vec!["gap log-unlisted".to_owned()];
+    assert_eq!(verify(&trail, &["--until", "2026-11-20T02:00:00Z"]), (3, found));
 }
 
 #[test]

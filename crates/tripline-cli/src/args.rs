@@ -78,7 +78,7 @@ pub(crate) enum Command {
     /// signed here: choose --until before it, or put its signature into a file beside it, of its name and
     /// `.signature`.
     #[command(
-        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else\nis the matter; 2 usage; 3 no tampering was found, but something is missing, not signed here, or\ncould not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
+        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else\nis the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is\nnot signed here, or could not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
     )]
     VerifyLogs(VerifyLogsArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged

@@ -33,4 +33,4 @@ pub use file::{Digest, DigestedFile, Malformed, ObjectRef, Previous, Signature};
 pub use finding::{Class, Counts, DigestCounts, FileCounts, Finding, What};
 pub use hash::{ContentHash, Damage, content};
 pub use keys::{NotKeys, PublicKey, public_keys};
-pub use name::{ChainId, DigestName, Kind, LogName};
+pub use name::{ChainId, DigestName, Kind, LogName, is_among_logs};

@@ -80,12 +80,14 @@ pub fn write_summary(out: &mut impl Write, audit: &Audit, style: Style) -> io::R
         (Class::Unproven, "not proven"),
         (Class::Unread, "not read"),
     ];
-    let parts: Vec<String> = words
+    let not_covered = audit.counts.files.not_covered;
+    let parts = words
         .iter()
         .map(|(class, word)| (audit.total(*class), word))
         .filter(|(total, _)| *total > 0)
         .map(|(total, word)| format!("{total} {word}"))
-        .collect();
+        .chain((not_covered > 0).then(|| format!("{not_covered} log files without a digest")));
+    let parts: Vec<String> = parts.collect();
     let result = match (parts.is_empty(), seen) {
         (true, 0) => "no digest files of this period: nothing is proven".to_owned(),
         (true, _) => "all is as CloudTrail wrote it".to_owned(),
@@ -141,8 +143,12 @@ fn write_counts(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
     )?;
     writeln!(
         out,
-        "log files not listed: {} in times that digests cover, {} elsewhere",
-        files.unlisted, files.not_covered,
+        "files not listed {} = {} log files in times that digests cover + {} in others + {} outside the period + {} of other kinds",
+        files.unlisted + files.not_covered + files.outside + files.other,
+        files.unlisted,
+        files.not_covered,
+        files.outside,
+        files.other,
     )
 }
 

@@ -22,6 +22,9 @@ pub struct StoredDigest {
     pub signature: Option<Untrusted<'static>>,
 }
 
+/// What a file beside a digest is called that holds its signature.
+const SIGNATURE: &str = ".signature";
+
 /// Where something should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {

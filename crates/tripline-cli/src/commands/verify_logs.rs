@@ -57,6 +57,7 @@ mod with_signatures {
         summary.flush()?;
         let findings = audit.total(Class::Tampered) > 0;
         let is_proven = audit.counts.digests.valid > 0
+            && audit.counts.files.not_covered == 0
             && [Class::Gap, Class::Unproven, Class::Unread]
                 .iter()
                 .all(|class| audit.total(*class) == 0);

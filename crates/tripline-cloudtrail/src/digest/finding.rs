@@ -71,7 +71,8 @@ pub enum What {
     LogMissing,
     /// A log file that lies outside the copy, as far as that can be told.
     LogOutside,
-    /// A log file was delivered, by its name, in a time that digests cover, and none lists it.
+    /// A log file was delivered, by its name, in a time that digests cover, and none lists it; or it has
+    /// no name of CloudTrail's.
     LogUnlisted,
     /// A digest is not proven.
     DigestUnproven(Unproven),
@@ -236,10 +237,15 @@ pub struct FileCounts {
     pub unread: u64,
     /// Those of all listed that only an unproven digest lists.
     pub unproven: u64,
-    /// There, and not listed, in a time that digests cover.
+    /// There, and not listed, though digests cover the time in their names, or with names that
+    /// CloudTrail does not give.
     pub unlisted: u64,
-    /// There, in a time or place that no digest covers.
+    /// There, in a time or Region that no digest covers: nothing is known of them.
     pub not_covered: u64,
+    /// There, and by their names not of the period.
+    pub outside: u64,
+    /// Files of other kinds and in other folders.
+    pub other: u64,
 }
 
 /// What became of everything.

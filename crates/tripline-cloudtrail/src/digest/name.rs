@@ -105,6 +105,11 @@ impl LogName {
     }
 }
 
+/// Whether a path or key is in the folder of log files, where nothing else is.
+pub fn is_among_logs(path: &str) -> bool {
+    path.rsplit(['/', '\\']).skip(1).any(|folder| folder == LOGS)
+}
+
 fn file_name(path: &str) -> &str {
     path.rsplit(['/', '\\']).next().unwrap_or_default()
 }
@@ -146,5 +151,7 @@ mod tests {
         ] {
             assert_eq!(LogName::parse(path), None, "{path}");
         }
+        assert!(is_among_logs("1/CloudTrail/us-east-1/x") && is_among_logs("CloudTrail/x"));
+        assert!(!is_among_logs("1/CloudTrail-Insight/x") && !is_among_logs("1/CloudTrail"));
     }
 }

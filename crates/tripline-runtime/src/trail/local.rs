@@ -8,7 +8,7 @@ use tripline_cloudtrail::digest::{DigestName, ObjectRef};
 use tripline_text::Untrusted;
 use walkdir::WalkDir;
 
-use super::{At, Place, StoredDigest, Trail, Unfetched};
+use super::{At, Place, SIGNATURE, StoredDigest, Trail, Unfetched};
 
 /// The folder of a copy: of a whole bucket, of `AWSLogs` in it, or of one account's folder there. A
 /// digest's signature is looked for in a file beside it, of its name and `.signature`.
@@ -90,7 +90,7 @@ impl Trail for LocalTrail {
         let gone = || failed(io::ErrorKind::NotFound.into());
         let path = at.as_unescaped();
         let bytes = self.read(path, FILE_BYTES_MAX).map_err(failed)?.ok_or_else(gone)?;
-        let beside = format!("{path}.signature");
+        let beside = format!("{path}{SIGNATURE}");
         let signature = self.read(&beside, SIGNATURE_BYTES_MAX).map_err(failed)?;
         let signature =
             signature.map(|bytes| Untrusted::new(String::from_utf8_lossy(&bytes).into_owned()));

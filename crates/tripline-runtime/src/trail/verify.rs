@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_cloudtrail::digest::{
     Audit, Chain, ChainId, ContentHash, Coverage, Digest, DigestName, DigestedFile, Finding, Kind,
-    LogName, ObjectRef, Tampering, Verdict, Verifier, WalkedChain, What,
+    LogName, ObjectRef, Tampering, Verdict, Verifier, WalkedChain, What, is_among_logs,
 };
 use tripline_cloudtrail::{EventTime, Limits};
 use tripline_text::Untrusted;
 
-use super::{At, Place, Trail};
+use super::{At, Place, SIGNATURE, Trail};
 
 /// The time whose deliveries are checked; without a bound, all there is on that side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,7 +113,7 @@ impl<T: Trail> Walk<'_, T> {
             self.check_end(&by_end, newest_before, after.is_empty());
         }
         if let Some((_, places)) = after.into_iter().next() {
-            self.successor(&mut chain, places).await;
+            self.successor(&mut chain, &id, places).await;
         }
         let mut walked = WalkedChain { id, buckets: Vec::new(), digests: 0, span: None };
         let mut oldest = None;
@@ -146,9 +146,15 @@ impl<T: Trail> Walk<'_, T> {
         }
     }
 
-    /// Takes in the digest that comes after the period: it has the signature of the period's last one.
-    /// What is wrong with itself is not of the period.
-    async fn successor(&mut self, chain: &mut Chain<'_, impl Verifier>, places: Vec<At>) {
+    /// Takes in the digest that comes after the period: it has the signature of the period's last one,
+    /// and lists what was named before the period's end and delivered after. What is wrong with it is not
+    /// of the period.
+    async fn successor(
+        &mut self,
+        chain: &mut Chain<'_, impl Verifier>,
+        id: &ChainId,
+        places: Vec<At>,
+    ) {
         let mut judged = Vec::new();
         for at in places {
             let Ok(stored) = self.trail.digest(&at).await else { continue };
@@ -158,8 +164,18 @@ impl<T: Trail> Walk<'_, T> {
                 judged.push(Judged { at, digest, verdict });
             }
         }
-        if let Some(best) = best(judged) {
-            let _ = chain.step(&best.digest, best.verdict);
+        let Some(Judged { at, digest, verdict }) = best(judged) else { return };
+        let _ = chain.step(&digest, verdict);
+        if matches!(verdict, Verdict::Tampered(_)) {
+            return;
+        }
+        if id.kind == Kind::Hourly {
+            self.coverage.add(id.scope(), digest.start, digest.end);
+        }
+        for file in &digest.files {
+            if let Place::At(place) = self.trail.place_of(&at, &digest.place, &file.place) {
+                self.listed.insert(mark(&place));
+            }
         }
     }
 
@@ -296,19 +312,23 @@ impl<T: Trail> Walk<'_, T> {
         self.found(at, Some(object), what);
     }
 
-    /// Looks for log files of the period that no digest lists.
+    /// Looks for files that no digest lists. Their names are chosen by whoever put them there, and the rest
+    /// of the program reads whatever is a record: so all are counted.
     async fn unlisted(&mut self) {
         let Self { trail, period, audit, coverage, listed } = self;
         let mut each = |at: At| {
-            let Some(log) = LogName::parse(at.as_unescaped()) else { return };
-            if !period.has(log.delivered) || listed.contains(&mark(&at)) {
+            if listed.contains(&mark(&at)) || is_digest(&at) {
                 return;
             }
-            if coverage.covers(&log) {
-                audit.counts.files.unlisted += 1;
-                audit.found(Finding { at, object: None, what: What::LogUnlisted });
-            } else {
-                audit.counts.files.not_covered += 1;
+            let files = &mut audit.counts.files;
+            match LogName::parse(at.as_unescaped()) {
+                Some(log) if !period.has(log.delivered) => files.outside += 1,
+                Some(log) if !coverage.covers(&log) => files.not_covered += 1,
+                None if !is_among_logs(at.as_unescaped()) => files.other += 1,
+                _ => {
+                    files.unlisted += 1;
+                    audit.found(Finding { at, object: None, what: What::LogUnlisted });
+                }
             }
         };
         trail.files(&mut each).await;
@@ -322,6 +342,12 @@ fn best(judged: Vec<Judged>) -> Option<Judged> {
         Verdict::Unproven(_) => 1,
         Verdict::Tampered(_) => 2,
     })
+}
+
+/// Whether this is a digest, or the signature beside one.
+fn is_digest(at: &Untrusted<'_>) -> bool {
+    let path = at.as_unescaped();
+    DigestName::parse(path.strip_suffix(SIGNATURE).unwrap_or(path)).is_some()
 }
 
 fn mark(at: &Untrusted<'_>) -> u128 {
