@@ -17,4 +17,6 @@ mod learned;
 mod live;
 mod program;
 mod samples;
+mod signed;
+mod verify_logs;
 mod whole;

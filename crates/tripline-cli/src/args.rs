@@ -67,6 +67,20 @@ pub(crate) enum Command {
     Brake(BrakeArgs),
     /// The action log: every decision, change, sighting and person, chained by digests
     Log(LogArgs),
+    /// Whether a trail's log files are as CloudTrail delivered them, and all there
+    ///
+    /// Checks a local copy of the trail's bucket by its digest files, which log file validation writes
+    /// every hour: their signatures, the chain they make, and the log files they list. What was tampered
+    /// with is told from gaps, which a stopped trail and a copy in part explain as well.
+    ///
+    /// A digest's signature is in the metadata of its S3 object, which a copy loses, and once more in the
+    /// digest after it. So all can be checked but for the newest of each chain, which is named as not
+    /// signed here: choose --until before it, or put its signature into a file beside it, of its name and
+    /// `.signature`.
+    #[command(
+        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else\nis the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is\nnot signed here, or could not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
+    )]
+    VerifyLogs(VerifyLogsArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
     Policy(PolicyArgs),
     /// The same, live on one machine: whatever is delivered to a directory or announced on a queue
@@ -251,6 +265,32 @@ pub(crate) struct LogVerifyArgs {
     /// The digest that the log must have or have had at its end: kept elsewhere, it shows a cut end
     #[arg(long, value_name = "DIGEST")]
     pub(crate) head: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyLogsArgs {
+    /// A copy of the bucket, of AWSLogs in it, or of one account's folder there: digests and logs
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// What `aws cloudtrail list-public-keys` printed; each Region has its own keys
+    #[arg(long, value_name = "FILE", required = true)]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Check what was delivered from then on: a time (2026-11-20, 2026-11-20T10:00:00Z) or an age
+    /// (90m, 12h, 7d)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Check what was delivered before; without it, digests need not reach up to now
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// For people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+    /// No summary
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Debug, Args)]

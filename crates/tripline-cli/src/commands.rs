@@ -9,6 +9,7 @@ mod restore;
 mod score;
 mod sessions;
 mod status;
+mod verify_logs;
 mod watch;
 
 use crate::args::{Arguments, Command, LogCommand, SessionsCommand};
@@ -31,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         Command::Status(arguments) => status::run(arguments),
         Command::Score(arguments) => score::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
+        Command::VerifyLogs(arguments) => verify_logs::run(arguments),
         Command::Sessions(arguments) => match (&arguments.command, &arguments.input) {
             (Some(SessionsCommand::List(input)), _) | (None, Some(input)) => sessions::run(input),
             (None, None) => Err(Failure::Usage {

@@ -117,8 +117,6 @@ impl InputArgs {
     }
 
     fn filter(&self) -> Result<Filter, Failure> {
-        let now = Timestamp::now().as_second();
-        let time = |text: &Option<String>| text.as_deref().map(|text| time(text, now)).transpose();
         let accounts: Result<_, Failure> = self
             .account
             .iter()
@@ -138,13 +136,7 @@ impl InputArgs {
                 Err(_) => usage(format!("`{text}` is not a Region"), "for example eu-central-1"),
             })
             .collect();
-        let (since, until) = (time(&self.since)?, time(&self.until)?);
-        if since.zip(until).is_some_and(|(since, until)| since >= until) {
-            return usage(
-                "--since is not before --until".to_owned(),
-                "nothing lies between the two",
-            );
-        }
+        let (since, until) = period(self.since.as_deref(), self.until.as_deref())?;
         Ok(Filter {
             since,
             until,
@@ -172,6 +164,20 @@ impl Prepared {
             hash_seed: hash_seed(),
         }
     }
+}
+
+/// The bounds of `--since` and `--until`.
+pub(crate) fn period(
+    since: Option<&str>,
+    until: Option<&str>,
+) -> Result<(Option<EventTime>, Option<EventTime>), Failure> {
+    let now = Timestamp::now().as_second();
+    let time = |text: Option<&str>| text.map(|text| time(text, now)).transpose();
+    let (since, until) = (time(since)?, time(until)?);
+    if since.zip(until).is_some_and(|(since, until)| since >= until) {
+        return usage("--since is not before --until".to_owned(), "nothing lies between the two");
+    }
+    Ok((since, until))
 }
 
 /// A date, a time, or an age (`30s`, `90m`, `12h`, `7d`) before `now`.

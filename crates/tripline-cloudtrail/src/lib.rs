@@ -1,5 +1,6 @@
 //! What CloudTrail delivers: bytes in, records out.
 
+pub mod digest;
 mod identities;
 mod ids;
 mod json;

@@ -1,5 +1,7 @@
-//! Verdicts, sessions and what is in force: for programs (`ndjson`) and for people (`table`, `status`).
+//! Verdicts, sessions, what is in force, and how sound the logs are: for programs (`ndjson`) and for
+//! people (`table`, `status`, `audit`).
 
+pub mod audit;
 pub mod ndjson;
 pub mod status;
 pub mod table;

@@ -1,5 +1,5 @@
 //! The edge of one machine: logs, settings and baselines on a local disk, and the port through which
-//! logs come from elsewhere.
+//! logs come from elsewhere; copies of trails, whose digests are checked.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -15,10 +15,13 @@ mod notice;
 mod responder;
 mod settings;
 mod shelf;
+#[cfg(feature = "signatures")]
+mod signatures;
 mod source;
 mod state;
 mod store;
 mod switch;
+mod trail;
 #[cfg(feature = "webhook")]
 mod webhook;
 
@@ -34,10 +37,13 @@ pub use settings::{
     settings, settings_to_learn, work_of,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
+#[cfg(feature = "signatures")]
+pub use signatures::{RsaKeys, UnusableKey};
 pub use source::Page;
 pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
 pub use switch::{Pulled, Switch, describe};
+pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
 pub use tripline_engine::Permit;
 #[cfg(feature = "webhook")]
 pub use webhook::{InvalidWebhook, Webhook};
