@@ -176,6 +176,30 @@ def try_roles(log):
     check(seen - {("detector", "AWSLogs/1.json.gz")} == wanted, f"what woke the functions: {sorted(seen)}")
 
 
+def try_announcements(live, given, log):
+    """The other two ways in which a new file is announced, each in a stack of its own."""
+    bucket, topics = boto3.client("s3"), boto3.client("sns")
+    for way in ("sns", "sqs"):
+        name = f"trail-by-{way}"
+        bucket.create_bucket(Bucket=name)
+        topic = topics.create_topic(Name=name)["TopicArn"]
+        from_s3 = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic}
+        topics.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=json.dumps({"Version": "2012-10-17", "Statement": [from_s3]}))
+        own = {"TrailBucket": name, "ObjectEvents": way, "ObjectTopicArn": topic, "DetectorRoleName": f"Detector-{way}", "ResponderRoleName": f"Responder-{way}"}
+        queue = apply(f"by-{way}", live, {**given, **own})["ObjectQueueArn"]
+        announce = {"QueueConfigurations": [{"QueueArn": queue, "Events": ["s3:ObjectCreated:*"]}]}
+        if way == "sns":
+            announce = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+        bucket.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=announce)
+        bucket.put_object(Bucket=name, Key="AWSLogs/4.json.gz", Body=b"")
+        for _ in range(60):
+            came = [line for line in pathlib.Path(log).read_text().splitlines() if "AWSLogs/4.json.gz" in line and name in line]
+            if came:
+                break
+            time.sleep(0.5)
+        check(came and came[0].startswith('["detector"'), f"a file announced by {way} wakes the detector")
+
+
 def main():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -212,6 +236,7 @@ def main():
             apply("forwarder", template(HERE / "hub/forwarder.yaml"), {"HubBusArn": "arn:aws:events:eu-central-1:444455556666:event-bus/default", "TrailBucket": "trail"})
             try_rules()
             try_roles(log)
+            try_announcements(live, given, log)
         finally:
             emulator.terminate()
             emulator.wait()
