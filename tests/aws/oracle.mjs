@@ -11,7 +11,8 @@ const allow = {
 
 for await (const line of createInterface({ input: process.stdin })) {
   const ask = JSON.parse(line);
-  const identity = [{ name: 'all', policy: allow }];
+  // A role's whole policy is judged alone; what denies is judged beside one that allows everything.
+  const identity = ask.alone ? [] : [{ name: 'all', policy: allow }];
   if (ask.identity) identity.push({ name: 'ours', policy: ask.identity });
   const answer = await runSimulation({
     request: {

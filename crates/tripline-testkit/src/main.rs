@@ -1,11 +1,12 @@
 //! The workspace's automation: `generate` writes big trees for benches, `fixtures` the small ones that are
-//! committed, `catalogue` the table of IAM's actions.
+//! committed, `catalogue` the table of IAM's actions, `package` the function as Lambda takes it.
 #![expect(clippy::disallowed_methods, reason = "edge: reads arguments, writes files, runs threads")]
 
 mod command {
     pub(crate) mod catalogue;
     pub(crate) mod fixtures;
     pub(crate) mod generate;
+    pub(crate) mod package;
 }
 
 use std::process::ExitCode;
@@ -27,6 +28,8 @@ enum Command {
     Fixtures(command::fixtures::Fixtures),
     /// Take the table of IAM's actions out of the package that has it.
     Catalogue(command::catalogue::Catalogue),
+    /// Compile the Lambda function and pack it.
+    Package(command::package::Package),
 }
 
 fn main() -> ExitCode {
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         Command::Generate(generate) => generate.run(),
         Command::Fixtures(fixtures) => fixtures.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
+        Command::Package(package) => package.run(),
     };
     match result {
         Ok(code) => code,
