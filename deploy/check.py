@@ -35,7 +35,7 @@ GIVEN = {
     "OrgId": "o-exampleorgid",
     "ProtectedArns": ["arn:aws:iam::111122223333:role/BreakGlass"],
     "SlackKeyArn": "arn:aws:kms:eu-central-1:111122223333:key/slack",
-    "SlackWebhookParameter": "/tripline/webhook",
+    "SlackWebhookSecret": "tripline/webhook",
     "TrailBucket": "trail",
 }
 # ARNs of parts, in both sources.
@@ -43,6 +43,7 @@ PARTS = {
     "Calls.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:calls",
     "Objects.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:objects",
     "Plans.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:plans",
+    "DetectorDeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
     "Table.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/state",
 }
 NOTHING = object()
@@ -225,13 +226,14 @@ def rendered_by_terraform(name):
         "org_id": GIVEN["OrgId"],
         "partition": "aws",
         "plans_arn": PARTS["Plans.Arn"],
+        "dead_letters_arn": PARTS["DetectorDeadLetters.Arn"],
         "protected_arns": GIVEN["ProtectedArns"],
         "region": REGION,
         "responder_arn": arn + "responder",
         "responder_logs_arn": "<ResponderLogs.Arn>",
         "responder_role_name": "TriplineResponder",
         "slack_key_arn": GIVEN["SlackKeyArn"],
-        "slack_webhook_parameter": GIVEN["SlackWebhookParameter"],
+        "slack_webhook_secret": GIVEN["SlackWebhookSecret"],
         "table_arn": PARTS["Table.Arn"],
         "trail_bucket": GIVEN["TrailBucket"],
         "trail_prefix": "AWSLogs/",

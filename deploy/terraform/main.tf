@@ -28,32 +28,33 @@ locals {
   }
 
   policy_values = {
-    account                 = local.account
-    bind_roles              = var.bind_roles
-    calls_arn               = aws_sqs_queue.calls.arn
-    config_bucket           = var.config_bucket
-    config_prefix           = var.config_prefix
-    contain_path            = var.contain_path
-    detector_arn            = local.detector_arn
-    detector_logs_arn       = aws_cloudwatch_log_group.detector.arn
-    detector_role_name      = var.detector_role_name
-    dns_suffix              = data.aws_partition.this.dns_suffix
-    kms_key_arns            = var.kms_key_arns
-    may_write               = contains(["approve", "enforce"], var.mode)
-    objects_arn             = aws_sqs_queue.objects.arn
-    org_id                  = var.org_id
-    partition               = local.partition
-    plans_arn               = aws_sqs_queue.plans.arn
-    protected_arns          = var.protected_arns
-    region                  = local.region
-    responder_arn           = local.responder_arn
-    responder_logs_arn      = aws_cloudwatch_log_group.responder.arn
-    responder_role_name     = var.responder_role_name
-    slack_key_arn           = var.slack_key_arn
-    slack_webhook_parameter = var.slack_webhook_parameter
-    table_arn               = aws_dynamodb_table.state.arn
-    trail_bucket            = var.trail_bucket
-    trail_prefix            = var.trail_prefix
+    account              = local.account
+    bind_roles           = var.bind_roles
+    calls_arn            = aws_sqs_queue.calls.arn
+    config_bucket        = var.config_bucket
+    config_prefix        = var.config_prefix
+    contain_path         = var.contain_path
+    detector_arn         = local.detector_arn
+    detector_logs_arn    = aws_cloudwatch_log_group.detector.arn
+    detector_role_name   = var.detector_role_name
+    dns_suffix           = data.aws_partition.this.dns_suffix
+    kms_key_arns         = var.kms_key_arns
+    may_write            = contains(["approve", "enforce"], var.mode)
+    objects_arn          = aws_sqs_queue.objects.arn
+    org_id               = var.org_id
+    partition            = local.partition
+    plans_arn            = aws_sqs_queue.plans.arn
+    dead_letters_arn     = aws_sqs_queue.detector_dead_letters.arn
+    protected_arns       = var.protected_arns
+    region               = local.region
+    responder_arn        = local.responder_arn
+    responder_logs_arn   = aws_cloudwatch_log_group.responder.arn
+    responder_role_name  = var.responder_role_name
+    slack_key_arn        = var.slack_key_arn
+    slack_webhook_secret = var.slack_webhook_secret
+    table_arn            = aws_dynamodb_table.state.arn
+    trail_bucket         = var.trail_bucket
+    trail_prefix         = var.trail_prefix
   }
 }
 
@@ -148,7 +149,10 @@ resource "aws_lambda_function" "detector" {
   reserved_concurrent_executions = var.detector_concurrency
 
   environment {
-    variables = merge(local.environment, { TRIPLINE_ROLE = "detector" })
+    variables = merge(local.environment, {
+      TRIPLINE_ROLE                  = "detector"
+      TRIPLINE_DEAD_LETTER_QUEUE_URL = aws_sqs_queue.detector_dead_letters.url
+    })
   }
 
   logging_config {
@@ -174,8 +178,8 @@ resource "aws_lambda_function" "responder" {
 
   environment {
     variables = merge(local.environment, {
-      TRIPLINE_ROLE                    = "responder"
-      TRIPLINE_SLACK_WEBHOOK_PARAMETER = var.slack_webhook_parameter
+      TRIPLINE_ROLE                 = "responder"
+      TRIPLINE_SLACK_WEBHOOK_SECRET = var.slack_webhook_secret
     })
   }
 

@@ -185,18 +185,18 @@ variable "brakes" {
   }
 }
 
-variable "slack_webhook_parameter" {
-  description = "Name of the SecureString in the parameter store that holds the webhook's address."
+variable "slack_webhook_secret" {
+  description = "Name of the secret in Secrets Manager that is the webhook's address."
   type        = string
   default     = ""
   validation {
-    condition     = can(regex("^(/[A-Za-z0-9_./-]+)?$", var.slack_webhook_parameter))
-    error_message = "The full name of a parameter, which begins with a slash."
+    condition     = can(regex("^([A-Za-z0-9/_+=.@-]+)?$", var.slack_webhook_secret))
+    error_message = "The name of a secret, not its ARN."
   }
 }
 
 variable "slack_key_arn" {
-  description = "The customer key of that SecureString, if it has one."
+  description = "The customer key of that secret, if it has one."
   type        = string
   default     = ""
 }

@@ -49,17 +49,22 @@ pub(crate) enum SetupError {
 }
 
 impl Settings {
-    /// From the environment, and from `TRIPLINE_HOME` (in a function's package: `/var/task`, where it is
-    /// set up by default): `tripline.toml`, if there is one, and `baselines/`.
+    /// From the environment, and from the folder that `TRIPLINE_CONFIG` names (by default the function's
+    /// package, `/var/task`): `tripline.toml`, if there is one, and `baselines/`.
     pub(crate) fn from_environment() -> Result<Self, SetupError> {
-        let home = env::var_os("TRIPLINE_HOME").unwrap_or_else(|| "/var/task".into());
-        Self::of(Path::new(&home), &|name| env::var(name).ok().filter(|value| !value.is_empty()))
+        Self::of(&|name| env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
-    pub(crate) fn of(
-        home: &Path,
-        variable: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Self, SetupError> {
+    pub(crate) fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SetupError> {
+        let home = variable("TRIPLINE_CONFIG").unwrap_or_else(|| "/var/task".to_owned());
+        if home.starts_with("s3://") {
+            return Err(SetupError::Invalid {
+                name: "TRIPLINE_CONFIG",
+                value: home,
+                hint: "this version reads no configuration from S3: put it into the package",
+            });
+        }
+        let home = Path::new(&home);
         let present = |name: &str| Some(home.join(name)).filter(|path| path.exists());
         let (config, model) =
             settings(present("tripline.toml").as_deref(), present("baselines").as_deref())?;
@@ -81,6 +86,12 @@ impl Settings {
                 let hint = "it is observe, recommend, approve or enforce";
                 return Err(invalid("TRIPLINE_MODE", other, hint));
             }
+        };
+        let config = match variable("TRIPLINE_BRAKES") {
+            None => config,
+            Some(table) => config.with_brakes(&table).map_err(|_| {
+                invalid("TRIPLINE_BRAKES", &table, "it is a table such as { kills_per_hour = 2 }")
+            })?,
         };
         let list = |name| variable(name).unwrap_or_default();
         let parts = |text: &str| -> Vec<String> {
@@ -117,9 +128,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let find = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
+            let found = found.map(|(_, value)| (*value).to_owned());
+            found.or_else(|| (name == "TRIPLINE_CONFIG").then(|| home.path().display().to_string()))
         };
-        Settings::of(home.path(), &find)
+        Settings::of(&find)
     }
 
     #[test]
@@ -127,7 +139,11 @@ mod tests {
         assert!(matches!(of(&[]), Err(SetupError::Missing("TRIPLINE_TABLE"))));
         let settings = of(&[("TRIPLINE_TABLE", "t")]).unwrap();
         assert_eq!((settings.part, settings.mode), (Part::Detector, Mode::Observe));
+        let brakes = of(&[("TRIPLINE_TABLE", "t"), ("TRIPLINE_BRAKES", "{ kills_per_hour = 1 }")]);
+        assert_eq!(brakes.unwrap().config.brakes.kills_per_hour, 1);
         let wrong = [
+            ("TRIPLINE_BRAKES", "{ speed = 1 }"),
+            ("TRIPLINE_CONFIG", "s3://bucket/prefix"),
             ("TRIPLINE_ROLE", "both"),
             ("TRIPLINE_MODE", "kill"),
             ("TRIPLINE_ACCOUNTS", "111122223333, 12"),

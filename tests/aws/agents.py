@@ -280,7 +280,7 @@ def deploy(command):
         TableName="tripline", BillingMode="PAY_PER_REQUEST",
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"},
                    {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "B"}
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"}
                               for name in ("pk", "sk")])
     urls, arns = {}, {}
     for name in ("new", "new-by-topic", "plans", "dead"):

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 16;
 const TRIES: u32 = 8;
 const FIRST_WAIT_MS: u64 = 25;
 
-/// The state in a table whose key is `pk` and `sk`, both binary, and whose TTL attribute is `ttl`.
+/// The state in a table whose key is `pk` and `sk`, both strings, and whose TTL attribute is `ttl`.
 #[derive(Debug)]
 pub struct DynamoState {
     client: Client,
@@ -60,8 +60,8 @@ impl DynamoState {
 
     fn request(&self, entry: &Entry) -> Result<WriteRequest, StateError> {
         let put = PutRequest::builder()
-            .item("pk", binary(&entry.partition.to_bytes()))
-            .item("sk", binary(&entry.sort()))
+            .item("pk", string(entry.partition.to_string()))
+            .item("sk", string(hex(&entry.sort())))
             .item("v", binary(&entry.value))
             .item("ttl", AttributeValue::N(entry.until.unix_secs().to_string()))
             .build()
@@ -78,7 +78,7 @@ impl DynamoState {
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .projection_expression("v")
-            .expression_attribute_values(":pk", binary(&partition.to_bytes()))
+            .expression_attribute_values(":pk", string(partition.to_string()))
             .into_paginator()
             .items()
             .send();
@@ -138,8 +138,9 @@ pub struct DynamoStore {
     table: String,
 }
 
-/// The `pk` of the log: no set's name, since those are sixteen bytes long.
-const LOG: &[u8] = b"action-log";
+/// The `pk` of the log: no set's name, since those are digits. What begins with `responder#` the
+/// detector's role may not write: see `deploy/template.yaml`.
+const LOG: &str = "responder#action-log";
 
 /// How many lines are added at once (DynamoDB/TransactWriteItems).
 const LINES_PER_WRITE: usize = 100;
@@ -153,8 +154,8 @@ impl DynamoStore {
     fn put(&self, number: u64, line: &str) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.table)
-            .item("pk", binary(LOG))
-            .item("sk", binary(&number.to_be_bytes()))
+            .item("pk", string(LOG.to_owned()))
+            .item("sk", string(format!("{number:020}")))
             .item("v", AttributeValue::S(line.to_owned()))
             // Of two who add the same line one comes first.
             .condition_expression("attribute_not_exists(pk)")
@@ -177,7 +178,7 @@ impl Store for DynamoStore {
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .projection_expression("v")
-            .expression_attribute_values(":pk", binary(LOG))
+            .expression_attribute_values(":pk", string(LOG.to_owned()))
             .into_paginator()
             .items()
             .send();
@@ -210,6 +211,14 @@ impl Store for DynamoStore {
             },
         }
     }
+}
+
+fn string(text: String) -> AttributeValue {
+    AttributeValue::S(text)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn binary(bytes: &[u8]) -> AttributeValue {

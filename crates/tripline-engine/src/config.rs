@@ -77,4 +77,18 @@ impl Config {
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
         Ok(toml::from_str(text)?)
     }
+
+    /// The same with other brakes, written as an inline table of TOML: `{ kills_per_hour = 2 }`.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn with_brakes(self, table: &str) -> Result<Self, ConfigError> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Given {
+            brakes: Brakes,
+        }
+        let Given { brakes } = toml::from_str(&format!("brakes = {table}"))?;
+        Ok(Self { brakes, ..self })
+    }
 }

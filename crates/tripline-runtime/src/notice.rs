@@ -111,6 +111,9 @@ fn asks(message: &Value, depth: u32) -> Result<Vec<Ask>, UnknownMessage> {
     if is_test {
         return Ok(Vec::new());
     }
+    if message.get("tick").is_some() {
+        return Ok(vec![Ask::Tick]);
+    }
     if let Some(decided) = message.get(DECIDED) {
         return Ok(vec![Ask::Decided(decided.clone())]);
     }
@@ -258,6 +261,7 @@ mod tests {
         }
         let tick = json!({"detail-type": "Scheduled Event", "source": "aws.events"});
         assert_eq!(asks_for(&tick), Ok(vec![Ask::Tick]));
+        assert_eq!(asks_for(&json!({"tick": "2026-11-20T10:00:00Z"})), Ok(vec![Ask::Tick]));
     }
 
     #[test]
