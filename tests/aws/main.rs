@@ -16,6 +16,9 @@
 
 mod contract;
 mod live;
+#[path = "../live_laws.rs"]
+mod live_laws;
 mod oracle;
+mod state;
 mod switch;
 mod world;

@@ -83,6 +83,11 @@ impl World {
         Some(Self { emulator, agents, to, from: BufReader::new(from), endpoint, directory })
     }
 
+    /// Where the emulator answers.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Sends a command; `ok` in the answer says how the call went.
     pub(crate) fn ask(&mut self, command: Value) -> Value {
         writeln!(self.to, "{command}").unwrap();

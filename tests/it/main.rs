@@ -15,6 +15,8 @@ mod envelopes;
 mod laws;
 mod learned;
 mod live;
+#[path = "../live_laws.rs"]
+mod live_laws;
 mod program;
 mod samples;
 mod signed;

@@ -173,10 +173,10 @@ fn learn(
 
 /// Rows in memory, as they come.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryRows {
+struct MemoryRows {
     drawn: Vec<(Tick, Vec<u8>)>,
     ticks: Vec<Tick>,
-    pub(crate) calls: Vec<(Key, Vec<u8>)>,
+    calls: Vec<(Key, Vec<u8>)>,
     copies: Vec<(Key, Vec<u8>)>,
     corrections: Vec<(Key, Vec<u8>)>,
 }

@@ -68,6 +68,11 @@ pub(crate) fn call_key(time: EventTime, id: EventId) -> Key {
     key(u128::from(time.unix_secs().unsigned_abs()) << 64 | id.bits() >> 64, id.bits() as u64)
 }
 
+/// The time of a call by its key, in seconds since 1970.
+pub(crate) fn time_of(key: &Key) -> u64 {
+    key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
 /// Copies are grouped by what they share. Of the copies of a cross-account call the one that names
 /// the caller's key comes first, then the smallest account's.
 pub(crate) fn copy_key(shared: SharedEventId, used: &Use, call: &Call) -> Key {

@@ -190,11 +190,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
-        let counts = self.filter.admits(record);
-        let broken = if counts { self.broken_by(record) } else { Vec::new() };
-        let kept = self
-            .attributor
-            .with(|attributor| Kept::of(record, &broken, attributor.rules(), counts));
+        let (fate, kept) = self.kept(record);
         if let Some(kept) = kept {
             self.row.clear();
             // INVARIANT: no map and no unsized sequence, all that postcard refuses.
@@ -202,7 +198,17 @@ impl<'m, A: Reach> Intake<'m, A> {
             self.row = row.unwrap_or_default();
             hold.call(call_key(record.time(), record.id()), &self.row);
         }
-        if counts { Fate::Read } else { Fate::Skipped(Skip::Filtered) }
+        fate
+    }
+
+    /// What is to be kept of a record.
+    pub(crate) fn kept(&mut self, record: &Record<'_>) -> (Fate, Option<Kept>) {
+        let counts = self.filter.admits(record);
+        let broken = if counts { self.broken_by(record) } else { Vec::new() };
+        let kept = self
+            .attributor
+            .with(|attributor| Kept::of(record, &broken, attributor.rules(), counts));
+        (if counts { Fate::Read } else { Fate::Skipped(Skip::Filtered) }, kept)
     }
 
     /// Learns what was kept of a mint.

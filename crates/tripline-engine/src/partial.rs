@@ -13,6 +13,7 @@ use tripline_cloudtrail::{EventId, Record, SharedEventId};
 use tripline_detector::{Broken, Reason, assess};
 
 use crate::config::Config;
+use crate::judge::DamagedRow;
 use crate::model::Model;
 
 /// What is kept of one record.
@@ -29,6 +30,21 @@ pub(crate) struct KeptCall {
     pub(crate) used: Use,
     pub(crate) call: Call,
     pub(crate) reasons: Vec<Reason>,
+}
+
+/// The beginning of a [`Kept`], as it is written: what there is to know of a row without the call.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub(crate) struct KeptHead {
+    mint: Option<StoredMint>,
+    call: Option<(ToldBy, Use)>,
+}
+
+impl KeptHead {
+    /// Which record of the call it is, and whose call; nothing of a row without one.
+    pub(crate) fn of_row(row: &[u8]) -> Result<Option<(ToldBy, Use)>, DamagedRow> {
+        let (head, _) = postcard::take_from_bytes::<Self>(row).map_err(|_| DamagedRow)?;
+        Ok(head.call)
+    }
 }
 
 /// Which record of a call it is.
@@ -82,5 +98,24 @@ impl Kept {
             reasons: assess(broken, &[]).reasons,
         });
         (mint.is_some() || call.is_some()).then_some(Self { mint, call })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_detector::Invariants;
+
+    use super::*;
+
+    #[test]
+    fn a_row_tells_whose_it_is_before_it_tells_what() {
+        let text = r#"{"eventTime":"2026-11-20T10:00:00Z","eventName":"GetObject","eventSource":"s3.amazonaws.com",
+            "userIdentity":{"type":"AssumedRole","accessKeyId":"ASIAXXXXXXXXXXXXXXXX","accountId":"111122223333"}}"#;
+        let record = Record::parse(text).unwrap();
+        let broken = Invariants::default().look(&record);
+        let kept = Kept::of(&record, &broken, &AgentRules::default(), true).unwrap();
+        let row = postcard::to_extend(&kept, Vec::new()).unwrap();
+        let call = kept.call.unwrap();
+        assert_eq!(KeptHead::of_row(&row).unwrap(), Some((call.told, call.used)));
     }
 }

@@ -75,11 +75,11 @@ impl<'a, S: State> Live<'a, S> {
         now: EventTime,
     ) -> Result<Delivered, LiveError> {
         let filter = Filter::default();
-        let mut arrivals = Arrivals::new(self.config, self.model, &filter, self.hash_seed);
+        let mut arrivals = Arrivals::new(self.config, self.model, &filter, now, self.hash_seed);
         for (page, provenance) in pages {
             arrivals.read(&page.file, &page.bytes, *provenance);
         }
-        let arrival = arrivals.finish(now)?;
+        let arrival = arrivals.finish();
         // Before anything is read: of two deliveries at the same time one sees what the other brought.
         self.state.put(&arrival.entries).await?;
         let delivered = self.look(arrival.touched, now).await?;

@@ -9,24 +9,19 @@ use tripline_text::Untrusted;
 
 use super::blob::pack;
 use super::{Anchor, Entry, HORIZON_SECS, Partition, Provenance};
-use crate::batch::MemoryRows;
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::held::Key;
+use crate::held::{Key, call_key};
 use crate::intake::{Intake, Purpose};
-use crate::judge::DamagedRow;
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 
 /// Takes pages in that came together.
 #[derive(Debug)]
 pub struct Arrivals<'m> {
-    config: &'m Config,
     intake: Intake<'m>,
     reader: Reader,
-    rows: MemoryRows,
-    /// Where the rows of each provenance end.
-    read: Vec<(usize, Provenance)>,
+    sorted: Sorted<'m>,
     tally: Tally,
 }
 
@@ -44,41 +39,39 @@ pub struct Arrival {
 }
 
 impl<'m> Arrivals<'m> {
-    /// Nothing yet. `hash_seed` keys the hash tables; no result depends on it.
-    pub fn new(config: &'m Config, model: &'m Model, filter: &'m Filter, hash_seed: u64) -> Self {
+    /// Nothing yet. `now` is the time by the clock; `hash_seed` keys the hash tables, and no result
+    /// depends on it.
+    pub fn new(
+        config: &'m Config,
+        model: &'m Model,
+        filter: &'m Filter,
+        now: EventTime,
+        hash_seed: u64,
+    ) -> Self {
         let attributor = Attributor::new(config.agents.clone(), hash_seed);
         Self {
-            config,
             intake: Intake::new(model, filter, Purpose::Keep, attributor),
             reader: Reader::new(Limits::default()),
-            rows: MemoryRows::default(),
-            read: Vec::new(),
+            sorted: Sorted::new(config, oldest(now)),
             tally: Tally::default(),
         }
     }
 
     /// Takes a page in, as stored.
     pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8], provenance: Provenance) {
-        let Self { intake, reader, rows, tally, .. } = self;
-        tally.add(reader.read(file, stored, |record| intake.ingest(record, rows)));
-        self.read.push((self.rows.calls.len(), provenance));
+        let Self { intake, reader, sorted, tally } = self;
+        tally.add(reader.read(file, stored, |record| {
+            let (fate, kept) = intake.kept(record);
+            if let Some(kept) = kept {
+                sorted.take(call_key(record.time(), record.id()), &kept, provenance);
+            }
+            fate
+        }));
     }
 
-    /// What it all comes to. `now` is the time by the clock.
-    ///
-    /// # Errors
-    /// Never in practice: the rows do not leave this program's memory.
-    pub fn finish(self, now: EventTime) -> Result<Arrival, DamagedRow> {
-        let mut sorted = Sorted::new(self.config, oldest(now));
-        let mut rows = self.rows.calls.into_iter();
-        let mut at = 0;
-        for (end, provenance) in self.read {
-            for (key, row) in rows.by_ref().take(end - at) {
-                sorted.take(key, row, provenance)?;
-            }
-            at = end;
-        }
-        Ok(sorted.finish(self.tally))
+    /// What it all comes to.
+    pub fn finish(self) -> Arrival {
+        self.sorted.finish(self.tally)
     }
 }
 
@@ -94,7 +87,11 @@ pub(super) fn until(time: EventTime) -> EventTime {
 
 type Rows = BTreeMap<(Partition, Provenance), (Vec<(Key, Vec<u8>)>, EventTime)>;
 
+/// What a row mostly takes.
+const ROW_BYTES: usize = 512;
+
 /// Rows by where they belong.
+#[derive(Debug)]
 struct Sorted<'m> {
     config: &'m Config,
     oldest: EventTime,
@@ -110,9 +107,8 @@ impl<'m> Sorted<'m> {
         Self { config, oldest, rows, entries, touched, passed_over: 0 }
     }
 
-    fn take(&mut self, key: Key, row: Vec<u8>, provenance: Provenance) -> Result<(), DamagedRow> {
-        let Kept { mint, call } = postcard::from_bytes(&row).map_err(|_| DamagedRow)?;
-        if let Some(mint) = &mint
+    fn take(&mut self, key: Key, kept: &Kept, provenance: Provenance) {
+        if let Some(mint) = &kept.mint
             && mint.time() >= self.oldest
         {
             let (child, until) = (Anchor::key(mint.key()), until(mint.time()));
@@ -128,14 +124,14 @@ impl<'m> Sorted<'m> {
             }
             self.touched.insert(child);
         }
-        let Some(KeptCall { told, used, call, reasons }) = call else { return Ok(()) };
+        let Some(KeptCall { told, used, call, reasons }) = &kept.call else { return };
         if call.time < self.oldest {
             self.passed_over += 1;
-            return Ok(());
+            return;
         }
         if !used.may_be_an_agents(&self.config.agents) && reasons.is_empty() {
             self.passed_over += 1;
-            return Ok(());
+            return;
         }
         let (anchor, until) = (Anchor::of(used.anchor()), until(call.time));
         let is_watched = matches!(anchor.kind, AnchorKind::Key | AnchorKind::Console);
@@ -143,12 +139,13 @@ impl<'m> Sorted<'m> {
             let peers = Partition::peers_at(principal.as_unescaped(), created);
             self.note(&peers, &anchor, until);
         }
+        // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+        let row = postcard::to_extend(kept, Vec::with_capacity(ROW_BYTES)).unwrap_or_default();
         if let ToldBy::Copy(shared) = told {
-            self.row(Partition::Copies(shared), key, row.clone(), provenance, until);
+            self.row(Partition::Copies(*shared), key, row.clone(), provenance, until);
         }
         self.row(Partition::Rows(anchor.clone()), key, row, provenance, until);
         self.touched.insert(anchor);
-        Ok(())
     }
 
     fn row(

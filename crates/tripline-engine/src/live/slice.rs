@@ -12,13 +12,13 @@ use super::{Anchor, Entry, Partition, Provenance};
 use crate::batch::{Batch, BatchReport};
 use crate::config::Config;
 use crate::filter::Filter;
-use crate::held::Key;
+use crate::held::{Key, time_of};
 use crate::incident::Incident;
 use crate::intake::Purpose;
 use crate::judge::{DamagedRow, Scored};
 use crate::learning::stable_hash_of;
 use crate::model::Model;
-use crate::partial::{Kept, KeptCall, ToldBy};
+use crate::partial::{KeptHead, ToldBy};
 
 /// Lineages while they are read from the state.
 ///
@@ -308,12 +308,12 @@ impl<'m> Slice<'m> {
 
     fn give_rows(&mut self, blob: &[u8]) -> Result<(), DamagedRow> {
         let (provenance, rows) = unpack(blob)?;
+        let oldest = oldest(self.now).unix_secs().unsigned_abs();
         for (key, row) in rows {
-            let kept: Kept = postcard::from_bytes(&row).map_err(|_| DamagedRow)?;
-            let Some(KeptCall { told, used, call, .. }) = kept.call else { continue };
-            if call.time < oldest(self.now) {
+            if time_of(&key) < oldest {
                 continue;
             }
+            let Some((told, used)) = KeptHead::of_row(&row)? else { continue };
             self.know(Anchor::of(used.anchor()), Some(&used));
             if let ToldBy::Copy(shared) = told {
                 self.want(Partition::Copies(shared));

@@ -1,0 +1,219 @@
+//! For tests of both kinds, of one machine's state and of DynamoDB's: the laws of what comes live: whatever the order, the grouping and the repetition of deliveries,
+//! whoever works at the same time, and wherever one fails, the state ends as if a history had been read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tripline_cloudtrail::EventTime;
+use tripline_detector::Invariants;
+use tripline_engine::{
+    Anchor, Arrivals, Batch, Config, Entry, Filter, Model, Partition, PartitionId, Provenance,
+    Purpose, Scored, Slice,
+};
+use tripline_report::ndjson;
+use tripline_runtime::{Live, Page, State, StateError};
+use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, Rng, envelope, gzip};
+use tripline_text::Untrusted;
+
+pub(crate) const TAGS_ONLY: &str = "version = 1\n";
+pub(crate) const FALLBACKS: &str = "version = 1\n[[agents.fallbacks]]\nby = \"source-identity\"\n[[agents.fallbacks]]\nby = \"role\"\n";
+
+fn events(seed: u64) -> Vec<Event> {
+    let mut spec = FleetSpec::new(seed, 3, 1);
+    spec.attacks = AttackPlan::OneIn(4);
+    let mut events = Fleet::new(spec).events();
+    events.truncate(600);
+    events
+}
+
+fn page(nth: usize, events: &[Event]) -> Page {
+    let file = Arc::new(Untrusted::new(format!("file {nth}")));
+    Page { file, bytes: gzip(&envelope::records(events), 1) }
+}
+
+fn model() -> Model {
+    Model::new(Invariants::default(), Vec::new()).unwrap()
+}
+
+/// A finding as it reaches the user. An episode of nobody who is watched begins with what was found.
+fn line(scored: &Scored, model: &Model) -> String {
+    let mut out = Vec::new();
+    ndjson::write_scored(&mut out, scored, model.id()).unwrap();
+    let mut line: Value = serde_json::from_slice(&out).unwrap();
+    if line["agent"].is_null() {
+        line["episode"] = Value::Null;
+    }
+    line.to_string()
+}
+
+/// Findings, and incidents by root with how many findings they have.
+type Outcome = (BTreeSet<String>, BTreeMap<String, u64>);
+
+fn by_history(config: &Config, model: &Model, events: &[Event]) -> Outcome {
+    let filter = Filter::default();
+    let mut batch = Batch::new(config, model, &filter, Purpose::ShowFindings, 1);
+    let Page { file, bytes } = page(0, events);
+    batch.read(&file, &bytes);
+    let report = batch.finish(config).unwrap();
+    let findings = report.scored.iter().filter(|scored| scored.is_finding());
+    let incidents = report.incidents.iter();
+    (
+        findings.map(|scored| line(scored, model)).collect(),
+        incidents.map(|one| (format!("{:?}", one.root), one.findings_total)).collect(),
+    )
+}
+
+/// What the state says of all sessions there are.
+async fn by_state(
+    config: &Config,
+    model: &Model,
+    state: &impl State,
+    touched: BTreeSet<Anchor>,
+    now: EventTime,
+) -> Outcome {
+    let mut slice = Slice::about(touched, config, model, now, 2);
+    loop {
+        let wanted = slice.wanted();
+        if wanted.is_empty() {
+            break;
+        }
+        let ids: Vec<PartitionId> = wanted.iter().map(Partition::id).collect();
+        for (partition, values) in wanted.iter().zip(state.read(&ids).await.unwrap()) {
+            slice.give(partition, values).unwrap();
+        }
+    }
+    let report = slice.judge().unwrap();
+    let incidents = report.incidents.iter().map(|one| &one.incident);
+    (
+        report.findings.iter().map(|scored| line(scored, model)).collect(),
+        incidents.map(|one| (format!("{:?}", one.root), one.findings_total)).collect(),
+    )
+}
+
+/// A state that fails one time in so many, before, in the middle of, and after what it is asked for.
+struct Failing<S> {
+    inner: S,
+    rng: Mutex<Rng>,
+    one_in: u64,
+}
+
+impl<S> Failing<S> {
+    async fn luck(&self) -> u64 {
+        // Whoever else is at work goes on meanwhile.
+        tokio::task::yield_now().await;
+        self.rng.lock().unwrap().below(self.one_in.max(4))
+    }
+}
+
+fn failed() -> StateError {
+    StateError::Throttled("as the test has it".to_owned())
+}
+
+impl<S: State> State for Failing<S> {
+    async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
+        let fails = self.one_in > 0;
+        let done = match self.luck().await {
+            0 if fails => 0,
+            1 if fails => entries.len() / 2,
+            luck => {
+                self.inner.put(entries).await?;
+                return if luck == 2 && fails { Err(failed()) } else { Ok(()) };
+            }
+        };
+        self.inner.put(&entries[..done]).await?;
+        Err(failed())
+    }
+
+    async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
+        match self.luck().await {
+            0 if self.one_in > 0 => Err(failed()),
+            _ => self.inner.read(partitions).await,
+        }
+    }
+}
+
+/// All that was told over all deliveries: findings, and roots of incidents.
+#[derive(Default)]
+struct Told {
+    findings: BTreeSet<String>,
+    incidents: BTreeSet<String>,
+}
+
+async fn deliver(
+    live: &Live<'_, impl State>,
+    model: &Model,
+    pages: &[(Page, Provenance)],
+    now: EventTime,
+    told: &Mutex<Told>,
+) {
+    loop {
+        let Ok(delivered) = live.take_in(pages, now).await else { continue };
+        assert!(delivered.tally.reconcile());
+        {
+            let mut told = told.lock().unwrap();
+            told.findings.extend(delivered.findings.iter().map(|one| line(one, model)));
+            let roots = delivered.incidents.iter().map(|one| format!("{:?}", one.incident.root));
+            told.incidents.extend(roots);
+        }
+        if live.told(&delivered).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// One delivery of a fleet's records.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct World<'a> {
+    pub(crate) seed: u64,
+    pub(crate) order: u64,
+    /// In so many pages, all at once.
+    pub(crate) parts: usize,
+    /// So many of them twice.
+    pub(crate) twice: usize,
+    /// Where one call in so many to the state fails; none if zero.
+    pub(crate) one_in: u64,
+    pub(crate) config: &'a str,
+}
+
+/// Checks that a delivery into this state, which is empty, ends as a history does.
+pub(crate) async fn check(world: World<'_>, inner: impl State) {
+    let World { seed, order, parts, twice, one_in, config } = world;
+    let (config, model) = (Config::parse(config).unwrap(), model());
+    let events = events(seed);
+    let expected = by_history(&config, &model, &events);
+    let mut rng = Rng::new(order);
+    let mut shuffled = events.clone();
+    shuffled.extend(events.iter().take(twice).cloned());
+    rng.shuffle(&mut shuffled);
+    let split = rng.split(shuffled, parts);
+
+    let now =
+        EventTime::from_unix_secs(events.iter().map(|event| event.time).max().unwrap()).unwrap();
+    let state = Failing { inner, rng: Mutex::new(rng), one_in };
+    let live = Live::new(&config, &model, &state, 3);
+    let told = Mutex::new(Told::default());
+    let deliveries: Vec<Vec<(Page, Provenance)>> = split
+        .iter()
+        .enumerate()
+        .map(|(nth, events)| vec![(page(nth, events), Provenance::Trail)])
+        .collect();
+    let at_once = deliveries.iter().map(|pages| deliver(&live, &model, pages, now, &told));
+    futures_util::future::join_all(at_once).await;
+
+    let filter = Filter::default();
+    let mut all = Arrivals::new(&config, &model, &filter, now, 4);
+    for (page, provenance) in deliveries.iter().flatten() {
+        all.read(&page.file, &page.bytes, *provenance);
+    }
+    let touched = all.finish().touched;
+    let got = by_state(&config, &model, &state.inner, touched, now).await;
+    let told = told.into_inner().unwrap();
+    assert!(!expected.0.is_empty() && !expected.1.is_empty(), "an empty test proves nothing");
+    assert_eq!(got, expected);
+    // Whoever looked last saw all: what is true in the end was told, some of it by way of a detour.
+    let untold: Vec<&String> = expected.0.difference(&told.findings).collect();
+    assert!(untold.is_empty(), "{untold:?}");
+    let roots: BTreeSet<String> = expected.1.into_keys().collect();
+    assert_eq!(told.incidents, roots);
+}
