@@ -8,7 +8,7 @@ use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out
 use tripline_cloudtrail::{Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
-use crate::deed::{rate_classes, rate_classes_of};
+use crate::deed::rate_classes;
 use crate::drawn::DrawnWriter;
 use crate::filter::Filter;
 use crate::held::{Head, Held, Hold, call_key, copy_key, correction_key};
@@ -190,7 +190,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
-        let (fate, kept) = self.kept(record);
+        let (fate, kept) = self.kept(record, |_, _| true);
         if let Some(kept) = kept {
             self.row.clear();
             // INVARIANT: no map and no unsized sequence, all that postcard refuses.
@@ -201,13 +201,18 @@ impl<'m, A: Reach> Intake<'m, A> {
         fate
     }
 
-    /// What is to be kept of a record.
-    pub(crate) fn kept(&mut self, record: &Record<'_>) -> (Fate, Option<Kept>) {
+    /// What is to be kept of a record, if `is_wanted` of whose call it is, and whether it shows anything
+    /// by itself.
+    pub(crate) fn kept(
+        &mut self,
+        record: &Record<'_>,
+        is_wanted: impl FnOnce(&Use, bool) -> bool,
+    ) -> (Fate, Option<Kept>) {
         let counts = self.filter.admits(record);
         let broken = if counts { self.broken_by(record) } else { Vec::new() };
-        let kept = self
-            .attributor
-            .with(|attributor| Kept::of(record, &broken, attributor.rules(), counts));
+        let wants = |used: &Use| counts && is_wanted(used, !broken.is_empty());
+        let kept =
+            self.attributor.with(|attributor| Kept::of(record, &broken, attributor.rules(), wants));
         (if counts { Fate::Read } else { Fate::Skipped(Skip::Filtered) }, kept)
     }
 
@@ -235,28 +240,37 @@ impl<'m, A: Reach> Intake<'m, A> {
         let region = call.region.as_ref().map_or("", |region| region.as_str());
         let event = (call.event_source.as_unescaped(), call.event_name.as_unescaped(), region);
         let head = Head { event, has_reasons: !reasons.is_empty() };
-        let (time, id, has_reasons) = (call.time, call.id, head.has_reasons);
-        let (classes, bytes_out) = (rate_classes_of(&call), call.bytes_out);
-        let row = postcard::to_extend(&head, Vec::new());
+        let row = || postcard::to_extend(&head, Vec::new());
         match told {
             ToldBy::Copy(shared) => {
-                let key = copy_key(shared, &used, &call);
+                let (key, row) = (copy_key(shared, &used, &call), row());
                 let held = Held { used: Some(used), call, reasons };
                 hold.copy(key, &encoded(row, &held));
             }
             ToldBy::Correction(original) => {
+                let (key, row) = (correction_key(original, call.time), row());
                 let held = Held { used: Some(used), call, reasons };
-                hold.correction(correction_key(original, time), &encoded(row, &held));
+                hold.correction(key, &encoded(row, &held));
             }
             ToldBy::Itself => {
                 let place = self.attributor.with(|attributor| attributor.observe_call(&used));
-                let traits = Traits::new(used.is_failed_mint(), classes, bytes_out);
-                let tick = Tick::new(time, id, place, UNKNOWN, traits);
+                let traits = match self.model.has_learned() {
+                    true => {
+                        let classes = self.vocabulary.classes_of(&call);
+                        Traits::new(used.is_failed_mint(), classes, call.bytes_out)
+                    }
+                    // Nobody asks how it counts in rates.
+                    false => Traits::new(used.is_failed_mint(), RateClasses::default(), None),
+                };
+                let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
                 hold.tick(tick);
-                hold.drawn(tick, self.drawn.write_call(&call));
-                if has_reasons || self.model.judges_agents() {
+                if self.purpose == Purpose::Learn {
+                    hold.drawn(tick, self.drawn.write_call(&call));
+                }
+                if head.has_reasons || self.model.judges_agents() {
+                    let (key, row) = (call_key(call.time, call.id), row());
                     let held = Held { used: None, call, reasons };
-                    hold.call(call_key(time, id), &encoded(row, &held));
+                    hold.call(key, &encoded(row, &held));
                 }
             }
         }

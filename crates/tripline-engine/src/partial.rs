@@ -79,21 +79,22 @@ impl Fingerprint {
 }
 
 impl Kept {
-    /// What is to be kept of a record; nothing of one that neither counts nor mints.
+    /// What is to be kept of a record: of one whose call counts for nothing only its mint, if it is one.
     pub(crate) fn of(
         record: &Record<'_>,
         broken: &[Broken],
         rules: &AgentRules,
-        counts: bool,
+        counts: impl FnOnce(&Use) -> bool,
     ) -> Option<Self> {
         let mint = StoredMint::of(record, rules);
-        let call = counts.then(|| KeptCall {
+        let used = Use::of(record);
+        let call = counts(&used).then(|| KeptCall {
             told: match (record.shared_id(), record.corrects()) {
                 (Some(shared), _) => ToldBy::Copy(shared),
                 (None, Some(original)) => ToldBy::Correction(original),
                 (None, None) => ToldBy::Itself,
             },
-            used: Use::of(record),
+            used,
             call: Call::of(record),
             reasons: assess(broken, &[]).reasons,
         });
@@ -113,7 +114,7 @@ mod tests {
             "userIdentity":{"type":"AssumedRole","accessKeyId":"ASIAXXXXXXXXXXXXXXXX","accountId":"111122223333"}}"#;
         let record = Record::parse(text).unwrap();
         let broken = Invariants::default().look(&record);
-        let kept = Kept::of(&record, &broken, &AgentRules::default(), true).unwrap();
+        let kept = Kept::of(&record, &broken, &AgentRules::default(), |_| true).unwrap();
         let row = postcard::to_extend(&kept, Vec::new()).unwrap();
         let call = kept.call.unwrap();
         assert_eq!(KeptHead::of_row(&row).unwrap(), Some((call.told, call.used)));

@@ -13,7 +13,7 @@ use tripline_cloudtrail::{EventId, EventTime, JsonText, Record};
 use tripline_iam::{Action, Region};
 use tripline_text::Untrusted;
 
-use crate::deed::rate_classes;
+use crate::deed::{rate_classes, rate_classes_of};
 
 /// Event source, event name and Region, as written.
 pub(crate) type EventKey<'a> = (&'a str, &'a str, &'a str);
@@ -106,6 +106,18 @@ impl Vocabulary {
         match self.events_by_name.find(hash, is_it) {
             Some(at) => *at,
             None => self.new_event(hash, key, meaning()),
+        }
+    }
+
+    /// How a call counts in rates.
+    pub(crate) fn classes_of(&mut self, call: &Call) -> RateClasses {
+        let region = call.region.as_ref().map_or("", |region| region.as_str());
+        let event = (call.event_source.as_unescaped(), call.event_name.as_unescaped(), region);
+        let number = self.event_of(event, || (call.action.clone(), region.into()));
+        match self.known_event(number) {
+            // Whoever named the event otherwise did not name the action otherwise.
+            Some(known) if known.action == call.action && call.outcome.is_ok() => known.classes,
+            _ => rate_classes_of(call),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tripline_attribution::{AnchorKind, Attributor};
+use tripline_attribution::{AnchorKind, Attributor, Use};
 use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
@@ -61,7 +61,12 @@ impl<'m> Arrivals<'m> {
     pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8], provenance: Provenance) {
         let Self { intake, reader, sorted, tally } = self;
         tally.add(reader.read(file, stored, |record| {
-            let (fate, kept) = intake.kept(record);
+            let mut is_watched = true;
+            let (fate, kept) = intake.kept(record, |used, shows_something| {
+                is_watched = sorted.watches(used, record.time()) || shows_something;
+                is_watched
+            });
+            sorted.passed_over += u64::from(!is_watched);
             if let Some(kept) = kept {
                 sorted.take(call_key(record.time(), record.id()), &kept, provenance);
             }
@@ -107,6 +112,11 @@ impl<'m> Sorted<'m> {
         Self { config, oldest, rows, entries, touched, passed_over: 0 }
     }
 
+    /// Whether anybody's call is watched who calls like this.
+    fn watches(&self, used: &Use, time: EventTime) -> bool {
+        time >= self.oldest && used.may_be_an_agents(&self.config.agents)
+    }
+
     fn take(&mut self, key: Key, kept: &Kept, provenance: Provenance) {
         if let Some(mint) = &kept.mint
             && mint.time() >= self.oldest
@@ -124,12 +134,8 @@ impl<'m> Sorted<'m> {
             }
             self.touched.insert(child);
         }
-        let Some(KeptCall { told, used, call, reasons }) = &kept.call else { return };
+        let Some(KeptCall { told, used, call, .. }) = &kept.call else { return };
         if call.time < self.oldest {
-            self.passed_over += 1;
-            return;
-        }
-        if !used.may_be_an_agents(&self.config.agents) && reasons.is_empty() {
             self.passed_over += 1;
             return;
         }
