@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tripline_aws::{DynamoState, DynamoStore, IamResponder, secret};
 use tripline_engine::Anchor;
 use tripline_runtime::{
-    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, Webhook, hash_seed,
+    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, Ticked, Webhook, hash_seed,
     messages,
 };
 use tripline_text::Untrusted;
@@ -50,9 +50,9 @@ impl<'s> Answerer<'s> {
 
     /// Handles an event. Of a batch, only the messages that failed come again.
     pub(crate) async fn handle(&self, event: &Value) -> Result<Value, Error> {
-        let mut failures = Vec::new();
+        let (mut failures, mut ticked) = (Vec::new(), Ticked::default());
         for message in messages(event) {
-            if let Err(error) = self.take(&message).await {
+            if let Err(error) = self.take(&message, &mut ticked).await {
                 say(&json!({"level": "error", "message": error.to_string(), "id": message.id}));
                 match &message.id {
                     Some(id) => failures.push(json!({"itemIdentifier": id})),
@@ -60,10 +60,11 @@ impl<'s> Answerer<'s> {
                 }
             }
         }
-        Ok(json!({ "batchItemFailures": failures }))
+        let Ticked { open, proven } = ticked;
+        Ok(json!({"batchItemFailures": failures, "open": open, "proven": proven}))
     }
 
-    async fn take(&self, message: &Message) -> Result<(), Error> {
+    async fn take(&self, message: &Message, ticked: &mut Ticked) -> Result<(), Error> {
         for ask in message.asks.as_ref().map_err(|unknown| unknown.to_string())? {
             match ask {
                 Ask::Decided(decided) => {
@@ -73,7 +74,7 @@ impl<'s> Answerer<'s> {
                     }
                     self.answer(&decided.root).await?;
                 }
-                Ask::Tick => self.tick().await?,
+                Ask::Tick => *ticked = self.tick().await?,
                 Ask::Object(_) | Ask::Records(_) => return Err("is the detector's".into()),
             }
         }
@@ -109,11 +110,12 @@ impl<'s> Answerer<'s> {
         Ok(())
     }
 
-    async fn tick(&self) -> Result<(), Error> {
+    async fn tick(&self) -> Result<Ticked, Error> {
         let journal = self.journal().await?;
-        let open = self.switch(&journal).tick().await?;
-        count("responder", &[("OpenIncidents", open)]);
-        Ok(())
+        let ticked = self.switch(&journal).tick(&self.state).await?;
+        let Ticked { open, proven } = ticked;
+        count("responder", &[("OpenIncidents", open), ("ProvenIncidents", proven)]);
+        Ok(ticked)
     }
 
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {

@@ -75,6 +75,15 @@ fn an_object_in_the_bucket_stops_the_agent_by_way_of_a_queue() {
     // The way back in is closed too.
     assert!(world.is_kept_out("runner", AGENTS, &[("AgentID", "oncall")]));
     let policies = world.policies(HOME, "Agents");
+    // It is contained, and once its refusals are in the logs it is seen to be.
+    let tick = json!({"do": "invoke", "function": "responder", "event": {"tick": "now"}});
+    assert_eq!(world.tell(tick.clone())["answer"]["proven"], 0);
+    world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", "/later.")}));
+    let until = Instant::now() + Duration::from_secs(30);
+    while world.tell(tick.clone())["answer"]["proven"] != 1 {
+        assert!(Instant::now() < until, "{}", log(&world));
+        std::thread::sleep(Duration::from_millis(500));
+    }
     // The same object once more changes nothing.
     world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", "/again.")}));
     std::thread::sleep(Duration::from_secs(3));

@@ -110,7 +110,7 @@ impl Sessions {
         self.facts.hash_seed()
     }
 
-    /// Counts a call of the session of that place, as [`Attributed::place`](crate::Attributed::place)
+    /// Counts a call of the session of that place, as [`Met::place`](crate::Met::place)
     /// gave it. Calls come in order of event time.
     #[inline]
     pub fn note_call(&mut self, place: u32, time: EventTime, is_failed_mint: bool) -> Turn {

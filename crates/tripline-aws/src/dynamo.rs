@@ -6,7 +6,8 @@
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{AttributeValue, Put, PutRequest, TransactWriteItem, WriteRequest};
@@ -70,26 +71,14 @@ impl DynamoState {
     }
 
     async fn set(&self, partition: PartitionId) -> Result<Vec<Vec<u8>>, StateError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            // What another function wrote a moment ago must be seen.
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression("v")
-            .expression_attribute_values(":pk", string(partition.to_string()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut values = Vec::new();
-        while let Some(item) = pages.next().await {
-            let mut item = item.map_err(|error| self.failed(error))?;
-            if let Some(AttributeValue::B(value)) = item.remove("v") {
-                values.push(value.into_inner());
-            }
-        }
-        Ok(values)
+        let values = values(&self.client, &self.table, partition.to_string()).await;
+        let values = values.map_err(|error| self.failed(error))?.into_iter();
+        Ok(values
+            .filter_map(|value| match value {
+                AttributeValue::B(value) => Some(value.into_inner()),
+                _ => None,
+            })
+            .collect())
     }
 
     fn failed<E>(&self, error: E) -> StateError
@@ -171,25 +160,14 @@ impl DynamoStore {
 
 impl Store for DynamoStore {
     async fn lines(&self) -> Result<Vec<String>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk")
-            .projection_expression("v")
-            .expression_attribute_values(":pk", string(LOG.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut lines = Vec::new();
-        while let Some(item) = pages.next().await {
-            let mut item = item.map_err(|error| self.failed(&DisplayErrorContext(error)))?;
-            if let Some(AttributeValue::S(line)) = item.remove("v") {
-                lines.push(line);
-            }
-        }
-        Ok(lines)
+        let values = values(&self.client, &self.table, LOG.to_owned()).await;
+        let values = values.map_err(|error| self.failed(&DisplayErrorContext(error)))?.into_iter();
+        Ok(values
+            .filter_map(|value| match value {
+                AttributeValue::S(line) => Some(line),
+                _ => None,
+            })
+            .collect())
     }
 
     async fn append(&self, from: u64, lines: &[String]) -> Result<(), StoreError> {
@@ -211,6 +189,30 @@ impl Store for DynamoStore {
             },
         }
     }
+}
+
+/// What the items with this `pk` hold, in order of `sk`: everything that was written before.
+async fn values(
+    client: &Client,
+    table: &str,
+    pk: String,
+) -> Result<Vec<AttributeValue>, SdkError<QueryError>> {
+    let mut items = client
+        .query()
+        .table_name(table)
+        // What another function wrote a moment ago must be seen.
+        .consistent_read(true)
+        .key_condition_expression("pk = :pk")
+        .projection_expression("v")
+        .expression_attribute_values(":pk", string(pk))
+        .into_paginator()
+        .items()
+        .send();
+    let mut values = Vec::new();
+    while let Some(item) = items.next().await {
+        values.extend(item?.remove("v"));
+    }
+    Ok(values)
 }
 
 fn string(text: String) -> AttributeValue {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use serde_json::Value;
 use thiserror::Error;
 use tripline_engine::Provenance;
 use tripline_iam::AccountId;
@@ -68,22 +69,68 @@ impl Entrance {
                 "names an object in `{bucket}` that is not where a trail of ours writes"
             )));
         }
+        if !self.accounts.is_empty()
+            && object.account().is_none_or(|account| !self.accounts.contains(&account))
+        {
+            return Err(not_watched());
+        }
         self.objects.fetch(object).await.map_err(|error| match error {
             ObjectError::Final(why) => Rejected::Poison(why),
             ObjectError::Passing(why) => Rejected::Passing(why),
         })
     }
 
-    /// An event bus says whose account it is.
+    /// An event bus says whose account it is; a subscription of logs was made by hand, for one group.
     fn believe(&self, json: &[u8]) -> Result<(), Rejected> {
         if self.accounts.is_empty() {
             return Ok(());
         }
-        let event: serde_json::Value = serde_json::from_slice(json).unwrap_or_default();
-        let account = event.get("account").and_then(serde_json::Value::as_str);
+        let event: Value = serde_json::from_slice(json).unwrap_or_default();
+        if event.get("awslogs").is_some() {
+            return Ok(());
+        }
+        let account = event.get("account").and_then(Value::as_str);
         match account.and_then(|account| AccountId::parse(account).ok()) {
             Some(account) if self.accounts.contains(&account) => Ok(()),
-            _ => Err(Rejected::Poison("is of no account that is watched".to_owned())),
+            _ => Err(not_watched()),
+        }
+    }
+}
+
+fn not_watched() -> Rejected {
+    Rejected::Poison("is of no account that is watched".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use serde_json::json;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_not_ours_is_not_even_fetched() {
+        let aws = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let account = AccountId::parse("111122223333").unwrap();
+        let entrance = Entrance::new(&aws, ["trail".to_owned()].into(), [account].into());
+        let object = |bucket: &str, key: &str| {
+            let owned = |text: &str| Untrusted::new(text.to_owned());
+            vec![Ask::Object(ObjectRef { bucket: owned(bucket), key: owned(key) })]
+        };
+        let records = |value: Value| vec![Ask::Records(value.to_string().into_bytes())];
+        for (asks, why) in [
+            (object("evil", "AWSLogs/111122223333/CloudTrail/x"), "not where a trail"),
+            (object("trail", "AWSLogs/444455556666/CloudTrail/x"), "no account"),
+            (records(json!({"account": "444455556666", "detail": {}})), "no account"),
+            (records(json!({"detail": {}})), "no account"),
+            (vec![Ask::Decided(json!({}))], "responder"),
+        ] {
+            let rejected = entrance.pages(&asks).await.unwrap_err();
+            assert!(matches!(rejected, Rejected::Poison(_)) && rejected.to_string().contains(why));
+        }
+        for told in [json!({"account": "111122223333"}), json!({"awslogs": {"data": ""}})] {
+            let pages = entrance.pages(&records(told)).await.unwrap();
+            assert_eq!(pages[0].1, Provenance::Event);
         }
     }
 }

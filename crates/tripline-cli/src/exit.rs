@@ -54,6 +54,8 @@ pub(crate) enum Failure {
     Aws(tripline_containment::Failure),
     #[error("what is known cannot be used: {0}")]
     Live(#[from] tripline_runtime::LiveError),
+    #[error("what was contained cannot be looked after: {0}")]
+    Tick(#[from] tripline_runtime::TickError),
     #[error("the state directory cannot be used: {0}")]
     State(#[from] tripline_runtime::StateError),
     #[error("cannot plan: {0}")]
@@ -84,6 +86,7 @@ impl Failure {
             | Self::Journal(_)
             | Self::Store(_)
             | Self::Live(_)
+            | Self::Tick(_)
             | Self::State(_)
             | Self::Aws(_)
             | Self::Refused(_) => EFFECT,
@@ -106,7 +109,7 @@ impl Failure {
             Self::Store(_) | Self::State(_) => {
                 "give another directory by --state, or wait for the other process"
             }
-            Self::Live(_) => {
+            Self::Live(_) | Self::Tick(_) => {
                 "a newer version wrote it, or it is damaged: without `state.redb` the watch begins anew"
             }
             Self::Aws(_) => {

@@ -124,13 +124,15 @@ const OTHER_KINDS: &[&str] = &[
     "endpoint policy",
 ];
 
+/// A call that no policy can refuse.
+pub(crate) const ALWAYS_WORKS: &str = "GetCallerIdentity";
+
 /// Whether a call was refused by an explicit Deny, or succeeded; none where it proves neither.
 ///
-/// GetCallerIdentity works under any Deny. A call that failed for another reason (no such bucket) may
+/// A call that failed for another reason (no such bucket) may
 /// have been allowed; one refused without the word "explicit" may never have been allowed.
-fn outcome(record: &Record<'_>) -> Option<bool> {
-    if record.kind() != RecordKind::Log || record.is_event("sts.amazonaws.com", "GetCallerIdentity")
-    {
+pub(crate) fn outcome(record: &Record<'_>) -> Option<bool> {
+    if record.kind() != RecordKind::Log || record.is_event("sts.amazonaws.com", ALWAYS_WORKS) {
         return None;
     }
     let Some(code) = record.error_code() else { return Some(false) };

@@ -41,7 +41,7 @@ pub use judge::{DamagedRow, Judge, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use live::{
     Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, LiveIncident, LiveReport, Partition,
-    PartitionId, Provenance, Slice,
+    PartitionId, Provenance, Sighting, Slice,
 };
 pub use model::{Model, ModelId, ScopeTwice};
 pub use partial::Fingerprint;

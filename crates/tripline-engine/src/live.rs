@@ -9,10 +9,12 @@
 mod arrival;
 mod blob;
 mod partition;
+mod sighting;
 mod slice;
 
 pub use arrival::{Arrival, Arrivals};
 pub use partition::{Entry, Partition, PartitionId};
+pub use sighting::Sighting;
 pub use slice::{LiveIncident, LiveReport, Slice};
 
 use serde::{Deserialize, Serialize};

@@ -42,7 +42,7 @@ pub use signatures::{RsaKeys, UnusableKey};
 pub use source::Page;
 pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
-pub use switch::{Pulled, Switch, describe};
+pub use switch::{Pulled, Switch, TickError, Ticked, describe};
 pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
 pub use tripline_engine::Permit;
 #[cfg(feature = "webhook")]

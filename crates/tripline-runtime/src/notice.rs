@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use thiserror::Error;
+use tripline_iam::AccountId;
 use tripline_text::Untrusted;
 
 /// An object in a bucket, as a message names it: the text of somebody who could write there.
@@ -29,6 +30,12 @@ impl ObjectRef {
         buckets.contains(self.bucket.as_unescaped())
             && folders.any(|folder| folder == "AWSLogs")
             && folders.any(|folder| folder == "CloudTrail")
+    }
+
+    /// The account whose calls are in it: it names a folder, below the organization's if there is one.
+    pub fn account(&self) -> Option<AccountId> {
+        let mut folders = self.key.as_unescaped().split('/').skip_while(|it| *it != "AWSLogs");
+        folders.find_map(|folder| AccountId::parse(folder).ok())
     }
 }
 
@@ -287,6 +294,14 @@ mod tests {
         assert!(!is("evil", "AWSLogs/111122223333/CloudTrail/us-east-1/x.json.gz"));
         assert!(!is("trail", "uploads/x.json.gz"));
         assert!(!is("trail", "uploads/CloudTrail/AWSLogs/x.json.gz"));
+        let account = |key: &str| match object("trail", key) {
+            Some(Ask::Object(object)) => object.account().map(|account| account.to_string()),
+            _ => None,
+        };
+        let of = "111122223333";
+        let below = format!("444455556666/AWSLogs/o-abc/{of}/CloudTrail/us-east-1/x.json.gz");
+        assert_eq!(account(&below).as_deref(), Some(of));
+        assert_eq!(account("AWSLogs/CloudTrail/x.json.gz"), None);
     }
 
     #[test]

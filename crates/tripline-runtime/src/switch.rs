@@ -2,18 +2,22 @@
 
 use std::collections::BTreeSet;
 
+use thiserror::Error;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Case, Failure, Grounds, Plan, Refusal, Step, Subject, Target, plan_kill,
+    Case, Failure, Grounds, IncidentId, Ledger, Plan, Proof, Refusal, Step, Subject, Target,
+    plan_kill,
 };
 use tripline_engine::{
-    Asked, Brakes, Decision, Evidence, Held, LiveIncident, Mode, authorize, authorize_return,
+    Asked, Brakes, DamagedRow, Decision, Evidence, Held, LiveIncident, Mode, Partition,
+    PartitionId, Sighting, authorize, authorize_return,
 };
 use tripline_text::Untrusted;
 
 use crate::executor::{Cause, Executor, Patience};
 use crate::journal::{Journal, JournalError};
 use crate::responder::{Clock, Responder};
+use crate::state::{State, StateError};
 use crate::store::Store;
 
 /// Whoever may pull it, and within which bounds.
@@ -50,6 +54,29 @@ pub enum Pulled {
     Refused(Refusal),
 }
 
+/// What a tick came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ticked {
+    /// Cases that are in force.
+    pub open: u64,
+    /// Of these, those that are seen to hold.
+    pub proven: u64,
+}
+
+/// A tick that was not brought to its end: the next one goes on.
+#[derive(Debug, Error)]
+pub enum TickError {
+    /// The action log failed.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The state failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Something in the state is not this program's.
+    #[error("the state holds what this version of tripline cannot read")]
+    Damaged(#[from] DamagedRow),
+}
+
 impl Pulled {
     /// What was done, in a few words for people.
     pub fn done(&self) -> String {
@@ -73,8 +100,7 @@ impl Pulled {
 
     /// Whether it was to be contained, and was not.
     pub fn is_incomplete(&self, now: EventTime) -> bool {
-        let is_complete =
-            |case: &Case| case.proof(now.unix_secs()) != tripline_containment::Proof::Incomplete;
+        let is_complete = |case: &Case| case.proof(now.unix_secs()) != Proof::Incomplete;
         matches!(self, Self::Contained(case) if !is_complete(case))
     }
 
@@ -148,27 +174,56 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         }
     }
 
-    /// Puts right what was stripped meanwhile, does what is still to be done, and gives back what has
-    /// had its time. How many cases were looked at.
+    /// Writes down what the state tells of sessions that were cut off, puts right what was stripped
+    /// meanwhile, does what is still to be done, and gives back what has had its time.
     ///
     /// # Errors
-    /// [`JournalError`].
-    pub async fn tick(&self) -> Result<u64, JournalError> {
-        let Some(permit) = authorize_return(self.mode) else { return Ok(0) };
+    /// [`TickError`].
+    pub async fn tick(&self, state: &impl State) -> Result<Ticked, TickError> {
+        let Some(permit) = authorize_return(self.mode) else { return Ok(Ticked::default()) };
         let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
         let now_secs = self.clock.now_unix_ms().div_euclid(1_000);
         let ledger = self.journal.ledger().await;
-        let mut seen = 0;
+        let mut ticked = Ticked::default();
         for (incident, case) in ledger.cases().filter(|(_, case)| case.closed.is_none()) {
-            seen += 1;
+            self.sight(state, incident, case).await?;
             if case.plan.has_expired(now_secs) {
                 executor.give_back(&permit, incident, "its time is over").await?;
             } else {
                 executor.carry_on(&permit, incident).await?;
                 executor.verify(Some(&permit), incident).await?;
             }
+            let proof = |case: &Case| case.proof(now_secs);
+            let proof = self.journal.look(|ledger| ledger.case(incident).map(proof)).await;
+            ticked.open += 1;
+            ticked.proven += u64::from(matches!(proof, Some(Proof::Effective | Proof::Lapsed)));
         }
-        Ok(seen)
+        Ok(ticked)
+    }
+
+    async fn sight(
+        &self,
+        state: &impl State,
+        incident: IncidentId,
+        case: &Case,
+    ) -> Result<(), TickError> {
+        for mut sighting in Sighting::of(case) {
+            let wanted = sighting.wanted();
+            let ids: Vec<PartitionId> = wanted.iter().map(Partition::id).collect();
+            for (partition, values) in wanted.iter().zip(state.read(&ids).await?) {
+                sighting.give(partition, &values)?;
+            }
+            for event in sighting.events() {
+                let is_news = |ledger: &Ledger| {
+                    ledger.case(incident).is_some_and(|case| case.learns_from(&event))
+                };
+                if self.journal.look(is_news).await {
+                    let now = self.clock.now_unix_ms();
+                    self.journal.append(Some(incident), now, event.clone()).await?;
+                }
+            }
+        }
+        Ok(())
     }
 }
 

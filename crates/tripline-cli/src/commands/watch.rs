@@ -234,7 +234,7 @@ impl<'a> Watcher<'a> {
     async fn tick(&mut self) -> Result<(), Failure> {
         self.state.forget(now())?;
         if let Some(switch) = self.switch() {
-            switch.tick().await?;
+            switch.tick(self.state).await?;
         }
         Ok(())
     }

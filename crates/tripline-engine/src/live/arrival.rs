@@ -9,6 +9,7 @@ use tripline_text::Untrusted;
 
 use super::blob::pack;
 use super::{Anchor, Entry, HORIZON_SECS, Partition, Provenance};
+use crate::aftermath::outcome;
 use crate::config::Config;
 use crate::filter::Filter;
 use crate::held::{Key, call_key};
@@ -69,6 +70,11 @@ impl<'m> Arrivals<'m> {
             sorted.passed_over += u64::from(!is_watched);
             if let Some(kept) = kept {
                 sorted.take(call_key(record.time(), record.id()), &kept, provenance);
+                if let Some(call) = kept.call.as_ref().filter(|_| outcome(record) == Some(true)) {
+                    let refusals = Partition::Refusals(Anchor::of(call.used.anchor()));
+                    let time = record.time();
+                    sorted.note(&refusals, &time.unix_secs(), until(time));
+                }
             }
             fate
         }));

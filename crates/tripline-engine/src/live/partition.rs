@@ -14,6 +14,8 @@ use super::Anchor;
 pub enum Partition {
     /// What was kept of the calls of a session.
     Rows(Anchor),
+    /// When calls of a session were refused by an explicit Deny.
+    Refusals(Anchor),
     /// What was told of the mint of an access key.
     Mints(Box<str>),
     /// The sessions that a session minted.
@@ -67,6 +69,7 @@ impl Partition {
             |tag: &str, of: &AgentId| vec![tag.into(), of.untrusted().as_unescaped().into()];
         match self {
             Self::Rows(of) => anchor("rows", of),
+            Self::Refusals(of) => anchor("refusals", of),
             Self::Children(of) => anchor("children", of),
             Self::Mints(key) => vec![b"mints".to_vec(), key.as_bytes().to_vec()],
             Self::Peers(principal, span) => {

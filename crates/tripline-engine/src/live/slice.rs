@@ -141,6 +141,8 @@ impl<'m> Slice<'m> {
                 Partition::Told(_) => {
                     self.told.insert(value);
                 }
+                // Asked for by whoever watches what was contained.
+                Partition::Refusals(_) => {}
             }
         }
         Ok(())
