@@ -105,7 +105,8 @@ impl<'s> Answerer<'s> {
         if let Some(slack) = &self.slack {
             let message = tripline_chat::Message::of(&incident.incident);
             let message = message.with_outcome(pulled.done(), pulled.next()).to_slack();
-            live.post(slack, &SystemClock, &incident, &message, now()).await?;
+            let news = (&incident, &*pulled.done());
+            live.post(slack, &SystemClock, news, &message, now()).await?;
         }
         Ok(())
     }

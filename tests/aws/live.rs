@@ -1,8 +1,11 @@
 //! All of it, live: agents act, records come as CloudTrail would deliver them, the functions run as the
 //! programs that they are, and the agent's next call is denied.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -151,12 +154,17 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     world.session("runner", "responder", "arn:aws:iam::123456789012:role/Responder", &[]);
     let logs = world.logs();
     std::fs::create_dir_all(&logs).unwrap();
+    let (url, posts) = chat();
     let mut watch = world.tripline("responder");
     watch.args(["watch", "--mode", "enforce", "--every", "1", "--format", "ndjson"]).arg(logs);
+    watch.args(["--slack-webhook-env", "CHAT"]).env("CHAT", url);
     let watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     world.write_logs();
     until_denied(&mut world, "hijacked");
     assert!(is_other_at_work(&mut world));
+    // More of the same is no news.
+    world.write_logs();
+    std::thread::sleep(Duration::from_secs(3));
     let pid = watch.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let ended = watch.wait_with_output().unwrap();
@@ -164,6 +172,9 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     assert_eq!(ended.status.code(), Some(0), "{err}");
     let kills = out.lines().filter(|line| line.contains(r#""verdict":"kill""#)).count();
     assert_eq!(kills, 1, "{out}");
+    let posts = posts.lock().unwrap();
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    assert!(posts[0].contains("oncall") && posts[0].contains("contained: "), "{posts:?}");
     // Another one goes on from there: nothing is told twice, and what was done is on record.
     let mut again = world.tripline("responder");
     let again = again.args(["watch", "--once", "--format", "ndjson"]).arg(world.logs());
@@ -172,6 +183,28 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     assert!(tripline_tests::stderr(&again).contains("records"), "{again:?}");
     let status = world.tripline("responder").arg("status").output().unwrap();
     assert!(tripline_tests::stdout(&status).contains("oncall"), "{status:?}");
+}
+
+/// A chat service: its webhook, and what was posted there.
+fn chat() -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/services/T/B/X", listener.local_addr().unwrap());
+    let posts = Arc::new(Mutex::new(Vec::new()));
+    let posted = Arc::clone(&posts);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let (mut request, mut buffer) = (String::new(), [0; 8_192]);
+            while !request.ends_with('}') {
+                let count = stream.read(&mut buffer).unwrap();
+                request.push_str(&String::from_utf8_lossy(&buffer[..count]));
+            }
+            posted.lock().unwrap().push(request);
+            let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    (url, posts)
 }
 
 fn s3_event(key: &str) -> Value {

@@ -162,7 +162,8 @@ impl<'a, S: State> Live<'a, S> {
         Ok(self.state.put(&delivered.told).await?)
     }
 
-    /// Posts a message about an incident, unless the very same was posted.
+    /// Posts a message about an incident, unless one was posted that says the same: `news` is what is
+    /// new in it. That the agent did more of what it did is not.
     ///
     /// # Errors
     /// [`LiveError`], and [`LiveError::Untold`] when the message could not be posted: it is to be posted
@@ -171,11 +172,11 @@ impl<'a, S: State> Live<'a, S> {
         &self,
         messenger: &impl Messenger,
         clock: &impl Clock,
-        incident: &LiveIncident,
+        (incident, news): (&LiveIncident, &str),
         message: &serde_json::Value,
         now: EventTime,
     ) -> Result<(), LiveError> {
-        let saying = incident.saying(&message.to_string(), now);
+        let saying = incident.saying(news, now);
         let said = self.state.read(&[saying.partition]).await?;
         if said.iter().flatten().any(|said| *said == saying.value) {
             return Ok(());

@@ -218,8 +218,9 @@ impl<'a> Watcher<'a> {
         }
         #[cfg(feature = "aws")]
         if let Some(slack) = &self.slack {
-            let message = message.to_slack();
-            let posted = self.live.post(slack, &SystemClock, incident, &message, now()).await;
+            let news = pulled.as_ref().map_or_else(String::new, tripline_runtime::Pulled::done);
+            let (about, message) = ((incident, &*news), message.to_slack());
+            let posted = self.live.post(slack, &SystemClock, about, &message, now()).await;
             if let Err(error) = posted {
                 // What was done is done and on record; the chat is not worth stopping for.
                 writeln!(std::io::stderr(), "{error}")?;
