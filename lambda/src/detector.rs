@@ -1,13 +1,16 @@
 //! The detector: whatever AWS sends about new records, to findings in the log and lineages for the
 //! responder to look at.
 
+use std::sync::Arc;
+
 use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tripline_aws::{DynamoState, Entrance, Queue, Rejected};
-use tripline_cloudtrail::Tally;
+use tripline_cloudtrail::{Problem, Tally};
+use tripline_engine::Provenance;
 use tripline_report::ndjson;
-use tripline_runtime::{DECIDED, Delivered, Live, Message, hash_seed, messages};
+use tripline_runtime::{DECIDED, Delivered, Live, Message, Page, hash_seed, messages};
 
 use crate::log::{count, now, say};
 use crate::settings::Settings;
@@ -48,9 +51,33 @@ impl<'s> Detector<'s> {
     /// Handles an event. Of a batch, only the messages that failed come again.
     pub(crate) async fn handle(&self, event: &Value) -> Result<Value, Error> {
         let mut done = Done::default();
-        for message in messages(event) {
-            if let Err(failed) = self.take(&message, &mut done).await {
-                self.note(&message, failed, &mut done).await?;
+        // Taken in together: a queue of single calls would else be looked at call by call.
+        let (mut taken, mut pages) = (Vec::new(), Vec::new());
+        for (nth, message) in messages(event).into_iter().enumerate() {
+            match self.pages(&message, nth).await {
+                Ok(mut more) => {
+                    let files = more.iter().map(|(page, _)| Arc::clone(&page.file));
+                    taken.push((message, files.collect::<Vec<_>>()));
+                    pages.append(&mut more);
+                }
+                Err(failed) => self.note(&message, failed, &mut done).await?,
+            }
+        }
+        match self.take(&pages, &mut done).await {
+            Ok(problems) => {
+                for (message, files) in taken {
+                    let unread = problems.iter().find(|one| files.contains(&one.origin.file));
+                    // What could not be read of a file is kept, beside what could.
+                    if let Some(problem) = unread {
+                        let poison = Rejected::Poison(problem.to_string());
+                        self.note(&message, poison, &mut done).await?;
+                    }
+                }
+            }
+            Err(failed) => {
+                for (message, _) in taken {
+                    self.note(&message, Rejected::Passing(failed.to_string()), &mut done).await?;
+                }
             }
         }
         let records = done.tally.records;
@@ -60,7 +87,7 @@ impl<'s> Detector<'s> {
                 ("RecordsSeen", records.seen),
                 ("RecordsRead", records.read),
                 ("RecordsSkipped", records.skipped),
-                ("RecordsRejected", records.failed),
+                ("RecordsFailed", records.failed),
                 ("RecordsDuplicate", records.duplicate),
                 ("RecordsPassedOver", done.passed_over),
                 ("Findings", done.findings),
@@ -79,24 +106,36 @@ impl<'s> Detector<'s> {
         }))
     }
 
-    async fn take(&self, message: &Message, done: &mut Done) -> Result<(), Rejected> {
+    async fn pages(
+        &self,
+        message: &Message,
+        nth: usize,
+    ) -> Result<Vec<(Page, Provenance)>, Rejected> {
         let asks =
             message.asks.as_ref().map_err(|unknown| Rejected::Poison(unknown.to_string()))?;
-        let pages = self.entrance.pages(asks).await?;
+        let name = message.id.clone().unwrap_or_else(|| nth.to_string());
+        self.entrance.pages(asks, &format!("message {name}")).await
+    }
+
+    /// Takes pages in, and tells what there is to tell. What could not be read of them comes back.
+    async fn take(
+        &self,
+        pages: &[(Page, Provenance)],
+        done: &mut Done,
+    ) -> Result<Vec<Problem>, Rejected> {
         if pages.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let live = Live::new(&self.settings.config, &self.settings.model, &self.state, hash_seed());
-        let delivered = live.take_in(&pages, now()).await.map_err(passing)?;
+        let delivered = live.take_in(pages, now()).await.map_err(passing)?;
         self.tell(&delivered).await?;
         live.told(&delivered).await.map_err(passing)?;
         done.passed_over += delivered.passed_over;
         done.findings += delivered.findings.len() as u64;
         done.incidents += delivered.incidents.len() as u64;
-        // What could not be read of a file is kept, beside what could.
-        let unread = unread(&delivered.tally);
+        let problems = delivered.tally.problems.clone();
         done.tally.add(delivered.tally);
-        unread.map_or(Ok(()), |why| Err(Rejected::Poison(why)))
+        Ok(problems)
     }
 
     async fn tell(&self, delivered: &Delivered) -> Result<(), Rejected> {
@@ -142,12 +181,6 @@ impl<'s> Detector<'s> {
             None => Err(failed.into()),
         }
     }
-}
-
-/// Why a file was not read to its end, if it was not.
-fn unread(tally: &Tally) -> Option<String> {
-    let problem = tally.problems.first().filter(|_| tally.files.failed > 0)?;
-    Some(problem.to_string())
 }
 
 fn passing(error: impl ToString) -> Rejected {

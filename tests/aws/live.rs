@@ -139,7 +139,19 @@ fn in_observe_mode_nothing_is_written() {
     world.tell(json!({"do": "deliver", "key": format!("quiet/{OBJECT}")}));
     let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": bus}));
     assert_eq!(answer["answer"]["incidents"], 1, "{answer}");
-    // Missing, and no file of records: each named, and nothing in the way of the rest.
+    // Of a batch, what can never be read is put aside, and the rest is taken in.
+    let record = |id: &str, body: &Value| json!({"eventSource": "aws:sqs", "messageId": id, "body": body.to_string()});
+    let (good, gone) = (format!("quiet/{OBJECT}"), format!("quiet/{OBJECT}.gone"));
+    let batch = json!({"Records": [
+        record("good", &s3_event(&good)),
+        record("gone", &s3_event(&gone)),
+        record("strange", &json!({"hello": 1})),
+    ]});
+    let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": batch}));
+    let answer = &answer["answer"];
+    assert_eq!((&answer["poison"], &answer["batchItemFailures"]), (&json!(2), &json!([])));
+    assert!(answer["read"].as_u64().unwrap() > 3, "{answer}");
+    // A single one that is missing.
     let missing = s3_event(&format!("quiet/{OBJECT}.gone"));
     let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": missing}));
     assert_eq!(answer["answer"]["poison"], 1, "{answer}");

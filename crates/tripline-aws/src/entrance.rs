@@ -39,18 +39,22 @@ impl Entrance {
         Self { objects: Objects::new(aws), buckets, accounts }
     }
 
-    /// The pages that a message asks for.
+    /// The pages that a message of this name asks for.
     ///
     /// # Errors
     /// [`Rejected`]; then the message is not taken in at all.
-    pub async fn pages(&self, asks: &[Ask]) -> Result<Vec<(Page, Provenance)>, Rejected> {
+    pub async fn pages(
+        &self,
+        asks: &[Ask],
+        name: &str,
+    ) -> Result<Vec<(Page, Provenance)>, Rejected> {
         let mut pages = Vec::new();
         for ask in asks {
             match ask {
                 Ask::Object(object) => pages.push((self.fetch(object).await?, Provenance::Trail)),
                 Ask::Records(json) => {
                     self.believe(json)?;
-                    let file = Arc::new(Untrusted::borrowed("a message"));
+                    let file = Arc::new(Untrusted::new(name.to_owned()));
                     pages.push((Page { file, bytes: json.clone() }, Provenance::Event));
                 }
                 Ask::Tick => {}
@@ -125,11 +129,11 @@ mod tests {
             (records(json!({"detail": {}})), "no account"),
             (vec![Ask::Decided(json!({}))], "responder"),
         ] {
-            let rejected = entrance.pages(&asks).await.unwrap_err();
+            let rejected = entrance.pages(&asks, "m").await.unwrap_err();
             assert!(matches!(rejected, Rejected::Poison(_)) && rejected.to_string().contains(why));
         }
         for told in [json!({"account": "111122223333"}), json!({"awslogs": {"data": ""}})] {
-            let pages = entrance.pages(&records(told)).await.unwrap();
+            let pages = entrance.pages(&records(told), "m").await.unwrap();
             assert_eq!(pages[0].1, Provenance::Event);
         }
     }

@@ -273,7 +273,7 @@ impl<'a> Watcher<'a> {
         for message in announced {
             let pages = match (tripline_runtime::asks_of(&message.body), &self.queue) {
                 (Ok(asks), Some((_, entrance))) => {
-                    entrance.pages(&asks).await.map_err(|error| error.to_string())
+                    entrance.pages(&asks, "a message").await.map_err(|error| error.to_string())
                 }
                 (Err(unknown), _) => Err(unknown.to_string()),
                 (Ok(_), None) => Ok(Vec::new()),
