@@ -12,7 +12,7 @@ use tripline_engine::Provenance;
 use tripline_report::ndjson;
 use tripline_runtime::{DECIDED, Delivered, Live, Message, Page, hash_seed, messages};
 
-use crate::log::{count, now, say};
+use crate::log::{count, now, say, say_lines};
 use crate::settings::Settings;
 
 /// What handles events.
@@ -144,12 +144,7 @@ impl<'s> Detector<'s> {
             // INVARIANT: writing to a vector does not fail.
             let _ = ndjson::write_scored(&mut lines, finding, self.settings.model.id());
         }
-        // INVARIANT: the writer writes UTF-8.
-        let lines = String::from_utf8(lines).unwrap_or_default();
-        lines
-            .lines()
-            .filter_map(|line| serde_json::from_str(line).ok())
-            .for_each(|line| say(&line));
+        say_lines(&lines);
         let Some(plans) = &self.plans else { return Ok(()) };
         for incident in &delivered.incidents {
             // The responder looks for itself; all it is told is where.

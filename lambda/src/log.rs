@@ -16,6 +16,11 @@ pub(crate) fn say(line: &Value) {
     let _ = writeln!(out, "{line}");
 }
 
+/// Writes lines as they are: their keys have an order.
+pub(crate) fn say_lines(lines: &[u8]) {
+    let _ = std::io::stdout().lock().write_all(lines);
+}
+
 /// Writes counts as metrics.
 pub(crate) fn count(function: &str, counts: &[(&str, u64)]) {
     let metrics: Vec<Value> =

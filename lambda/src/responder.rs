@@ -11,7 +11,6 @@ use tripline_runtime::{
     Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, Ticked, Webhook, hash_seed,
     messages,
 };
-use tripline_text::Untrusted;
 
 use crate::log::{count, now, say};
 use crate::settings::Settings;
@@ -122,7 +121,7 @@ impl<'s> Answerer<'s> {
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {
         let store = DynamoStore::new(&self.aws, self.settings.table.clone());
         let actor = self.hands.identity().untrusted().into_owned();
-        Ok(Journal::open(store, Untrusted::new(actor.as_unescaped().to_owned())).await?)
+        Ok(Journal::open(store, actor).await?)
     }
 
     fn switch<'j>(

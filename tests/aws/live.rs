@@ -111,6 +111,19 @@ fn a_message_alone_kills_nobody_and_the_object_behind_it_does() {
         let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
         assert_eq!(answer["answer"]["read"], 1, "{answer}");
     }
+    // Nor does a forged one save anybody: it tells of the same credential as another agent's.
+    let mut forged = records
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|record| record["requestParameters"]["roleSessionName"] == "hijacked")
+        .unwrap()
+        .clone();
+    forged["requestParameters"]["tags"][0]["value"] = json!("somebody-else");
+    forged["eventID"] = json!("11111111-2222-4333-8444-555555555555");
+    let event = json!({"detail-type": "AWS API Call via CloudTrail", "source": "aws.sts",
+        "account": HOME, "detail": forged});
+    world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
     std::thread::sleep(Duration::from_secs(3));
     assert!(!world.is_denied("hijacked", "s3"), "{}", log(&world));
     // An object elsewhere, which anybody may have written.

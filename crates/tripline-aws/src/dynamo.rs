@@ -106,9 +106,9 @@ impl DynamoState {
 
 impl State for DynamoState {
     async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
-        // One call takes each key once.
+        // One call takes each key once: of the same element, the one that is kept longest.
         let mut once = entries.to_vec();
-        once.sort();
+        once.sort_by(|a, b| b.cmp(a));
         once.dedup_by(|a, b| (a.partition, &a.value) == (b.partition, &b.value));
         let writes: Vec<_> = once.chunks(ITEMS_PER_WRITE).map(|some| self.write(some)).collect();
         stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await

@@ -1,6 +1,6 @@
 //! An incident as a message that a person can act on at three in the morning.
 //!
-//! Today the message is made and shown; nothing posts it yet.
+//! Here it is only made; the runtime's `Messenger` posts it.
 
 mod message;
 mod slack;

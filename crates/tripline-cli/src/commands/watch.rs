@@ -12,9 +12,12 @@ use tripline_cloudtrail::Tally;
 use tripline_engine::{Config, LiveIncident, Mode, Model, Provenance};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Delivered, EmbeddedState, EmbeddedStore, Journal, Live, Page, Patience, Switch, SystemClock,
-    files, hash_seed, settings,
+    Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Page, Patience, Switch,
+    SystemClock, files, hash_seed, settings,
 };
+#[cfg(feature = "aws")]
+use tripline_text::Untrusted;
+use tripline_text::escape;
 
 use crate::args::{Format, WatchArgs};
 use crate::exit::{Ended, Failure};
@@ -152,7 +155,13 @@ impl<'a> Watcher<'a> {
             return Ok(());
         }
         let (found, unlisted) = files(&self.arguments.paths);
-        self.unread |= !unlisted.is_empty();
+        for directory in unlisted {
+            self.unread = true;
+            // Once: it is looked for again and again.
+            if self.taken.insert(directory.path.clone(), 0).is_none() {
+                complain(&directory.path, &directory.source)?;
+            }
+        }
         for file in found {
             if self.taken.get(&file.path) == Some(&file.bytes) {
                 continue;
@@ -284,6 +293,8 @@ impl<'a> Watcher<'a> {
                 // Left in the queue: its own dead-letter queue is for those.
                 Err(error) => {
                     self.unread = true;
+                    let error = Untrusted::new(error);
+                    let error = escape::terminal(&error);
                     writeln!(std::io::stderr(), "a message was left in the queue: {error}")?;
                     continue;
                 }
@@ -331,8 +342,9 @@ async fn queue(arguments: &WatchArgs) -> Option<(tripline_aws::Queue, tripline_a
     Some((tripline_aws::Queue::new(&aws, url), entrance))
 }
 
-fn complain(path: &Path, error: &std::io::Error) -> Result<(), Failure> {
-    Ok(writeln!(std::io::stderr(), "cannot read `{}`: {error}", path.display())?)
+fn complain(path: &Path, error: &impl std::fmt::Display) -> Result<(), Failure> {
+    let name = LocalFile::name_of(path);
+    Ok(writeln!(std::io::stderr(), "cannot read `{}`: {error}", escape::terminal(&name))?)
 }
 
 /// Until somebody wants it to end.

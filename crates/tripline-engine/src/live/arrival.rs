@@ -70,7 +70,9 @@ impl<'m> Arrivals<'m> {
             sorted.passed_over += u64::from(!is_watched);
             if let Some(kept) = kept {
                 sorted.take(call_key(record.time(), record.id()), &kept, provenance);
-                if let Some(call) = kept.call.as_ref().filter(|_| outcome(record) == Some(true)) {
+                // A message alone proves no kill.
+                let is_refused = provenance == Provenance::Trail && outcome(record) == Some(true);
+                if let Some(call) = kept.call.as_ref().filter(|_| is_refused) {
                     let refusals = Partition::Refusals(Anchor::of(call.used.anchor()));
                     let time = record.time();
                     sorted.note(&refusals, &time.unix_secs(), until(time));

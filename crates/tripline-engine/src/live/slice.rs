@@ -164,16 +164,19 @@ impl<'m> Slice<'m> {
     /// # Errors
     /// When a row is damaged.
     pub fn judge(&self) -> Result<LiveReport, DamagedRow> {
-        let report = self.judge_told_by(Provenance::Event)?;
+        let mut report = self.judge_told_by(Provenance::Event)?;
         let mut told = self.rows.values().chain(self.mints.values().map(|(_, told)| told));
         let is_all_told = told.all(|told| *told == Provenance::Trail);
-        let certain: BTreeSet<_> = match is_all_told || report.incidents.is_empty() {
-            true => report.incidents.iter().map(|incident| incident.root.clone()).collect(),
-            false => {
-                let certain = self.judge_told_by(Provenance::Trail)?.incidents.into_iter();
-                certain.map(|incident| incident.root).collect()
-            }
-        };
+        let mut certain: BTreeSet<_> =
+            report.incidents.iter().map(|incident| incident.root.clone()).collect();
+        if !is_all_told {
+            // What may be forged neither adds to what is stopped nor keeps anything from being stopped:
+            // of an incident that the trail tells of, what the trail tells is what counts.
+            let by_trail = self.judge_told_by(Provenance::Trail)?.incidents;
+            certain = by_trail.iter().map(|incident| incident.root.clone()).collect();
+            report.incidents.retain(|incident| !certain.contains(&incident.root));
+            report.incidents.extend(by_trail);
+        }
         let standing = self.standing();
         let (mut entries, mut agents) = (Vec::new(), BTreeSet::new());
         let mut ids = BTreeSet::new();
@@ -191,7 +194,7 @@ impl<'m> Slice<'m> {
         for incident in report.incidents {
             let root = standing.sessions.by_id(&incident.root.untrusted());
             let Some(root) = root.filter(|root| ids.contains(&root.id)) else { continue };
-            let root = Anchor { kind: root.kind, id: root.id.untrusted().as_unescaped().into() };
+            let root = Anchor::of((root.kind, root.id.untrusted().as_unescaped()));
             if let Some(agent) = &incident.agent {
                 let partition = Partition::Incidents(agent.clone());
                 entries.push(entry(&partition, &root, until(self.now)));
