@@ -95,6 +95,7 @@ impl<'s> Answerer<'s> {
             Pulled::Ask(_) => "Asked",
             Pulled::Held(..) => "Held",
             Pulled::Unconfirmed(_) => "Unconfirmed",
+            Pulled::GivenBack => "GivenBack",
             Pulled::Refused(_) => "Refused",
         };
         let id = incident.incident.target.incident.to_string();

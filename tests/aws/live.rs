@@ -208,6 +208,18 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     assert!(tripline_tests::stderr(&again).contains("records"), "{again:?}");
     let status = world.tripline("responder").arg("status").output().unwrap();
     assert!(tripline_tests::stdout(&status).contains("oncall"), "{status:?}");
+    // What a person gave back stays given back, whatever the agent does that it may do.
+    let mut restore = world.tripline("responder");
+    let restore = restore.args(["restore", "--agent", "oncall", "--reason", "a test", "--yes"]);
+    assert_eq!(restore.output().unwrap().status.code(), Some(0));
+    world.session("runner", "again", AGENTS, &[("AgentID", "oncall")]);
+    assert!(!world.is_denied("again", "s3"));
+    world.write_logs();
+    let mut after = world.tripline("responder");
+    let after = after.args(["watch", "--once", "--mode", "enforce"]).arg(world.logs());
+    let after = after.output().unwrap();
+    assert!(tripline_tests::stdout(&after).contains("it was given back"), "{after:?}");
+    assert!(!world.is_denied("again", "s3"));
 }
 
 /// A chat service: its webhook, and what was posted there.

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use thiserror::Error;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Case, Failure, Grounds, IncidentId, Ledger, Plan, Proof, Refusal, Step, Subject, Target,
-    plan_kill,
+    Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Step, Subject, Target, plan_kill,
 };
+use tripline_detector::Verdict;
 use tripline_engine::{
     Asked, Brakes, DamagedRow, Decision, Evidence, Held, LiveIncident, Mode, Partition,
-    PartitionId, Sighting, authorize, authorize_return,
+    PartitionId, Scored, Sighting, authorize, authorize_return,
 };
 use tripline_text::Untrusted;
 
@@ -50,6 +50,8 @@ pub enum Pulled {
     Held(Held, Plan),
     /// The trail's own bucket does not tell of it yet.
     Unconfirmed(Plan),
+    /// It was given back, and the agent did nothing since that it would have to be stopped for.
+    GivenBack,
     /// There is no plan that could be carried out.
     Refused(Refusal),
 }
@@ -94,6 +96,9 @@ impl Pulled {
             Self::Unconfirmed(_) => {
                 "nothing yet: the trail's own bucket does not tell of it so far".to_owned()
             }
+            Self::GivenBack => {
+                "nothing: it was given back, and nothing new was done since".to_owned()
+            }
             Self::Refused(refusal) => format!("nothing can be done: {refusal}"),
         }
     }
@@ -113,7 +118,7 @@ impl Pulled {
             Self::Ask(_) | Self::Held(..) => {
                 "tripline kill --agent NAME --mode approve PATH...".to_owned()
             }
-            Self::WouldHave(_) | Self::Unconfirmed(_) | Self::Refused(_) => {
+            Self::WouldHave(_) | Self::Unconfirmed(_) | Self::GivenBack | Self::Refused(_) => {
                 "tripline score --plan-file plan.json PATH...".to_owned()
             }
         }
@@ -130,19 +135,18 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         let mut target = live.incident.target.clone();
         // What cannot be described is planned for without: less can be done then, nothing more.
         let _ = describe(self.responder, &mut target).await;
-        let grounds = match target.sessions.is_empty() {
-            true => Grounds::Operator,
-            false => target.grounds(),
-        };
-        let plan = match plan_kill(&target, grounds) {
+        let plan = match plan_kill(&target, target.grounds()) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Pulled::Refused(refusal)),
         };
         let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
         let known = self.journal.look(|ledger| ledger.case(plan.incident).cloned()).await;
-        if let Some(case) = known.filter(|case| covers(case, &plan)) {
+        if known.as_ref().is_some_and(|case| is_settled(case, live)) {
+            return Ok(Pulled::GivenBack);
+        }
+        if let Some(case) = known.filter(|case| case.closed.is_none() && covers(case, &plan)) {
             // Whoever began may have been interrupted.
-            let case = match authorize_return(self.mode).filter(|_| case.closed.is_none()) {
+            let case = match authorize_return(self.mode) {
                 Some(permit) => executor.carry_on(&permit, plan.incident).await?,
                 None => case,
             };
@@ -239,6 +243,19 @@ pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(S
         }
     }
     unread
+}
+
+/// Whether a person gave a case back after the last call that the agent had to be stopped for.
+fn is_settled(case: &Case, live: &LiveIncident) -> bool {
+    let Some((_, closed_unix_ms, _)) = &case.closed else { return false };
+    let is_before = |time: EventTime| time.unix_secs().saturating_mul(1_000) <= *closed_unix_ms;
+    let incident = &live.incident;
+    let is_old = |finding: &Scored| {
+        finding.assessment.verdict != Verdict::Kill || is_before(finding.call.time)
+    };
+    // Of many findings only the first are kept: then only silence since is proof.
+    let are_all_kept = incident.findings.len() as u64 == incident.findings_total;
+    is_before(incident.last) || (are_all_kept && incident.findings.iter().all(is_old))
 }
 
 /// Whether a case cuts off all that a plan would. The moment from which sessions are revoked is
