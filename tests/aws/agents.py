@@ -5,7 +5,7 @@ one JSON command a line and answers each with one JSON line. Every call that an 
 written down as the record that CloudTrail would have delivered of it.
 
 Commands (`do`):
-  role     {account, name, trust, inline?}            with the account's root keys
+  role     {account, name, trust, inline?, tags?}     with the account's root keys
   user     {account, name, id}                        a user with a key; the key becomes session `id`
   assume   {by, id, role, name, tags?, transitive?, source_identity?}
                                                       by: a session, or an account for its root keys
@@ -20,7 +20,9 @@ Commands (`do`):
   put      {account, role, policy, document}          an inline policy, with root keys
   boundary {account, role, document}                  a permissions boundary, with root keys
   stop_logging {id}                                   a session stops the trail
-  deploy   {program, detector, responder, mode}       the two functions, their queues, table and bucket
+  deploy   {program, detector, responder, mode, stack?}
+                                                      the two functions, their queues, table and bucket
+  heal                                                what a doctor finds wrong with `deploy`
   records                                             all of them, as they are
   deliver  {key}                                      all records so far, as an object of the trail
   invoke   {function, event}                          a function, as a trigger would
@@ -298,14 +300,15 @@ def deploy(command):
                    "TRIPLINE_PLAN_QUEUE_URL": urls["plans"], "TRIPLINE_MODE": command["mode"],
                    "TRIPLINE_DEAD_LETTER_QUEUE_URL": urls["dead"], "AWS_ENDPOINT_URL": ENDPOINT}
     code = package(command["program"])
+    stack = command["stack"] + "-" if "stack" in command else ""
     for part in ("detector", "responder"):
         functions.create_function(
-            FunctionName=part, Runtime="provided.al2023", Handler="bootstrap",
+            FunctionName=stack + part, Runtime="provided.al2023", Handler="bootstrap",
             Role=command[part], Code={"ZipFile": code}, Timeout=60,
             Environment={"Variables": {**environment, "TRIPLINE_ROLE": part}})
     for queue, part in (("new", "detector"), ("new-by-topic", "detector"), ("plans", "responder")):
         functions.create_event_source_mapping(
-            EventSourceArn=arns[queue], FunctionName=part, BatchSize=10,
+            EventSourceArn=arns[queue], FunctionName=stack + part, BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"])
     s3.put_bucket_notification_configuration(
         Bucket=BUCKET, NotificationConfiguration={
@@ -315,6 +318,25 @@ def deploy(command):
             "TopicConfigurations": [{
                 "TopicArn": topic, "Events": ["s3:ObjectCreated:*"],
                 "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": "topic/"}]}}}]})
+    return {"ok": True}
+
+
+def heal():
+    client("cloudtrail", HOME).update_trail(
+        Name=TRAIL, IsMultiRegionTrail=True, IncludeGlobalServiceEvents=True,
+        EnableLogFileValidation=True)
+    client("dynamodb", HOME).update_time_to_live(
+        TableName="tripline",
+        TimeToLiveSpecification={"Enabled": True, "AttributeName": "ttl"})
+    client("dynamodb", HOME).update_table(TableName="tripline", DeletionProtectionEnabled=True)
+    sqs = client("sqs", HOME)
+    dead = sqs.get_queue_attributes(
+        QueueUrl=sqs.get_queue_url(QueueName="dead")["QueueUrl"],
+        AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    for name in ("new", "new-by-topic", "plans"):
+        redrive = json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": "3"})
+        sqs.set_queue_attributes(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"],
+                                 Attributes={"RedrivePolicy": redrive})
     return {"ok": True}
 
 
@@ -363,10 +385,14 @@ def answer(command):
     if do == "role":
         iam = client("iam", command["account"])
         arguments = {"RoleName": command["name"], "AssumeRolePolicyDocument": command["trust"]}
+        if command.get("tags"):
+            arguments["Tags"] = [{"Key": key, "Value": value} for key, value in command["tags"].items()]
         iam.create_role(**arguments)
         for name, document in command.get("inline", {}).items():
             iam.put_role_policy(RoleName=command["name"], PolicyName=name, PolicyDocument=document)
         return {"ok": True}
+    if do == "heal":
+        return heal()
     if do == "user":
         iam = client("iam", command["account"])
         user = iam.create_user(UserName=command["name"])["User"]

@@ -15,6 +15,7 @@
 )]
 
 mod contract;
+mod doctor;
 mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;

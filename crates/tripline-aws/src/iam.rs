@@ -65,18 +65,22 @@ impl IamResponder {
         &self.identity
     }
 
+    /// With which everything is asked.
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+
     /// The account that the credentials are of.
     pub fn home(&self) -> AccountId {
         self.home
     }
 
-    async fn client(&self, account: AccountId) -> Result<Client, Failure> {
+    pub(crate) async fn client(&self, account: AccountId) -> Result<Client, Failure> {
         let mut clients = self.clients.lock().await;
         if let Some(client) = clients.get(&account) {
             return Ok(client.clone());
         }
-        let Some(role) = &self.responder_role else { return Err(Failure::AccessDenied) };
-        let arn = format!("arn:{}:iam::{account}:role/{role}", self.partition);
+        let arn = self.identity_in(account).ok_or(Failure::AccessDenied)?;
         let provider = AssumeRoleProvider::builder(arn)
             .configure(&self.config)
             .session_name("tripline-responder")
@@ -87,6 +91,12 @@ impl IamResponder {
         let client = Client::from_conf(config);
         clients.insert(account, client.clone());
         Ok(client)
+    }
+
+    /// The role that is taken on in another account, by its ARN.
+    pub(crate) fn identity_in(&self, account: AccountId) -> Option<String> {
+        let role = self.responder_role.as_ref()?;
+        Some(format!("arn:{}:iam::{account}:role/{role}", self.partition))
     }
 
     fn managed_arn(&self, subject: &Subject) -> String {
@@ -444,7 +454,7 @@ async fn attached_count(iam: &Client, subject: &Subject) -> Result<usize, Failur
 }
 
 /// IAM hands documents out percent-encoded (RFC 3986); what begins with a brace was not.
-fn decoded(document: &str) -> String {
+pub(crate) fn decoded(document: &str) -> String {
     match document.trim_start().starts_with('{') {
         true => document.to_owned(),
         false => percent_decode_str(document).decode_utf8_lossy().into_owned(),
@@ -452,7 +462,7 @@ fn decoded(document: &str) -> String {
 }
 
 /// Source of the codes: IAM API reference, errors of each action, and "Common errors".
-fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Failure {
+pub(crate) fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Failure {
     match error {
         SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
             return Failure::Unreachable;
@@ -477,7 +487,7 @@ fn failure<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Failure {
     }
 }
 
-fn other(message: &str) -> Failure {
+pub(crate) fn other(message: &str) -> Failure {
     Failure::Other { message: Untrusted::new(message.to_owned()) }
 }
 

@@ -83,6 +83,15 @@ pub(crate) enum Command {
     VerifyLogs(VerifyLogsArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
     Policy(PolicyArgs),
+    /// Whether Tripline sees what agents do, and can still stop them
+    ///
+    /// Asks AWS about the trail, how its files reach us, our own parts, the baselines, and what the
+    /// responder may do to each role that opted in. Changes nothing, and says what could not be checked
+    /// and why. With --fire-drill it contains a canary's session for real, and gives everything back.
+    #[command(
+        after_help = "Exit codes: 0 nothing failed; 1 something is as bad as --fail-on or worse; 2 usage; 3 something could\nnot be checked that was to be; 4 a fire drill did not hold, or was not given back.\n\nExamples:\n  tripline doctor --stack tripline --baselines baselines\n  tripline doctor --bucket trail-logs --role 'arn:aws:iam::111122223333:role/agents/*'\n  tripline doctor --fire-drill arn:aws:iam::111122223333:role/agents/Canary"
+    )]
+    Doctor(DoctorArgs),
     /// The same, live on one machine: whatever is delivered to a directory or announced on a queue
     ///
     /// What it knows is kept in the state directory: it goes on where it stopped, and tells nothing twice.
@@ -643,6 +652,59 @@ pub(crate) struct WatchArgs {
     /// Colours
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// A deployment: its functions are NAME-detector and NAME-responder
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// The buckets that trails write to, beside those of the deployment
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bucket: Vec<String>,
+    /// A role that agents use, by its ARN; with * at its end, all that begin so. Those with the tag
+    /// `tripline:contain = allowed` are looked at anyway
+    #[arg(long, value_name = "ARN")]
+    pub(crate) role: Vec<String>,
+    /// Who would contain [default: the deployment's responder, else whoever runs this]
+    #[arg(long, value_name = "ARN")]
+    pub(crate) responder: Option<String>,
+    /// The folder of baselines [default: baselines, if there is one]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
+    /// The configuration [default: tripline.toml, if there is one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The environment variable that holds the URL of a Slack webhook [default: the deployment's secret]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) slack_webhook_env: Option<String>,
+    /// Post a message, instead of asking the chat without one
+    #[arg(long)]
+    pub(crate) post: bool,
+    /// Contain a session of this role for real, see it refused, and give everything back. The role must
+    /// have the tag `tripline:contain = allowed`; others who use it keep working
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["stack", "bucket", "role", "responder", "post"])]
+    pub(crate) fire_drill: Option<String>,
+    #[command(flatten)]
+    pub(crate) switch: SwitchArgs,
+    /// End with code 1 when an answer is this bad or worse
+    #[arg(long, value_enum, value_name = "ANSWER", default_value = "failed")]
+    pub(crate) fail_on: FailOnAnswer,
+    /// For people, or one JSON object a line
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: Format,
+    /// Colours
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) color: Color,
+    /// No summary
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOnAnswer {
+    Warning,
+    Failed,
 }
 
 #[derive(Debug, Args)]

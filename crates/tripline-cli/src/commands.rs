@@ -2,6 +2,7 @@
 
 mod baseline;
 mod contain;
+mod doctor;
 mod learn;
 mod log;
 mod policy;
@@ -21,6 +22,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         Command::Demo(arguments) => demo::run(arguments),
         Command::Baseline(arguments) => baseline::run(&arguments.command),
         Command::Brake(arguments) => log::brake(arguments),
+        Command::Doctor(arguments) => doctor::run(arguments),
         Command::Fence(arguments) => contain::fence(arguments),
         Command::Kill(arguments) => contain::kill(arguments),
         Command::Learn(arguments) => learn::run(arguments),

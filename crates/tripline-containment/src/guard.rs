@@ -40,6 +40,9 @@ pub enum Unwritable {
     Id(#[from] InvalidId),
 }
 
+/// The id of the guard's statement about roles: a policy that has it is a guard.
+pub const GUARD_SID: &str = "TriplineGuardRoles";
+
 /// Whom the guard keeps what.
 #[derive(Clone, Debug, Default)]
 pub struct Guard {
@@ -121,7 +124,7 @@ impl Guard {
         let policies =
             BTreeSet::from([PolicyText::literal("arn:*:iam::*:policy/").followed_by(&ours())]);
         let parts = [
-            ("TriplineGuardRoles", ROLE_ACTIONS, &self.roles),
+            (GUARD_SID, ROLE_ACTIONS, &self.roles),
             ("TriplineGuardUsers", USER_ACTIONS, &self.users),
             ("TriplineGuardPolicies", POLICY_ACTIONS, &policies),
             // Who can change the responder can be the responder.

@@ -7,6 +7,7 @@ mod batch;
 mod brakes;
 mod config;
 mod deed;
+pub mod doctor;
 mod drawn;
 mod filter;
 mod habits;

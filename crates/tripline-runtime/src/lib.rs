@@ -6,6 +6,8 @@
     reason = "edge: reads and writes files, and takes its hash keys from the system"
 )]
 
+mod doctor;
+mod drill;
 mod executor;
 mod journal;
 mod live;
@@ -25,6 +27,8 @@ mod trail;
 #[cfg(feature = "webhook")]
 mod webhook;
 
+pub use doctor::{Asked, Examined, Function, Probe, examine, models_of, reach};
+pub use drill::{Canary, Chirp, Drilled, drill, drill_target};
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 pub use journal::{Journal, JournalError, read_log};
 pub use live::{Delivered, Live, LiveError};

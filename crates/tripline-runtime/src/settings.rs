@@ -108,11 +108,7 @@ pub fn settings_to_learn(
     };
     // A folder that was named and is not there is a mistake, not a fleet without scopes.
     fs::read_dir(directory).map_err(at(directory))?;
-    let mut scopes = Vec::new();
-    for path in Shelf::new(directory).all(Leaf::Scope).map_err(at(directory))? {
-        let text = read_text(&path, MANIFEST_BYTES_MAX)?;
-        scopes.push(Scope::parse(&text).map_err(at(&path))?);
-    }
+    let scopes = all_scopes(&Shelf::new(directory))?;
     Ok((settings, Model::new(invariants, scopes).map_err(twice(directory))?))
 }
 
@@ -172,6 +168,19 @@ pub fn all_baselines(
 ) -> Result<impl Iterator<Item = Result<Baseline, SettingsError>>, SettingsError> {
     let paths = shelf.all(leaf).map_err(at(&shelf.decisions_path()))?;
     Ok(paths.into_iter().map(|path| read_baseline(shelf, &path)))
+}
+
+/// All declared scopes.
+///
+/// # Errors
+/// When the folder cannot be listed, or a file there is none.
+pub(crate) fn all_scopes(shelf: &Shelf) -> Result<Vec<Scope>, SettingsError> {
+    let mut scopes = Vec::new();
+    for path in shelf.all(Leaf::Scope).map_err(at(&shelf.decisions_path()))? {
+        let text = read_text(&path, MANIFEST_BYTES_MAX)?;
+        scopes.push(Scope::parse(&text).map_err(at(&path))?);
+    }
+    Ok(scopes)
 }
 
 /// What people decided; nothing where there is no such file.

@@ -1,0 +1,177 @@
+//! `tripline doctor`
+
+#[cfg(feature = "aws")]
+mod drill;
+
+#[cfg(not(feature = "aws"))]
+pub(crate) fn run(_: &crate::args::DoctorArgs) -> Result<crate::exit::Ended, crate::exit::Failure> {
+    Err(crate::exit::Failure::Usage {
+        message: "this program was built without AWS".to_owned(),
+        hint: "build it with its default features: cargo build --release --bin tripline",
+    })
+}
+
+#[cfg(feature = "aws")]
+pub(crate) use with_aws::run;
+
+#[cfg(feature = "aws")]
+mod with_aws {
+    use std::env;
+    use std::fs;
+    use std::io::Write;
+    use std::path::Path;
+
+    use aws_config::{BehaviorVersion, SdkConfig};
+    use serde_json::json;
+    use tripline_aws::{AwsProbe, DynamoStore};
+    use tripline_engine::doctor::{Answer, Check, Found, ModelFacts, Unknown, judge};
+    use tripline_iam::Arn;
+    use tripline_report::doctor as report;
+    use tripline_runtime::{
+        Asked, LOG_FILE, Messenger, PostError, Store, Webhook, examine, models_of, reach, read_log,
+        settings,
+    };
+    use tripline_text::{Untrusted, escape};
+
+    use super::drill;
+    use crate::args::{DoctorArgs, FailOnAnswer, Format};
+    use crate::exit::{Ended, Failure};
+    use crate::input::{config_file, now};
+    use crate::output::Output;
+    use crate::switch;
+
+    pub(crate) fn run(arguments: &DoctorArgs) -> Result<Ended, Failure> {
+        let (config, _) = settings(config_file(arguments.config.as_deref()).as_deref(), None)?;
+        let runtime = switch::runtime()?;
+        if let Some(role) = &arguments.fire_drill {
+            return runtime.block_on(drill::run(arguments, &config, &role_named(role)?));
+        }
+        let asked = Asked {
+            stack: arguments.stack.clone(),
+            buckets: arguments.bucket.iter().cloned().collect(),
+            roles: arguments.role.clone(),
+            responder: arguments.responder.as_deref().map(principal_named).transpose()?,
+        };
+        let models = models(arguments.baselines.as_deref())?;
+        let checks = runtime.block_on(async {
+            let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
+            let hands = switch::hands(&config).await?;
+            let probe = AwsProbe::new(&aws, &hands);
+            let examined = examine(&probe, &asked, &config, hands.identity(), now()).await;
+            let mut facts = examined.facts;
+            facts.models = models;
+            facts.stop.is_halted =
+                is_halted(&aws, examined.table, arguments.switch.state.as_deref()).await;
+            facts.chat = chat(&aws, arguments, examined.slack.as_deref()).await;
+            Ok::<_, Failure>(judge(&facts))
+        })?;
+        write(arguments, &checks)?;
+        let limit = match arguments.fail_on {
+            FailOnAnswer::Warning => Answer::Warning,
+            FailOnAnswer::Failed => Answer::Failed,
+        };
+        Ok(Ended {
+            findings: checks.iter().any(|check| check.answer >= limit),
+            unread: checks.iter().any(|it| it.answer == Answer::NotChecked { is_wanted: true }),
+            unproven: false,
+        })
+    }
+
+    fn write(arguments: &DoctorArgs, checks: &[Check]) -> Result<(), Failure> {
+        let mut out = Output::new(arguments.color);
+        let style = out.style();
+        match arguments.format {
+            Format::Table => report::write_checks(&mut out, checks, style)?,
+            Format::Ndjson => {
+                checks.iter().try_for_each(|check| report::write_check_line(&mut out, check))?;
+            }
+        }
+        out.flush()?;
+        let mut summary = out.for_summary(arguments.format, arguments.quiet);
+        report::write_summary(&mut summary, checks)?;
+        Ok(summary.flush()?)
+    }
+
+    fn role_named(text: &str) -> Result<Arn, Failure> {
+        let arn = principal_named(text)?;
+        match arn.role_name() {
+            Some(_) => Ok(arn),
+            None => Err(not_a(text, "role")),
+        }
+    }
+
+    fn principal_named(text: &str) -> Result<Arn, Failure> {
+        let arn = Arn::parse(text).ok().filter(|arn| arn.account().is_some());
+        arn.ok_or_else(|| not_a(text, "principal"))
+    }
+
+    fn not_a(text: &str, kind: &str) -> Failure {
+        let text = Untrusted::borrowed(text);
+        Failure::Usage {
+            message: format!("`{}` is not the ARN of a {kind}", escape::terminal(&text)),
+            hint: "for example arn:aws:iam::111122223333:role/agents/Canary",
+        }
+    }
+
+    fn models(named: Option<&Path>) -> Result<Found<ModelFacts>, Failure> {
+        let usual = Path::new("baselines");
+        match named.or_else(|| usual.is_dir().then_some(usual)) {
+            Some(directory) => Ok(Ok(models_of(directory)?)),
+            None => {
+                Ok(Err(Unknown::NotAsked("there is no folder of baselines here: --baselines DIR")))
+            }
+        }
+    }
+
+    /// Whether the brake is on: by the log of the deployment, else by this machine's.
+    async fn is_halted(
+        aws: &SdkConfig,
+        table: Option<String>,
+        state: Option<&Path>,
+    ) -> Found<bool> {
+        let lines = match table {
+            Some(table) => DynamoStore::new(aws, table).lines().await.map_err(|it| it.to_string()),
+            None => {
+                let log = switch::state_dir(state).ok().map(|state| state.join(LOG_FILE));
+                let Some(log) = log.filter(|log| log.is_file()) else {
+                    return Err(Unknown::NotAsked("there is no action log on this machine"));
+                };
+                let text = fs::read_to_string(log).map_err(|it| it.to_string());
+                text.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
+            }
+        };
+        let lines = lines.map_err(Unknown::refused)?;
+        let read = read_log(lines.iter().map(String::as_str));
+        let (_, ledger) = read.map_err(|error| Unknown::refused(error.to_string()))?;
+        Ok(ledger.halted().is_some())
+    }
+
+    async fn chat(
+        aws: &SdkConfig,
+        arguments: &DoctorArgs,
+        secret: Option<&str>,
+    ) -> Found<Result<(), Untrusted<'static>>> {
+        let url = match (&arguments.slack_webhook_env, secret) {
+            (Some(name), _) => {
+                env::var(name).map_err(|_| Unknown::refused(format!("`{name}` is not set")))?
+            }
+            (None, Some(id)) => tripline_aws::secret(aws, id)
+                .await
+                .map_err(|it| Unknown::refused(it.to_string()))?,
+            (None, None) => {
+                return Err(Unknown::NotAsked("no chat is set up: --slack-webhook-env NAME"));
+            }
+        };
+        let webhook = match Webhook::new(&url) {
+            Ok(webhook) => webhook,
+            Err(error) => return Ok(Err(Untrusted::new(error.to_string()))),
+        };
+        let answer: Result<(), PostError> = match arguments.post {
+            true => {
+                webhook.post(&json!({"text": "Tripline's doctor can reach this channel."})).await
+            }
+            false => reach(&webhook).await,
+        };
+        Ok(answer.map_err(|error| Untrusted::new(error.to_string())))
+    }
+}
