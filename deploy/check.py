@@ -27,6 +27,8 @@ PSEUDO = {
 }
 # What a deployment with everything in it would be given.
 GIVEN = {
+    "ChannelSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/teams-abcdef"],
+    "ChannelTopicArns": ["arn:aws:sns:eu-central-1:111122223333:incidents"],
     "ConfigBucket": "settings",
     "ContainPath": "agents/",
     "HubAccount": "444455556666",
@@ -183,6 +185,9 @@ def check_roles(file, parts):
 def check_responder(file, of):
     program, role = calls_of_the_program(), allowed(of, "iam:")
     check(role == program, f"{file}: the responder's role and iam.rs differ: {sorted(role ^ program)}")
+    source = (HERE.parent / "crates/tripline-aws/src/logs/history.rs").read_text()
+    asks = {"cloudtrail:LookupEvents"} if ".lookup_events()" in source else set()
+    check(allowed(of, "cloudtrail:") == asks, f"{file}: the responder's role and history.rs differ")
     spared = {resource for statement in of if statement["Effect"] == "Deny" and listed(statement["Action"]) == ["iam:*"] for resource in listed(statement["Resource"])}
     return spared
 
@@ -219,6 +224,8 @@ def rendered_by_terraform(name):
         "detector_arn": arn + "detector",
         "detector_logs_arn": "<DetectorLogs.Arn>",
         "detector_role_name": "TriplineDetector",
+        "channel_secret_arns": GIVEN["ChannelSecretArns"],
+        "channel_topic_arns": GIVEN["ChannelTopicArns"],
         "dns_suffix": "amazonaws.com",
         "kms_key_arns": GIVEN["KmsKeyArns"],
         "may_write": True,

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tripline_cloudtrail::EventTime;
-use tripline_detector::Invariants;
+use tripline_cloudtrail::{EventId, EventTime};
+use tripline_detector::{Invariants, Verdict};
 use tripline_engine::{
-    Anchor, Arrivals, Batch, Config, Entry, Filter, Model, Partition, PartitionId, Provenance,
-    Purpose, Scored, Slice,
+    Anchor, Arrivals, Batch, Config, Entry, Filter, Hearsay, LiveIncident, Model, Partition,
+    PartitionId, Provenance, Purpose, Scored, Slice,
 };
 use tripline_report::ndjson;
-use tripline_runtime::{Live, Page, State, StateError};
+use tripline_runtime::{Live, Page, State, StateError, Witness};
 use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, Rng, envelope, gzip};
 use tripline_text::Untrusted;
 
@@ -62,6 +62,50 @@ fn by_history(config: &Config, model: &Model, events: &[Event]) -> Outcome {
         findings.map(|scored| line(scored, model)).collect(),
         incidents.map(|one| (format!("{:?}", one.root), one.findings_total)).collect(),
     )
+}
+
+/// CloudTrail, as far as it has these records, by their ids.
+struct Histories(BTreeMap<String, Vec<u8>>);
+
+impl Witness for Histories {
+    async fn record(&self, hearsay: &Hearsay) -> Result<Option<Vec<u8>>, String> {
+        Ok(self.0.get(&hearsay.event_id()).cloned())
+    }
+}
+
+/// Checks that what messages told of counts once CloudTrail tells it, and not before.
+pub(crate) async fn check_confirmed(seed: u64, state: impl State) {
+    let (config, model) = (Config::parse(TAGS_ONLY).unwrap(), model());
+    let events = events(seed);
+    let last = events.iter().map(|event| event.time).max().unwrap();
+    let now = EventTime::from_unix_secs(last).unwrap();
+    let live = Live::new(&config, &model, &state, 3);
+    let delivered = live.take_in(&[(page(0, &events), Provenance::Event)], now).await.unwrap();
+    let kills = delivered.incidents.iter().filter(|one| one.incident.verdict == Verdict::Kill);
+    // No more than are looked at in one tick.
+    let kills: Vec<&LiveIncident> = kills.take(5).collect();
+    assert!(!kills.is_empty(), "an empty test proves nothing");
+    let id = |event: &Event| event.truth.event_id.clone();
+    let all = events.iter().map(|event| (id(event), event.json.clone()));
+    let all = Histories(all.collect());
+    for incident in kills {
+        assert!(!incident.is_confirmed);
+        let none = Histories(BTreeMap::new());
+        assert!(live.confirm(incident, &none, now).await.unwrap().0.is_none());
+        // All but what was done: whose it was, and no more.
+        let mut mints = Histories(all.0.clone());
+        for finding in &incident.incident.findings {
+            mints.0.retain(|id, _| EventId::of(id) != finding.call.id);
+        }
+        let told = live.confirm(incident, &mints, now).await.unwrap().0;
+        assert!(told.is_none_or(|told| !told.is_confirmed));
+        let pending = live.pending(now).await.unwrap();
+        let pending = pending.iter().find(|one| one.root == incident.root).unwrap();
+        assert!(!pending.is_confirmed);
+        let told = live.confirm(pending, &all, now).await.unwrap().0.unwrap();
+        assert!(told.is_confirmed, "{told:?}");
+        assert!(live.confirm(&told, &none, now).await.unwrap().0.is_none());
+    }
 }
 
 /// What the state says of all sessions there are.
@@ -123,6 +167,13 @@ impl<S: State> State for Failing<S> {
         };
         self.inner.put(&entries[..done]).await?;
         Err(failed())
+    }
+
+    async fn claim(&self, entry: &Entry) -> Result<bool, StateError> {
+        match self.luck().await {
+            0 if self.one_in > 0 => Err(failed()),
+            _ => self.inner.claim(entry).await,
+        }
     }
 
     async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {

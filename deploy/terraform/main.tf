@@ -31,6 +31,8 @@ locals {
     account              = local.account
     bind_roles           = var.bind_roles
     calls_arn            = aws_sqs_queue.calls.arn
+    channel_secret_arns  = var.channel_secret_arns
+    channel_topic_arns   = var.channel_topic_arns
     config_bucket        = var.config_bucket
     config_prefix        = var.config_prefix
     contain_path         = var.contain_path

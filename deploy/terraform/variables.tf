@@ -201,6 +201,18 @@ variable "slack_key_arn" {
   default     = ""
 }
 
+variable "channel_secret_arns" {
+  description = "Secrets that [[channels]] of the configuration name, with their customer keys."
+  type        = list(string)
+  default     = []
+}
+
+variable "channel_topic_arns" {
+  description = "Topics that [[channels]] of the configuration name."
+  type        = list(string)
+  default     = []
+}
+
 variable "alarm_topic_arn" {
   description = "Where alarms go; empty to make a topic."
   type        = string

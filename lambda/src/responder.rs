@@ -5,11 +5,12 @@ use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tripline_aws::{DynamoState, DynamoStore, IamResponder, secret};
-use tripline_engine::Anchor;
+use tripline_aws::{DynamoState, DynamoStore, IamResponder, channels};
+use tripline_chat::Message as Told;
+use tripline_engine::{Anchor, LiveIncident, Mode};
 use tripline_runtime::{
-    Ask, Journal, Live, Message, Patience, Pulled, Switch, SystemClock, Ticked, Webhook, hash_seed,
-    messages,
+    Ask, Channel, Journal, Live, Message, Outbox, Patience, Pulled, Switch, SystemClock, Ticked,
+    hash_seed, messages,
 };
 
 use crate::log::{count, now, say};
@@ -22,7 +23,9 @@ pub(crate) struct Answerer<'s> {
     aws: SdkConfig,
     state: DynamoState,
     hands: IamResponder,
-    slack: Option<Webhook>,
+    /// What was told, and what is to be: out of the detector's reach.
+    remembered: DynamoState,
+    channels: Vec<Box<dyn Channel>>,
 }
 
 /// A message of the detector.
@@ -40,11 +43,13 @@ impl<'s> Answerer<'s> {
         let role = settings.config.containment.responder_role.clone();
         let hands = IamResponder::new(aws, role).await.map_err(|failure| failure.to_string())?;
         let state = DynamoState::new(aws, settings.table.clone());
-        let slack = match &settings.slack {
-            Some(id) => Some(Webhook::new(&secret(aws, id).await?)?),
-            None => None,
-        };
-        Ok(Self { settings, aws: aws.clone(), state, hands, slack })
+        let remembered = DynamoState::of_responder(aws, settings.table.clone());
+        let (channels, unusable) = channels(aws, &settings.config.channels).await;
+        // Nothing that is wrong with a channel keeps anybody from being contained.
+        for error in unusable {
+            say(&json!({"level": "error", "message": error.to_string()}));
+        }
+        Ok(Self { settings, aws: aws.clone(), state, hands, remembered, channels })
     }
 
     /// Handles an event. Of a batch, only the messages that failed come again.
@@ -81,14 +86,38 @@ impl<'s> Answerer<'s> {
     }
 
     async fn answer(&self, root: &Anchor) -> Result<(), Error> {
-        let (config, model) = (&self.settings.config, &self.settings.model);
-        let live = Live::new(config, model, &self.state, hash_seed());
+        let live = self.live();
         let Some(incident) = live.incident(root, now()).await? else {
             say(&json!({"level": "warn", "message": "the state leads to no incident there"}));
             return Ok(());
         };
+        let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
+        self.pull(&incident).await
+    }
+
+    fn live(&self) -> Live<'_, DynamoState> {
+        Live::new(&self.settings.config, &self.settings.model, &self.state, hash_seed())
+    }
+
+    /// The incident as it stands when CloudTrail was asked about it, if that told anything.
+    async fn confirmed(
+        &self,
+        live: &Live<'_, DynamoState>,
+        incident: &LiveIncident,
+    ) -> Result<Option<LiveIncident>, Error> {
+        if matches!(self.settings.mode, Mode::Observe | Mode::Recommend) {
+            return Ok(None);
+        }
+        let (told, silent) = live.confirm(incident, &self.hands, now()).await?;
+        for why in silent {
+            say(&json!({"level": "warn", "message": format!("a record is not confirmed: {why}")}));
+        }
+        Ok(told)
+    }
+
+    async fn pull(&self, incident: &LiveIncident) -> Result<(), Error> {
         let journal = self.journal().await?;
-        let pulled = self.switch(&journal).pull(&incident).await?;
+        let pulled = self.switch(&journal).pull(incident).await?;
         let counted = match &pulled {
             Pulled::Contained(_) => "Contained",
             Pulled::WouldHave(_) => "WouldHave",
@@ -99,23 +128,54 @@ impl<'s> Answerer<'s> {
             Pulled::Refused(_) => "Refused",
         };
         let id = incident.incident.target.incident.to_string();
-        say(&json!({"level": "info", "message": pulled.done(), "incident": id}));
+        let message = Told::of(&incident.incident, &pulled.outcome(now()));
+        say(&json!({"level": "info", "message": message.done_text(), "incident": id}));
         count("responder", &[(counted, 1)]);
-        // Containment is done by now: a channel that is down brings the message back, nothing else.
-        if let Some(slack) = &self.slack {
-            let message = tripline_chat::Message::of(&incident.incident);
-            let message = message.with_outcome(pulled.done(), pulled.next()).to_slack();
-            let news = (&incident, &*pulled.done());
-            live.post(slack, &SystemClock, news, &message, now()).await?;
+        // Containment is done by now, and what is told is kept: a channel that is down delays nothing.
+        self.outbox().put(&message).await?;
+        self.tell().await
+    }
+
+    fn outbox(&self) -> Outbox<'_, DynamoState, SystemClock> {
+        Outbox::new(&self.remembered, &self.channels, &SystemClock)
+    }
+
+    /// Posts what is to be posted; what fails is left to the next tick.
+    async fn tell(&self) -> Result<(), Error> {
+        let drained = self.outbox().drain().await?;
+        for (channel, error) in &drained.failed {
+            let message = format!("channel {channel}: {error}");
+            say(&json!({"level": "error", "message": message}));
         }
+        count(
+            "responder",
+            &[
+                ("MessagesPosted", drained.posted),
+                ("MessagesDue", drained.due),
+                ("MessagesFailed", drained.failed.len() as u64),
+            ],
+        );
         Ok(())
     }
 
     async fn tick(&self) -> Result<Ticked, Error> {
         let journal = self.journal().await?;
         let ticked = self.switch(&journal).tick(&self.state).await?;
+        let live = self.live();
+        for incident in live.pending(now()).await? {
+            let id = incident.incident.target.incident;
+            if journal.look(|ledger| ledger.case(id).is_some()).await {
+                continue;
+            }
+            let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
+            if incident.is_confirmed {
+                self.pull(&incident).await?;
+            }
+        }
         let Ticked { open, proven } = ticked;
         count("responder", &[("OpenIncidents", open), ("ProvenIncidents", proven)]);
+        self.outbox().follow(&journal.ledger().await).await?;
+        self.tell().await?;
         Ok(ticked)
     }
 

@@ -5,7 +5,7 @@ use std::env;
 use std::path::Path;
 
 use thiserror::Error;
-use tripline_engine::{Config, Mode, Model};
+use tripline_engine::{Channel, Config, Mode, Model, SecretRef, Service};
 use tripline_iam::AccountId;
 use tripline_runtime::{SettingsError, settings};
 
@@ -28,8 +28,6 @@ pub(crate) struct Settings {
     pub(crate) plans: Option<String>,
     /// Where messages go that cannot be handled.
     pub(crate) dead_letters: Option<String>,
-    /// The secret of Secrets Manager that is the URL of Slack's webhook.
-    pub(crate) slack: Option<String>,
     /// The buckets that trails write to.
     pub(crate) buckets: BTreeSet<String>,
     /// The accounts whose events are believed; all, if none is named.
@@ -93,6 +91,12 @@ impl Settings {
                 invalid("TRIPLINE_BRAKES", &table, "it is a table such as { kills_per_hour = 2 }")
             })?,
         };
+        // The short way to one channel: what a template's parameter can say.
+        let mut config = config;
+        if let Some(id) = variable("TRIPLINE_SLACK_WEBHOOK_SECRET") {
+            let service = Service::SlackWebhook { url: SecretRef::Secret(id) };
+            config.channels.push(Channel { name: "slack-webhook-secret".to_owned(), service });
+        }
         let list = |name| variable(name).unwrap_or_default();
         let parts = |text: &str| -> Vec<String> {
             let parts = text.split(',').map(|part| part.trim().to_owned());
@@ -109,7 +113,6 @@ impl Settings {
             table: variable("TRIPLINE_TABLE").ok_or(SetupError::Missing("TRIPLINE_TABLE"))?,
             plans: variable("TRIPLINE_PLAN_QUEUE_URL"),
             dead_letters: variable("TRIPLINE_DEAD_LETTER_QUEUE_URL"),
-            slack: variable("TRIPLINE_SLACK_WEBHOOK_SECRET"),
             buckets: parts(&list("TRIPLINE_BUCKETS")).into_iter().collect(),
             accounts: parts(&list("TRIPLINE_ACCOUNTS"))
                 .iter()

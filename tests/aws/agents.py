@@ -20,13 +20,14 @@ Commands (`do`):
   put      {account, role, policy, document}          an inline policy, with root keys
   boundary {account, role, document}                  a permissions boundary, with root keys
   stop_logging {id}                                   a session stops the trail
-  deploy   {program, detector, responder, mode, stack?}
+  deploy   {program, detector, responder, mode, stack?, environment?}
                                                       the two functions, their queues, table and bucket
   heal                                                what a doctor finds wrong with `deploy`
   records                                             all of them, as they are
   deliver  {key}                                      all records so far, as an object of the trail
   invoke   {function, event}                          a function, as a trigger would
   waiting  {queue}                                    the messages of a queue
+  upload   {from, bucket}                             the files of a folder, as objects
 """
 
 import datetime
@@ -298,7 +299,8 @@ def deploy(command):
     functions = client("lambda", HOME)
     environment = {"TRIPLINE_TABLE": "tripline", "TRIPLINE_BUCKETS": BUCKET,
                    "TRIPLINE_PLAN_QUEUE_URL": urls["plans"], "TRIPLINE_MODE": command["mode"],
-                   "TRIPLINE_DEAD_LETTER_QUEUE_URL": urls["dead"], "AWS_ENDPOINT_URL": ENDPOINT}
+                   "TRIPLINE_DEAD_LETTER_QUEUE_URL": urls["dead"], "AWS_ENDPOINT_URL": ENDPOINT,
+                   **command.get("environment", {})}
     code = package(command["program"])
     stack = command["stack"] + "-" if "stack" in command else ""
     for part in ("detector", "responder"):
@@ -366,6 +368,18 @@ def waiting(command):
         {"body": one["Body"],
          "reason": one.get("MessageAttributes", {}).get("reason", {}).get("StringValue")}
         for one in found]}
+
+
+def upload(command):
+    s3 = client("s3", HOME)
+    attempt(lambda: s3.create_bucket(Bucket=command["bucket"]))
+    for folder, _, files in os.walk(command["from"]):
+        for name in files:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                s3.put_object(Bucket=command["bucket"], Body=file.read(),
+                              Key=os.path.relpath(path, command["from"]))
+    return {"ok": True}
 
 
 def stop_logging(session):
@@ -461,6 +475,8 @@ def answer(command):
     if do == "deliver":
         client("s3", HOME).put_object(Bucket=BUCKET, Key=command["key"], Body=packed())
         return {"ok": True}
+    if do == "upload":
+        return upload(command)
     if do == "records":
         with records_lock:
             return {"ok": True, "records": list(records)}

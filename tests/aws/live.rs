@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::history::Histories;
 use crate::world::{HOME, World};
 
 const AGENTS: &str = "arn:aws:iam::123456789012:role/Agents";
@@ -18,6 +19,10 @@ const OBJECT: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/20/a.jso
 
 /// The functions deployed, a hijacked agent at work and one beside it.
 fn deployed(mode: &str) -> Option<World> {
+    deployed_with(mode, &json!({}))
+}
+
+fn deployed_with(mode: &str, environment: &Value) -> Option<World> {
     let mut world = World::start()?;
     for role in ["Detector", "Responder"] {
         world.role(HOME, role, &[SOMEBODY]);
@@ -25,7 +30,7 @@ fn deployed(mode: &str) -> Option<World> {
     world.role(HOME, "Agents", &[SOMEBODY]);
     let program = bootstrap(world.directory.path());
     world.tell(json!({
-        "do": "deploy", "program": program, "mode": mode,
+        "do": "deploy", "program": program, "mode": mode, "environment": environment,
         "detector": "arn:aws:iam::123456789012:role/Detector",
         "responder": "arn:aws:iam::123456789012:role/Responder",
     }));
@@ -144,6 +149,45 @@ fn a_message_alone_kills_nobody_and_the_object_behind_it_does() {
 }
 
 #[test]
+fn a_message_kills_once_cloudtrail_tells_the_same() {
+    let histories = Arc::new(Histories::default());
+    let service = histories.serve();
+    let environment = json!({"AWS_ENDPOINT_URL_CLOUDTRAIL": service.url});
+    let Some(mut world) = deployed_with("enforce", &environment) else { return };
+    let records = world.tell(json!({"do": "records"}))["records"].as_array().unwrap().clone();
+    // Somebody forges that the other agent did the same.
+    let find = |name: &str, of: &str| {
+        let is = |record: &&Value| {
+            let text = record.to_string();
+            record["eventName"] == name && text.contains(of)
+        };
+        records.iter().find(is).unwrap().clone()
+    };
+    let others = find("ListBuckets", "/other")["userIdentity"].clone();
+    let mut forged = find("StopLogging", "/hijacked");
+    forged["userIdentity"] = others;
+    forged["eventID"] = json!("11111111-2222-4333-8444-555555555555");
+    let tick = json!({"do": "invoke", "function": "responder", "event": {"tick": "now"}});
+    for record in records.iter().chain([&forged]) {
+        let event = json!({"detail-type": "AWS API Call via CloudTrail", "source": "aws.iam",
+            "account": HOME, "detail": record});
+        world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
+    }
+    // CloudTrail was asked, and has none of it so far.
+    let until = Instant::now() + Duration::from_secs(30);
+    while histories.calls() == 0 {
+        assert!(Instant::now() < until, "{}", log(&world));
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    world.tell(tick.clone());
+    assert!(!world.is_denied("hijacked", "s3"), "{}", log(&world));
+    histories.tell(records);
+    world.tell(tick);
+    assert!(world.is_denied("hijacked", "s3"), "{}", log(&world));
+    assert!(is_other_at_work(&mut world));
+}
+
+#[test]
 fn in_observe_mode_nothing_is_written() {
     let Some(mut world) = deployed("observe") else { return };
     let before = world.policies(HOME, "Agents");
@@ -198,8 +242,10 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     let kills = out.lines().filter(|line| line.contains(r#""verdict":"kill""#)).count();
     assert_eq!(kills, 1, "{out}");
     let posts = posts.lock().unwrap();
-    assert_eq!(posts.len(), 1, "{posts:?}");
-    assert!(posts[0].contains("oncall") && posts[0].contains("contained: "), "{posts:?}");
+    // That it holds may be told as well, once the logs show it.
+    let killed: Vec<_> = posts.iter().filter(|post| post.contains("[KILLED]")).collect();
+    assert_eq!(killed.len(), 1, "{posts:?}");
+    assert!(killed[0].contains("oncall") && killed[0].contains("stopped on its own"), "{posts:?}");
     // Another one goes on from there: nothing is told twice, and what was done is on record.
     let mut again = world.tripline("responder");
     let again = again.args(["watch", "--once", "--format", "ndjson"]).arg(world.logs());

@@ -14,12 +14,17 @@
     reason = "tests start programs, say what they skip, and fail by panicking"
 )]
 
+mod cards;
+mod channels;
 mod contract;
 mod doctor;
+mod history;
 mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
 mod oracle;
+mod service;
+mod sources;
 mod state;
 mod switch;
 mod world;

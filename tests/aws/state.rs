@@ -11,11 +11,11 @@ use tripline_cloudtrail::EventTime;
 use tripline_engine::{Entry, PartitionId};
 use tripline_runtime::{State, Store, StoreError};
 
-use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check};
+use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check, check_confirmed};
 use crate::world::{self, HOME};
 
 /// The emulator with the root's keys, and a table in it.
-async fn table(world: &world::World, name: &str) -> SdkConfig {
+pub(crate) async fn table(world: &world::World, name: &str) -> SdkConfig {
     let config = aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(world.endpoint())
         .region(Region::new("us-east-1"))
@@ -41,7 +41,7 @@ async fn table(world: &world::World, name: &str) -> SdkConfig {
     config
 }
 
-fn block_on(work: impl Future<Output = ()>) {
+pub(crate) fn block_on(work: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work);
 }
 
@@ -49,7 +49,8 @@ fn block_on(work: impl Future<Output = ()>) {
 fn sets_of_any_size_are_read_whole_and_hold_each_element_once() {
     let Some(world) = world::World::start() else { return };
     block_on(async {
-        let state = DynamoState::new(&table(&world, "sets").await, "sets".to_owned());
+        let config = table(&world, "sets").await;
+        let state = DynamoState::new(&config, "sets".to_owned());
         let entry = |partition: u8, value: Vec<u8>| Entry {
             partition: PartitionId::from_bytes([partition; 16]),
             value,
@@ -67,6 +68,15 @@ fn sets_of_any_size_are_read_whole_and_hold_each_element_once() {
         assert_eq!((found[0].len(), found[2].clone()), (0, vec![b"another".to_vec()]));
         found[1].sort();
         assert_eq!(found[1], (0..70_u8).map(|nth| vec![nth; 60_000]).collect::<Vec<_>>());
+        // Of several who claim an element one does.
+        let claimed = entry(4, b"claimed".to_vec());
+        let claims =
+            tokio::join!(state.claim(&claimed), state.claim(&claimed), state.claim(&claimed));
+        let claims = [claims.0.unwrap(), claims.1.unwrap(), claims.2.unwrap()];
+        assert_eq!(claims.iter().filter(|is_first| **is_first).count(), 1, "{claims:?}");
+        // What the responder remembers for itself is another set of the same name.
+        let responder = DynamoState::of_responder(&config, "sets".to_owned());
+        assert!(responder.claim(&claimed).await.unwrap());
     });
 }
 
@@ -100,5 +110,7 @@ fn any_delivery_into_the_table_ends_as_a_history_does() {
             check(World { seed, order: seed, parts: 2 + nth, twice: 100, one_in, config }, state)
                 .await;
         }
+        let table = table(&world, "told").await;
+        check_confirmed(1, DynamoState::new(&table, "told".to_owned())).await;
     });
 }

@@ -9,7 +9,10 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tripline_detector::Invariants;
 use tripline_engine::{Config, Filter, Model};
-use tripline_history::{Job, Progress, keep, learn};
+use tripline_history::{
+    BaselineSink, HistoryError, Job, LearnReport, Progress, Selection, keep, learn, learn_in_parts,
+};
+use tripline_runtime::{Feed, Listed, LocalLogs, Source, Unread};
 use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, Rng, envelope, gzip};
 
 struct Silent;
@@ -45,11 +48,22 @@ fn job<T>(
     threads: usize,
     with: impl FnOnce(&Job<'_>) -> T,
 ) -> T {
+    let logs: Vec<PathBuf> = logs.iter().map(|path| path.to_path_buf()).collect();
+    job_over(&LocalLogs::list(&logs), partials, threads, with)
+}
+
+fn job_over<T>(
+    logs: &dyn Source,
+    partials: &[PathBuf],
+    threads: usize,
+    with: impl FnOnce(&Job<'_>) -> T,
+) -> T {
     let config = Config::parse("version = 1\n[[agents.fallbacks]]\nby = \"role\"\n").unwrap();
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
     let work_dir = tempfile::tempdir().unwrap();
     with(&Job {
-        paths: logs.iter().map(|path| path.to_path_buf()).collect(),
+        logs: vec![Selection::all(logs)],
+        unlisted: logs.unlisted().to_vec(),
         partials: partials.to_vec(),
         config: &config,
         model: &model,
@@ -62,16 +76,55 @@ fn job<T>(
 
 /// Every baseline as text, by whose it is.
 fn learned(logs: &[&Path], partials: &[PathBuf], threads: usize) -> BTreeMap<String, String> {
-    job(logs, partials, threads, |job| {
-        let mut baselines = BTreeMap::new();
-        let report = learn(job, &Silent, &mut |baseline| {
-            let before = baselines.insert(format!("{:?}", baseline.whose()), baseline.to_text());
-            assert_eq!(before, None);
-            Ok(())
-        });
-        assert!(report.unwrap().tally.reconcile());
-        baselines
-    })
+    job(logs, partials, threads, |job| by(|sink| learn(job, &Silent, sink)).0)
+}
+
+/// What a run hands out, and what it reports.
+fn by(
+    run: impl FnOnce(&mut BaselineSink<'_>) -> Result<LearnReport, HistoryError>,
+) -> (BTreeMap<String, String>, LearnReport) {
+    let mut baselines = BTreeMap::new();
+    let report = run(&mut |baseline| {
+        let before = baselines.insert(format!("{:?}", baseline.whose()), baseline.to_text());
+        assert_eq!(before, None);
+        Ok(())
+    });
+    let report = report.unwrap();
+    assert!(report.tally.reconcile());
+    (baselines, report)
+}
+
+/// Files that say of which day they are, two of each, and which version of themselves they are.
+#[derive(Debug)]
+struct Versioned {
+    logs: LocalLogs,
+    files: Vec<Listed>,
+}
+
+impl Versioned {
+    fn list(paths: &[PathBuf], version: &str) -> Self {
+        let logs = LocalLogs::list(paths);
+        let mut files = logs.files().to_vec();
+        for (nth, file) in files.iter_mut().enumerate() {
+            file.delivered = format!("202601{:02}T0000Z", nth / 2 + 1);
+            file.version = Some(version.to_owned());
+        }
+        Self { logs, files }
+    }
+}
+
+impl Source for Versioned {
+    fn files(&self) -> &[Listed] {
+        &self.files
+    }
+
+    fn unlisted(&self) -> &[Unread] {
+        self.logs.unlisted()
+    }
+
+    fn open<'s>(&'s self, which: &'s [usize]) -> Box<dyn Feed + 's> {
+        self.logs.open(which)
+    }
 }
 
 fn kept(logs: &[&Path], partials: &[PathBuf], to: &Path) {
@@ -115,6 +168,50 @@ proptest! {
         kept(&[], &[at("b"), at("a")], &at("united"));
         kept(&[whole.path()], &[], &at("whole"));
         prop_assert!(fs::read(at("united")).unwrap() == fs::read(at("whole")).unwrap());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
+
+    #[test]
+    fn learning_goes_on_where_it_stopped_and_ends_as_if_it_never_had(
+        seed in 0_u64..1_000,
+        order in any::<u64>(),
+        first in 0_usize..6,
+    ) {
+        let mut rng = Rng::new(order);
+        let mut shuffled = events(seed);
+        rng.shuffle(&mut shuffled);
+        let tree = tree(&rng.split(shuffled, 6));
+        let paths: Vec<PathBuf> =
+            (0..6).map(|nth| tree.path().join(format!("{nth}.json.gz"))).collect();
+        let whole = job(&[tree.path()], &[], 2, |job| by(|sink| learn(job, &Silent, sink)));
+
+        let kept = tempfile::tempdir().unwrap();
+        let run = |files: usize, version: &str| {
+            let source = Versioned::list(&paths[..files], version);
+            job_over(&source, &[], 2, |job| {
+                by(|sink| learn_in_parts(job, kept.path(), &Silent, sink))
+            })
+        };
+        run(first, "1");
+        let (baselines, report) = run(6, "1");
+        prop_assert_eq!(&baselines, &whole.0);
+        prop_assert_eq!(&report.tally, &whole.1.tally);
+        prop_assert_eq!(report.files_before, first as u64 / 2 * 2);
+        prop_assert_eq!(run(6, "1").1.files_before, 6);
+        // Other contents are read, whatever was read before.
+        prop_assert_eq!(run(6, "2").1.files_before, 0);
+        // What was noted badly is read again.
+        for file in fs::read_dir(kept.path()).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().unwrap() == "tally" {
+                fs::write(path, b"").unwrap();
+            }
+        }
+        let (baselines, report) = run(6, "2");
+        prop_assert_eq!((report.files_before, &baselines), (0, &whole.0));
     }
 }
 

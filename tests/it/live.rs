@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tripline_runtime::EmbeddedState;
 
-use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check};
+use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check, check_confirmed};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 8, ..ProptestConfig::default() })]
@@ -21,5 +21,13 @@ proptest! {
         let state = EmbeddedState::open(directory.path()).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(check(World { seed, order, parts, twice, one_in, config }, state));
+    }
+
+    #[test]
+    fn what_messages_tell_counts_once_cloudtrail_tells_it(seed in 0_u64..1_000) {
+        let directory = tempfile::tempdir().unwrap();
+        let state = EmbeddedState::open(directory.path()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(check_confirmed(seed, state));
     }
 }

@@ -12,12 +12,14 @@ mod architecture;
 mod attribution;
 mod baselines;
 mod envelopes;
+mod findings;
 mod laws;
 mod learned;
 mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
 mod program;
+mod report;
 mod samples;
 mod signed;
 mod verify_logs;

@@ -43,6 +43,45 @@ fn the_demo_is_told_the_same_way_every_time() {
     insta::assert_snapshot!("demo", stdout(&output));
 }
 
+/// A name or a document that is longer stays whole, so that it can be copied.
+#[test]
+fn tables_fit_eighty_columns() {
+    let baselines = workspace().join("baselines");
+    let baselines = baselines.to_str().unwrap();
+    for command in [
+        &["score", "--baselines", baselines][..],
+        &["score", "--all"],
+        &["sessions", "--baselines", baselines],
+        &["sessions", "show", "ASIAY2XIY6SDJ6VBSZOS", "--baselines", baselines],
+    ] {
+        let output = tripline().args(command).arg(fixtures("demo")).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        for line in stdout(&output).lines() {
+            let is_one_word = line.split_whitespace().count() == 1;
+            assert!(line.chars().count() <= 80 || is_one_word, "{command:?}: {line}");
+        }
+    }
+}
+
+#[test]
+fn completions_are_written_for_every_shell() {
+    for (shell, sign) in
+        [("bash", "complete -F"), ("zsh", "#compdef tripline"), ("fish", "complete -c tripline")]
+    {
+        let output = tripline().args(["completions", shell]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        assert!(stdout(&output).contains(sign), "{shell}");
+    }
+}
+
+#[test]
+fn a_session_that_is_not_there_is_named() {
+    let output =
+        tripline().args(["sessions", "show", "ASIANOBODY"]).arg(fixtures("demo")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("ASIANOBODY"), "{}", stderr(&output));
+}
+
 #[test]
 fn what_people_read_is_reviewed() {
     let read =
@@ -51,6 +90,8 @@ fn what_people_read_is_reviewed() {
     let baselines = baselines.to_str().unwrap();
     insta::assert_snapshot!("score_table", read(&["score", "--baselines", baselines]));
     insta::assert_snapshot!("sessions_table", read(&["sessions"]));
+    let show = ["sessions", "show", "ASIAY2XIY6SDJ6VBSZOS", "--baselines", baselines];
+    insta::assert_snapshot!("session_shown", read(&show));
     let lines = read(&["score", "--format", "ndjson", "--baselines", baselines]);
     insta::assert_snapshot!("score_ndjson", lines.lines().take(12).collect::<Vec<_>>().join("\n"));
     let lines = read(&["sessions", "--format", "ndjson"]);
@@ -74,7 +115,7 @@ fn exit_codes_say_what_happened() {
     assert_eq!(code(&["score", "--quiet", "--fail-on", "alert"], "envelopes"), Some(3));
     assert_eq!(code(&["score", "--quiet"], "no-such-folder"), Some(3));
     assert_eq!(
-        tripline().args(["score", "s3://bucket/prefix"]).output().unwrap().status.code(),
+        tripline().args(["score", "s3://no bucket/prefix"]).output().unwrap().status.code(),
         Some(2)
     );
 }

@@ -1,6 +1,5 @@
 //! What is known of sessions and mints while records come in.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
@@ -29,7 +28,7 @@ pub struct Attributor {
     mints: Chunks<KnownMint>,
     pub(crate) texts: Texts,
     agents: Vec<Agent>,
-    agent_numbers: BTreeMap<Agent, u32>,
+    agent_numbers: HashTable<u32>,
     /// How often something was learned that may settle whose a session is.
     lessons: u32,
     /// The session of the record before: the next is often of the same.
@@ -101,7 +100,7 @@ impl Attributor {
             mints: Chunks::new(),
             texts: Texts::new(hash_seed),
             agents: Vec::new(),
-            agent_numbers: BTreeMap::new(),
+            agent_numbers: HashTable::new(),
             lessons: 0,
             last: 0,
             scratch: String::new(),
@@ -329,12 +328,17 @@ impl Attributor {
 
     /// The number of an agent, made if need be.
     pub(crate) fn agent(&mut self, agent: Agent) -> u32 {
-        if let Some(at) = self.agent_numbers.get(&agent) {
+        let (agents, hasher) = (&mut self.agents, &self.hasher);
+        let hash = hasher.hash_one(&agent);
+        let is_it = |at: &u32| agents.get(*at as usize) == Some(&agent);
+        if let Some(at) = self.agent_numbers.find(hash, is_it) {
             return *at;
         }
-        let at = index(self.agents.len());
-        self.agents.push(agent.clone());
-        self.agent_numbers.insert(agent, at);
+        let at = index(agents.len());
+        agents.push(agent);
+        self.agent_numbers.insert_unique(hash, at, |at| {
+            agents.get(*at as usize).map_or(0, |agent| hasher.hash_one(agent))
+        });
         at
     }
 }

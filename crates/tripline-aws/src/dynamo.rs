@@ -7,6 +7,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::primitives::Blob;
@@ -28,12 +29,26 @@ const FIRST_WAIT_MS: u64 = 25;
 pub struct DynamoState {
     client: Client,
     table: String,
+    /// What the name of each set begins with.
+    owner: &'static str,
 }
+
+/// What begins so, the detector's role may not write: see `deploy/template.yaml`.
+const RESPONDERS: &str = "responder#";
 
 impl DynamoState {
     /// The state in this table.
     pub fn new(config: &SdkConfig, table: String) -> Self {
-        Self { client: Client::new(config), table }
+        Self { client: Client::new(config), table, owner: "" }
+    }
+
+    /// What the responder remembers for itself, out of the detector's reach.
+    pub fn of_responder(config: &SdkConfig, table: String) -> Self {
+        Self { owner: RESPONDERS, ..Self::new(config, table) }
+    }
+
+    fn place(&self, partition: PartitionId) -> String {
+        format!("{}{partition}", self.owner)
     }
 
     async fn write(&self, entries: &[Entry]) -> Result<(), StateError> {
@@ -60,18 +75,24 @@ impl DynamoState {
     }
 
     fn request(&self, entry: &Entry) -> Result<WriteRequest, StateError> {
-        let put = PutRequest::builder()
-            .item("pk", string(entry.partition.to_string()))
-            .item("sk", string(hex(&entry.sort())))
-            .item("v", binary(&entry.value))
-            .item("ttl", AttributeValue::N(entry.until.unix_secs().to_string()))
-            .build()
-            .map_err(|error| self.broken(&error))?;
+        let put = PutRequest::builder();
+        let put =
+            self.item(entry).into_iter().fold(put, |put, (name, value)| put.item(name, value));
+        let put = put.build().map_err(|error| self.broken(&error))?;
         Ok(WriteRequest::builder().put_request(put).build())
     }
 
+    fn item(&self, entry: &Entry) -> [(&'static str, AttributeValue); 4] {
+        [
+            ("pk", string(self.place(entry.partition))),
+            ("sk", string(hex(&entry.sort()))),
+            ("v", binary(&entry.value)),
+            ("ttl", AttributeValue::N(entry.until.unix_secs().to_string())),
+        ]
+    }
+
     async fn set(&self, partition: PartitionId) -> Result<Vec<Vec<u8>>, StateError> {
-        let values = values(&self.client, &self.table, partition.to_string()).await;
+        let values = values(&self.client, &self.table, self.place(partition)).await;
         let values = values.map_err(|error| self.failed(error))?.into_iter();
         Ok(values
             .filter_map(|value| match value {
@@ -114,6 +135,21 @@ impl State for DynamoState {
         stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await
     }
 
+    async fn claim(&self, entry: &Entry) -> Result<bool, StateError> {
+        let put = self.client.put_item().table_name(&self.table);
+        let put =
+            self.item(entry).into_iter().fold(put, |put, (name, value)| put.item(name, value));
+        // Of two who add the same element one comes first.
+        let sent = put.condition_expression("attribute_not_exists(pk)").send().await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(self.failed(error)),
+            },
+        }
+    }
+
     async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
         let sets: Vec<_> = partitions.iter().map(|partition| self.set(*partition)).collect();
         stream::iter(sets).buffered(AT_ONCE).try_collect().await
@@ -127,8 +163,7 @@ pub struct DynamoStore {
     table: String,
 }
 
-/// The `pk` of the log: no set's name, since those are digits. What begins with `responder#` the
-/// detector's role may not write: see `deploy/template.yaml`.
+/// The `pk` of the log: no set's name, since those are digits; out of the detector's reach.
 const LOG: &str = "responder#action-log";
 
 /// How many lines are added at once (DynamoDB/TransactWriteItems).

@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_sdk_iam::Client;
+use aws_sdk_iam::config::SharedCredentialsProvider;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_iam::types::{EntityType, PolicyDetail, StatusType};
 use percent_encoding::percent_decode_str;
@@ -15,6 +16,8 @@ use tripline_iam::policy::Quota;
 use tripline_iam::{AccountId, Arn, Partition, PrincipalId, RoleName, UserName};
 use tripline_runtime::{Permit, Responder};
 use tripline_text::Untrusted;
+
+use crate::logs::EventHistory;
 
 /// Reads and changes policies and keys. At home with the credentials that it was given; in any other
 /// account by taking on the responder role there.
@@ -26,6 +29,7 @@ pub struct IamResponder {
     identity: Arn,
     responder_role: Option<RoleName>,
     clients: Mutex<BTreeMap<AccountId, Client>>,
+    histories: Mutex<BTreeMap<AccountId, EventHistory>>,
 }
 
 /// The longest that one try of one call takes.
@@ -57,7 +61,8 @@ impl IamResponder {
         };
         let partition = identity.partition();
         let clients = Mutex::new(BTreeMap::from([(home, Client::new(&config))]));
-        Ok(Self { config, home, partition, identity, responder_role, clients })
+        let histories = Mutex::default();
+        Ok(Self { config, home, partition, identity, responder_role, clients, histories })
     }
 
     /// Who acts: never a target.
@@ -80,17 +85,35 @@ impl IamResponder {
         if let Some(client) = clients.get(&account) {
             return Ok(client.clone());
         }
+        let client = Client::new(&self.config_in(account).await?);
+        clients.insert(account, client.clone());
+        Ok(client)
+    }
+
+    /// The event history of an account.
+    pub(crate) async fn history(&self, account: AccountId) -> Result<EventHistory, Failure> {
+        let mut histories = self.histories.lock().await;
+        if let Some(history) = histories.get(&account) {
+            return Ok(history.clone());
+        }
+        let history = EventHistory::hasty(&self.config_in(account).await?);
+        histories.insert(account, history.clone());
+        Ok(history)
+    }
+
+    /// The credentials to act with in an account.
+    async fn config_in(&self, account: AccountId) -> Result<SdkConfig, Failure> {
+        if account == self.home {
+            return Ok(self.config.clone());
+        }
         let arn = self.identity_in(account).ok_or(Failure::AccessDenied)?;
         let provider = AssumeRoleProvider::builder(arn)
             .configure(&self.config)
             .session_name("tripline-responder")
             .build()
             .await;
-        let config =
-            aws_sdk_iam::config::Builder::from(&self.config).credentials_provider(provider).build();
-        let client = Client::from_conf(config);
-        clients.insert(account, client.clone());
-        Ok(client)
+        let provider = SharedCredentialsProvider::new(provider);
+        Ok(self.config.to_builder().credentials_provider(provider).build())
     }
 
     /// The role that is taken on in another account, by its ARN.

@@ -2,18 +2,27 @@
 //! kill switch acts.
 
 mod canary;
+mod channels;
 mod doctor;
 mod dynamo;
 mod entrance;
 mod iam;
+mod logs;
 mod queue;
 mod s3;
 mod secrets;
+mod topic;
+mod witness;
 
 pub use canary::RoleCanary;
+pub use channels::{ChannelError, channels};
 pub use doctor::AwsProbe;
 pub use dynamo::{DynamoState, DynamoStore};
 pub use entrance::{Entrance, Rejected};
 pub use iam::IamResponder;
+pub use logs::{
+    Batch, BucketLogs, BucketOptions, EventHistory, Found, InvalidLookupUrl, InvalidS3Url, Look,
+    LookupLogs, LookupUrl, Poll, PollError, Remote, S3Url, Span, reader,
+};
 pub use queue::{Queue, QueueError, Received};
-pub use secrets::{SecretError, secret};
+pub use secrets::{SecretError, resolve, secret};

@@ -1,110 +1,179 @@
 //! What a message says, in the order in which a sleepy person needs it.
 
-use tripline_engine::Incident;
-use tripline_text::{Untrusted, escape};
+use std::collections::BTreeMap;
 
-/// An incident, told. Every text from a record is in it escaped for Slack's markup.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use serde::{Deserialize, Serialize};
+use tripline_containment::{IncidentId, counted};
+use tripline_engine::{Incident, Scored};
+use tripline_iam::{Action, Catalogue, Risk};
+use tripline_text::Untrusted;
+
+use crate::line::{Line, Markup};
+use crate::outcome::{Outcome, Stage, named};
+
+/// An incident, told. What others wrote is in it as they wrote it: it is escaped for its reader when
+/// the message is written out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
+    /// Which incident; of a storm, its first.
+    pub incident: IncidentId,
+    /// How far it is.
+    pub stage: Stage,
+    /// Who it is, in short.
+    pub subject: Line,
     /// What happened, in one sentence.
-    pub headline: String,
+    pub headline: Line,
     /// Who: label and text.
-    pub who: Vec<(&'static str, String)>,
-    /// The three strongest reasons.
-    pub reasons: Vec<String>,
-    /// What was done about it, and what would be.
-    pub done: String,
+    pub who: Vec<(String, Line)>,
+    /// The strongest reasons; of a storm, its incidents.
+    pub reasons: Vec<Line>,
+    /// What was done about it, and whether it holds.
+    pub done: Vec<Line>,
     /// What the agent did before that.
-    pub damage: String,
+    pub damage: Line,
     /// What to run.
-    pub next: String,
+    pub next: Line,
 }
 
-/// How many reasons a message has.
-const REASONS_MAX: usize = 3;
+/// How many actions the damage names.
+const ACTIONS_MAX: usize = 6;
+/// How long a line on a terminal may get.
+const TEXT_CHARS_MAX: usize = 1_000;
 
 impl Message {
-    /// Tells an incident, in observe mode: nothing was done.
-    pub fn of(incident: &Incident) -> Self {
-        let slack = |text: &Untrusted<'_>| escape::slack(text).to_string();
-        let agent = incident.agent.as_ref().map(|agent| slack(&agent.untrusted()));
-        let agent = agent.unwrap_or_else(|| "a session of nobody's".to_owned());
-        let first = incident.findings.first();
-        let did = first.map_or_else(String::new, |found| format!(" called {}", found.call.action));
-        let root = incident.lineage.iter().find(|session| session.id == incident.root);
-        // What a person copies from here must come out as it is in the logs: a code span.
-        let code = |text: Option<&Untrusted<'_>>| {
-            text.map_or_else(|| "unknown".to_owned(), |text| escape::slack_code(text).to_string())
-        };
-        let basis = incident.basis.map_or_else(|| "nothing".to_owned(), |basis| basis.to_string());
-        let who = vec![
-            ("agent", format!("{agent} (by {basis})")),
-            ("role", code(root.and_then(|root| root.role.as_ref()))),
-            (
-                "account",
-                root.and_then(|root| root.account)
-                    .map_or_else(String::new, |account| account.to_string()),
-            ),
-            ("session", code(Some(&incident.root.untrusted()))),
-            ("started by", code(root.and_then(|root| root.minter.as_ref()))),
-        ];
-        let mut reasons: Vec<String> = Vec::new();
-        for reason in incident.findings.iter().flat_map(|found| &found.assessment.reasons) {
-            // INVARIANT: a detail is made of our own words and validated identifiers only.
-            let reason = reason.detail.clone();
-            if reasons.len() < REASONS_MAX && !reasons.contains(&reason) {
-                reasons.push(reason);
-            }
-        }
+    /// Tells an incident, and what became of it.
+    pub fn of(incident: &Incident, outcome: &Outcome<'_>) -> Self {
+        let agent = incident.agent.as_ref().map(|agent| Line::name(&agent.untrusted()));
+        let subject = agent.unwrap_or_else(|| Line::ours("a session of nobody's"));
+        let did = incident.findings.first().map_or_else(|| " did".to_owned(), did);
         Self {
-            headline: format!("{agent}{did}, which it must never do"),
-            who,
-            reasons,
-            done: plan_line(incident),
-            damage: damage_line(incident),
-            next: "tripline score --plan-file plan.json PATH...".to_owned(),
+            incident: incident.target.incident,
+            stage: outcome.stage(),
+            headline: subject.clone().and(format!("{did}, which it must never do")),
+            who: who(incident, &subject),
+            subject,
+            reasons: named(reasons(incident), "more reasons"),
+            done: outcome.done(),
+            damage: damage(&incident.done),
+            next: outcome.next(),
         }
     }
 
-    /// The same, once something was done about it. Both texts are the program's own words.
+    /// The same, once something else became of it.
     #[must_use]
-    pub fn with_outcome(self, done: String, next: String) -> Self {
-        Self { done, next, ..self }
+    pub fn with_outcome(self, outcome: &Outcome<'_>) -> Self {
+        Self { stage: outcome.stage(), done: outcome.done(), next: outcome.next(), ..self }
+    }
+
+    /// How far it is, and what happened.
+    pub(crate) fn heading(&self, markup: Markup, chars_max: usize) -> String {
+        let word = self.stage.word();
+        Line::ours(format!("[{word}] ")).then(self.headline.clone()).write(markup, chars_max)
+    }
+
+    /// What was done, on one line of plain text.
+    pub fn done_text(&self) -> String {
+        let done = self.done.iter().map(|line| line.write(Markup::Terminal, TEXT_CHARS_MAX));
+        done.collect::<Vec<_>>().join("; ")
+    }
+
+    /// What to run, as plain text.
+    pub fn next_text(&self) -> String {
+        self.next.write(Markup::Terminal, TEXT_CHARS_MAX)
     }
 
     /// The message as plain text, for a terminal.
     pub fn to_text(&self) -> String {
-        let mut lines = vec![format!(":rotating_light: {}", self.headline)];
-        lines.extend(self.who.iter().map(|(label, text)| format!("   {label}: {text}")));
-        lines.extend(self.reasons.iter().map(|reason| format!("   - {reason}")));
-        lines.push(format!("   done: {}", self.done));
-        lines.push(format!("   so far: {}", self.damage));
-        lines.push(format!("   next: {}", self.next));
+        let text = |line: &Line| line.write(Markup::Terminal, TEXT_CHARS_MAX);
+        let mut lines = vec![self.heading(Markup::Terminal, TEXT_CHARS_MAX)];
+        lines.extend(self.who.iter().map(|(label, line)| format!("   {label}: {}", text(line))));
+        lines.extend(self.reasons.iter().map(|reason| format!("   - {}", text(reason))));
+        lines.extend(self.done.iter().map(|done| format!("   done: {}", text(done))));
+        lines.push(format!("   so far: {}", text(&self.damage)));
+        lines.push(format!("   next: {}", self.next_text()));
         lines.join("\n")
     }
 }
 
-fn plan_line(incident: &Incident) -> String {
-    match &incident.plan {
-        Err(refusal) => format!("nothing (observe mode); and nothing could be planned: {refusal}"),
-        Ok(plan) => {
-            let cut: std::collections::BTreeSet<_> =
-                plan.steps.iter().flat_map(|step| &step.cuts).collect();
-            let spared = plan.steps.iter().map(|step| step.others_spared).max().unwrap_or(0);
-            format!(
-                "nothing (observe mode). The plan: {} steps, {} sessions cut, {spared} other users of the role spared",
-                plan.steps.len(),
-                cut.len()
-            )
-        }
+/// What a call did, or was kept from doing.
+fn did(finding: &Scored) -> String {
+    let action = &finding.call.action;
+    match &finding.call.outcome {
+        tripline_baseline::Outcome::Ok => format!(" called {action}"),
+        tripline_baseline::Outcome::Denied(_) => format!(" tried to call {action} and was refused"),
+        tripline_baseline::Outcome::Failed(_) => format!(" tried to call {action} and failed"),
     }
 }
 
-fn damage_line(incident: &Incident) -> String {
-    if incident.done.is_empty() {
-        return "nothing of it succeeded".to_owned();
+fn who(incident: &Incident, subject: &Line) -> Vec<(String, Line)> {
+    let root = incident.lineage.iter().find(|session| session.id == incident.root);
+    let unknown = || Line::ours("unknown");
+    let code = |text: Option<&Untrusted<'_>>| text.map_or_else(unknown, Line::code);
+    let of_any = |field: fn(&tripline_attribution::Session) -> Option<&Untrusted<'static>>| {
+        let named = root.and_then(field).or_else(|| incident.lineage.iter().find_map(field));
+        named.map(Line::name)
+    };
+    let basis = incident.basis.map_or_else(|| "nothing".to_owned(), |basis| basis.to_string());
+    // A session's name is what its principal's id ends with, and mostly names the task.
+    let name = root.and_then(|root| root.principal.as_ref()).and_then(|principal| {
+        let (_, name) = principal.as_unescaped().split_once(':')?;
+        Some(Line::name(&Untrusted::borrowed(name)))
+    });
+    let account = root.and_then(|root| root.account);
+    let mut who = vec![("agent", subject.clone().and(format!(" (by {basis})")))];
+    who.extend(name.map(|name| ("task", name)));
+    who.extend(of_any(|session| session.version.as_ref()).map(|line| ("version", line)));
+    who.extend(of_any(|session| session.tenant.as_ref()).map(|line| ("tenant", line)));
+    who.push(("role", code(root.and_then(|root| root.role.as_ref()))));
+    who.push(("account", account.map_or_else(unknown, |account| Line::ours(account.to_string()))));
+    who.push(("session", code(Some(&incident.root.untrusted()))));
+    let started = code(root.and_then(|root| root.minter.as_ref()));
+    let source = of_any(|session| session.source_identity.as_ref());
+    let source = source.map_or_else(Line::default, |line| Line::ours(", as ").then(line));
+    who.push(("started by", started.then(source)));
+    who.into_iter().map(|(label, line)| (label.to_owned(), line)).collect()
+}
+
+/// Each reason once, the strongest first, with the number of calls that it was found in.
+fn reasons(incident: &Incident) -> Vec<Line> {
+    let mut found: Vec<(&tripline_detector::Reason, usize)> = Vec::new();
+    for reason in incident.findings.iter().flat_map(|found| &found.assessment.reasons) {
+        match found.iter_mut().find(|(known, _)| known.detail == reason.detail) {
+            Some((_, count)) => *count += 1,
+            None => found.push((reason, 1)),
+        }
     }
-    let parts: Vec<String> =
-        incident.done.iter().map(|(action, count)| format!("{action} ×{count}")).collect();
-    parts.join(", ")
+    found.sort_by(|(a, _), (b, _)| {
+        b.verdict.cmp(&a.verdict).then_with(|| b.weight.total_cmp(&a.weight))
+    });
+    let line = |(reason, count): (&tripline_detector::Reason, usize)| {
+        // INVARIANT: a detail is made of our own words and validated identifiers only.
+        let detail = Line::ours(reason.detail.clone());
+        if count > 1 { detail.and(format!(" ({count} calls)")) } else { detail }
+    };
+    found.into_iter().map(line).collect()
+}
+
+/// What succeeded, in one line: first what can do harm, then what was done most.
+fn damage(done: &BTreeMap<String, u64>) -> Line {
+    if done.is_empty() {
+        return Line::ours("nothing of it succeeded");
+    }
+    let harms = |name: &str| {
+        let action = Action::parse(name).ok();
+        let entry = action.as_ref().and_then(Catalogue::find);
+        entry.is_some_and(|entry| entry.risks().iter().any(|risk| risk != Risk::DataAccess))
+    };
+    let mut actions: Vec<(bool, u64, &str)> =
+        done.iter().map(|(action, count)| (harms(action), *count, &**action)).collect();
+    actions.sort_by(|a, b| (b.0, b.1).cmp(&(a.0, a.1)).then_with(|| a.2.cmp(b.2)));
+    let calls: u64 = actions.iter().skip(ACTIONS_MAX).map(|(_, count, _)| count).sum();
+    let others = actions.len().saturating_sub(ACTIONS_MAX);
+    let shown = actions.iter().take(ACTIONS_MAX);
+    let mut parts: Vec<String> = shown.map(|(_, count, name)| format!("{name} ×{count}")).collect();
+    if others > 0 {
+        let calls = counted(usize::try_from(calls).unwrap_or(usize::MAX), "call");
+        parts.push(format!("and {calls} of {}", counted(others, "other action")));
+    }
+    Line::ours(parts.join(", "))
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::line::{Line, Markup};
 use crate::message::Message;
 
 /// Slack's limits on a header and on the text of a section, in characters (Block Kit reference).
@@ -13,27 +14,47 @@ impl Message {
     pub fn to_slack(&self) -> Value {
         let mut blocks = vec![json!({
             "type": "header",
-            "text": {"type": "plain_text", "text": cut(&self.headline, HEADER_CHARS_MAX)},
+            "text": {
+                "type": "plain_text",
+                "text": self.heading(Markup::Slack, HEADER_CHARS_MAX),
+                "emoji": false,
+            },
         })];
-        let who: Vec<String> =
-            self.who.iter().map(|(label, text)| format!("*{label}* {text}")).collect();
-        let reasons: Vec<String> =
-            self.reasons.iter().map(|reason| format!("• {reason}")).collect();
-        let last =
-            format!("*done* {}\n*so far* {}\n*next* `{}`", self.done, self.damage, self.next);
-        for text in [who.join("\n"), reasons.join("\n"), last] {
+        let who = self.who.iter().map(|(label, line)| (format!("*{label}* "), line));
+        let reasons = self.reasons.iter().map(|line| ("• ".to_owned(), line));
+        let done = self.done.iter().map(|line| ("*done* ".to_owned(), line));
+        let last = [("*so far* ".to_owned(), &self.damage), ("*next* ".to_owned(), &self.next)];
+        for text in [section(who), section(reasons), section(done), section(last.into_iter())] {
             if !text.is_empty() {
-                let text = json!({"type": "mrkdwn", "text": cut(&text, SECTION_CHARS_MAX), "verbatim": true});
+                let text = json!({"type": "mrkdwn", "text": text, "verbatim": true});
                 blocks.push(json!({"type": "section", "text": text}));
             }
         }
-        json!({"text": cut(&self.headline, SECTION_CHARS_MAX), "blocks": blocks})
+        json!({"text": self.heading(Markup::Slack, SECTION_CHARS_MAX), "blocks": blocks})
+    }
+
+    /// What a reply in the message's thread says: how far it is now, and what was done.
+    pub fn to_slack_reply(&self) -> String {
+        let word = Line::ours(format!("[{}]", self.stage.word()));
+        let lines = std::iter::once(&word).chain(&self.done);
+        section(lines.map(|line| (String::new(), line)))
     }
 }
 
-fn cut(text: &str, chars_max: usize) -> String {
-    match text.char_indices().nth(chars_max) {
-        None => text.to_owned(),
-        Some(_) => text.chars().take(chars_max.saturating_sub(1)).chain(['…']).collect(),
+/// Lines with what stands before each, as many as there is room for.
+fn section<'l>(lines: impl Iterator<Item = (String, &'l Line)>) -> String {
+    let mut text = String::new();
+    for (before, line) in lines {
+        let used = text.chars().count() + before.chars().count() + 1;
+        let line = line.write(Markup::Slack, SECTION_CHARS_MAX.saturating_sub(used));
+        if line.is_empty() {
+            break;
+        }
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&before);
+        text.push_str(&line);
     }
+    text
 }

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Watches what AI agents do with AWS credentials, and plans how to stop the one that breaks scope.
 #[derive(Debug, Parser)]
-#[command(name = "tripline", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "tripline", version, max_term_width = 80, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 fine, 1 findings at or above --fail-on, 2 usage or configuration, 3 some input could\nnot be read (the rest was processed), 4 an effect failed. When the reader of the output goes away\n(`| head`), the run ends with 0."
 )]
@@ -26,25 +26,47 @@ pub(crate) enum Command {
     /// sensitive: that waits for a person. Of the others a candidate is written; what is in force stays
     /// until it is promoted.
     #[command(
-        after_help = "Examples:\n  tripline learn --out baselines logs/\n  tripline learn --partial week1.partial week1/\n  tripline learn --out baselines --merge week1.partial --merge week2.partial week3/"
+        after_help = "Examples:\n  tripline learn --out baselines logs/\n  tripline learn --partial week1.partial week1/\n  tripline learn --out baselines --merge week1.partial \\\n    --merge week2.partial week3/"
     )]
     Learn(LearnArgs),
     /// Review what was learned, and decide on it
+    #[command(
+        after_help = "Examples:\n  tripline baseline show deploy-bot\n  tripline baseline promote deploy-bot --why \"release 1.5\""
+    )]
     Baseline(BaselineArgs),
     /// Verdicts over logs, by invariants, declared scopes and learned baselines, and the plan for each kill
     ///
     /// Writes nothing to AWS.
     #[command(
-        after_help = "Examples:\n  tripline score --baselines baselines logs/\n  tripline score --format ndjson --since 7d logs/ > verdicts.ndjson\n  tripline score --fail-on fence --agent deploy-bot logs/"
+        after_help = "Examples:\n  tripline score --baselines baselines logs/\n  tripline score --format ndjson --since 7d logs/ > verdicts.ndjson\n  tripline score --fail-on fence --agent deploy-bot logs/\n  tripline score --format sarif logs/ > findings.sarif"
     )]
     Score(ScoreArgs),
+    /// What lines for your budgets would have done, before you arm them
+    ///
+    /// Scores logs that the baselines were not learned from, draws lines for the budgets in
+    /// `tripline.toml` on the first half of them and holds them against the second. With --save the
+    /// lines of all of it are put beside the baselines, where `score`, `watch` and the functions find
+    /// them. What the history is too short for is not armed, and says so.
+    #[command(
+        after_help = "Examples:\n  tripline learn --out baselines logs/2026/09/\n  tripline backtest --baselines baselines logs/2026/10/\n  tripline backtest --baselines baselines --save logs/2026/10/"
+    )]
+    Backtest(BacktestArgs),
+    /// A page to look at: incidents, sessions and habits, in one HTML file that needs no network
+    ///
+    /// Opens from disk in any browser of these years. It shows text of logs as text, can load and send
+    /// nothing, and holds some records as they were written, without their tokens: keep it as you keep
+    /// the logs.
+    #[command(
+        after_help = "Examples:\n  tripline report --out report.html logs/\n  tripline report --out deploy-bot.html --agent deploy-bot \\\n    --baselines baselines logs/"
+    )]
+    Report(ReportArgs),
     /// Stop an agent: deny everything to its sessions, and keep it from coming back
     ///
     /// Finds the agent's live sessions and where they chained to in the logs, reads the roles in IAM,
     /// prints the plan and asks. Ends with 0 when everything is in place and reads back; with 4 when
     /// a step failed: the rest is done then, and what is missing is named.
     #[command(
-        after_help = "Examples:\n  tripline kill --agent deploy-bot logs/\n  tripline kill --session ASIAXXXXXXXXXXXXXXXX --wait logs/\n  tripline kill --role arn:aws:iam::111122223333:role/agents/Runtime --reason INC-7\n  tripline kill --agent deploy-bot --plan-only logs/"
+        after_help = "Examples:\n  tripline kill --agent deploy-bot logs/\n  tripline kill --session ASIAXXXXXXXXXXXXXXXX --wait logs/\n  tripline kill --role arn:aws:iam::111122223333:role/agents/Runtime \\\n    --reason INC-7\n  tripline kill --agent deploy-bot --plan-only logs/"
     )]
     Kill(KillArgs),
     /// Deny an agent everything outside its known work, for a time
@@ -66,6 +88,7 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  tripline brake on --reason \"deployment gone wrong\"")]
     Brake(BrakeArgs),
     /// The action log: every decision, change, sighting and person, chained by digests
+    #[command(after_help = "Example:\n  tripline log verify")]
     Log(LogArgs),
     /// Whether a trail's log files are as CloudTrail delivered them, and all there
     ///
@@ -78,10 +101,13 @@ pub(crate) enum Command {
     /// signed here: choose --until before it, or put its signature into a file beside it, of its name and
     /// `.signature`.
     #[command(
-        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else\nis the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is\nnot signed here, or could not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
+        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else is the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is not signed here, or could not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 \\\n    --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
     )]
     VerifyLogs(VerifyLogsArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
+    #[command(
+        after_help = "Example:\n  tripline policy guard --role 'arn:aws:iam::*:role/agents/*' \\\n    --responder 'arn:aws:iam::*:role/TriplineResponder'"
+    )]
     Policy(PolicyArgs),
     /// Whether Tripline sees what agents do, and can still stop them
     ///
@@ -92,21 +118,26 @@ pub(crate) enum Command {
         after_help = "Exit codes: 0 nothing failed; 1 something is as bad as --fail-on or worse; 2 usage; 3 something could\nnot be checked that was to be; 4 a fire drill did not hold, or was not given back.\n\nExamples:\n  tripline doctor --stack tripline --baselines baselines\n  tripline doctor --bucket trail-logs --role 'arn:aws:iam::111122223333:role/agents/*'\n  tripline doctor --fire-drill arn:aws:iam::111122223333:role/agents/Canary"
     )]
     Doctor(DoctorArgs),
-    /// The same, live on one machine: whatever is delivered to a directory or announced on a queue
+    /// The same, live on one machine: whatever is delivered to a directory, announced on a queue, or in the event history
     ///
     /// What it knows is kept in the state directory: it goes on where it stopped, and tells nothing twice.
     /// Stops on Ctrl-C or SIGTERM once what is at hand is done. In the modes approve and enforce the
     /// switch may be pulled; the default writes nothing to AWS.
     #[command(
-        after_help = "Examples:\n  tripline watch --baselines baselines logs/\n  tripline watch --queue https://sqs.us-east-1.amazonaws.com/111122223333/new --bucket trail-logs\n  tripline watch --mode enforce --slack-webhook-env SLACK_URL logs/"
+        after_help = "Examples:\n  tripline watch --baselines baselines logs/\n  tripline watch \\\n    --queue https://sqs.us-east-1.amazonaws.com/111122223333/new \\\n    --bucket trail-logs\n  tripline watch --mode enforce --slack-webhook-env SLACK_URL logs/\n  tripline watch lookup-events://eu-central-1,us-east-1"
     )]
     Watch(WatchArgs),
     /// Agents, their sessions and lineage, and what stays unattributed
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
     #[command(
-        after_help = "Examples:\n  tripline sessions logs/\n  tripline sessions list --format ndjson logs/ | head"
+        after_help = "Examples:\n  tripline sessions logs/\n  tripline sessions list --format ndjson logs/ | head\n  tripline sessions show ASIAXXXXXXXXXXXXXXXX logs/"
     )]
     Sessions(SessionsArgs),
+    /// A script that completes this program's arguments in a shell
+    #[command(
+        after_help = "Examples:\n  tripline completions bash \\\n    > ~/.local/share/bash-completion/completions/tripline\n  tripline completions zsh > ~/.zfunc/_tripline\n  tripline completions fish > ~/.config/fish/completions/tripline.fish"
+    )]
+    Completions(CompletionsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -316,7 +347,7 @@ pub(crate) enum PolicyCommand {
     /// be. A service control policy holds against all of an account, but not in the management
     /// account, nor against service-linked roles.
     #[command(
-        after_help = "Examples:\n  tripline policy guard --role 'arn:aws:iam::*:role/agents/*' --responder 'arn:aws:iam::*:role/TriplineResponder'\n  tripline policy guard --form boundary --role 'arn:aws:iam::111122223333:role/agents/*' --responder arn:aws:iam::111122223333:role/TriplineResponder"
+        after_help = "Examples:\n  tripline policy guard --role 'arn:aws:iam::*:role/agents/*' \\\n    --responder 'arn:aws:iam::*:role/TriplineResponder'\n  tripline policy guard --form boundary \\\n    --role 'arn:aws:iam::111122223333:role/agents/*' \\\n    --responder arn:aws:iam::111122223333:role/TriplineResponder"
     )]
     Guard(GuardArgs),
     /// What makes an agent's tag trustworthy
@@ -325,7 +356,7 @@ pub(crate) enum PolicyCommand {
     /// the named minters set the tag and refuses sessions without it; the trust policy of each agent's
     /// role pins the tag to them.
     #[command(
-        after_help = "Examples:\n  tripline policy require-tags --role 'arn:aws:iam::*:role/agents/*' --minter 'arn:aws:iam::*:role/Runner'\n  tripline policy require-tags --form trust --minter arn:aws:iam::111122223333:role/Runner --name deploy-bot"
+        after_help = "Examples:\n  tripline policy require-tags --role 'arn:aws:iam::*:role/agents/*' \\\n    --minter 'arn:aws:iam::*:role/Runner'\n  tripline policy require-tags --form trust \\\n    --minter arn:aws:iam::111122223333:role/Runner --name deploy-bot"
     )]
     RequireTags(RequireTagsArgs),
 }
@@ -421,12 +452,51 @@ pub(crate) struct SessionsArgs {
     pub(crate) command: Option<SessionsCommand>,
     #[command(flatten)]
     pub(crate) input: Option<InputArgs>,
+    /// The folder of baselines: what is said of findings rests on it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SessionsCommand {
     /// One line a session
-    List(InputArgs),
+    #[command(
+        after_help = "Examples:\n  tripline sessions list --baselines baselines logs/\n  tripline sessions list --format ndjson --agent deploy-bot logs/"
+    )]
+    List(SessionsListArgs),
+    /// One session, call by call
+    #[command(
+        after_help = "Example:\n  tripline sessions show ASIAXXXXXXXXXXXXXXXX --baselines baselines logs/"
+    )]
+    Show(SessionsShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionsListArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The folder of baselines: what is said of findings rests on it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SessionsShowArgs {
+    /// The session, as `sessions` prints it
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The folder of baselines: what is said of findings rests on it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
@@ -464,7 +534,7 @@ pub(crate) enum BaselineCommand {
     Diff(DiffArgs),
     /// Approve values for good, or expect them until a time
     #[command(
-        after_help = "Examples:\n  tripline baseline approve deploy-bot \"action iam:PassRole\" --why OPS-12\n  tripline baseline approve deploy-bot \"network 203.0.113.0/24\" --until 2026-12-01 --why \"new office\"\n  tripline baseline approve deploy-bot \"rate 1m write 80\" --why \"larger batches\""
+        after_help = "Examples:\n  tripline baseline approve deploy-bot \"action iam:PassRole\" --why OPS-12\n  tripline baseline approve deploy-bot \"network 203.0.113.0/24\" \\\n    --until 2026-12-01 --why \"new office\"\n  tripline baseline approve deploy-bot \"rate 1m write 80\" --why \"larger batches\""
     )]
     Approve(ApproveArgs),
     /// Put candidates in force, but for what needs a person or was seen too rarely
@@ -598,7 +668,7 @@ pub(crate) struct RollbackArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ScoreArgs {
     #[command(flatten)]
-    pub(crate) input: InputArgs,
+    pub(crate) input: InputArgs<FindingsFormat>,
     /// The folder of baselines: declared scopes, DIR/*/scope.toml, and what was learned
     #[arg(long, value_name = "DIR")]
     pub(crate) baselines: Option<PathBuf>,
@@ -614,10 +684,38 @@ pub(crate) struct ScoreArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct BacktestArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The folder of baselines, learned from older logs than these
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: PathBuf,
+    /// Arm the lines: write DIR/calibration.json
+    #[arg(long)]
+    pub(crate) save: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The folder of baselines: declared scopes, DIR/*/scope.toml, and what was learned
+    #[arg(long, value_name = "DIR")]
+    pub(crate) baselines: Option<PathBuf>,
+    /// Where the page goes; a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct WatchArgs {
-    /// Directories that logs are delivered to
-    #[arg(value_name = "DIR", required_unless_present = "queue")]
+    /// Directories that logs are delivered to, or lookup-events://REGION,…?days=N, the account's event
+    /// history, looked up every minute
+    #[arg(value_name = "PATH", required_unless_present = "queue")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Take on this role to look up the event history, as in another account
+    #[arg(long, value_name = "ARN")]
+    pub(crate) read_role: Option<String>,
     /// A queue that new objects or records are announced on
     #[arg(long, value_name = "URL", requires = "bucket")]
     pub(crate) queue: Option<String>,
@@ -708,11 +806,18 @@ pub(crate) enum FailOnAnswer {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct InputArgs {
-    /// Files and directories: JSON, JSON lines, gzip, in any CloudTrail, EventBridge or CloudWatch Logs
-    /// envelope; told apart by content
+pub(crate) struct InputArgs<F: AnyFormat = Format> {
+    /// Files, directories, s3://BUCKET/PREFIX: JSON, JSON lines, gzip, in any CloudTrail, EventBridge or
+    /// CloudWatch Logs envelope, told apart by content; or lookup-events://REGION,…?days=N, an
+    /// account's event history
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Take on this role to read buckets and event histories, as in another account
+    #[arg(long, value_name = "ARN")]
+    pub(crate) read_role: Option<String>,
+    /// Pay for the requests to buckets whose owner does not
+    #[arg(long)]
+    pub(crate) requester_pays: bool,
     /// Leave out what was before: a time (2026-11-20, 2026-11-20T10:00:00Z) or an age (90m, 12h, 7d)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
@@ -737,9 +842,9 @@ pub(crate) struct InputArgs {
     /// How many files to read at once [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
-    /// For people, or one JSON object a line
+    /// For people, or for programs
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) format: Format,
+    pub(crate) format: F,
     /// Colours
     #[arg(long, value_enum, default_value_t)]
     pub(crate) color: Color,
@@ -748,11 +853,38 @@ pub(crate) struct InputArgs {
     pub(crate) quiet: bool,
 }
 
+/// What `--format` of a command may say.
+pub(crate) trait AnyFormat: ValueEnum + Copy + Default + Send + Sync + 'static {}
+
+impl<F: ValueEnum + Copy + Default + Send + Sync + 'static> AnyFormat for F {}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    /// For people
     #[default]
     Table,
+    /// One JSON object a line
     Ndjson,
+}
+
+/// What findings can be written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FindingsFormat {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON object a line
+    Ndjson,
+    /// The same as OCSF Detection Findings, for SIEMs and security lakes
+    Ocsf,
+    /// One SARIF document, for continuous integration
+    Sarif,
+}
+
+impl From<FindingsFormat> for Format {
+    fn from(format: FindingsFormat) -> Self {
+        if format == FindingsFormat::Table { Self::Table } else { Self::Ndjson }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -769,4 +901,24 @@ pub(crate) enum FailOn {
     Alert,
     Fence,
     Kill,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_has_an_example() {
+        let mut todo = vec![Arguments::command()];
+        while let Some(mut command) = todo.pop() {
+            let name = command.get_name().to_owned();
+            let is_ours = !matches!(&*name, "tripline" | "help");
+            let help = command.render_long_help().to_string();
+            assert!(!is_ours || help.contains("Example"), "{name}: {help}");
+            todo.extend(command.get_subcommands().cloned());
+        }
+        Arguments::command().debug_assert();
+    }
 }

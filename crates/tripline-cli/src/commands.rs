@@ -1,11 +1,14 @@
 //! One file a command.
 
+mod backtest;
 mod baseline;
+mod completions;
 mod contain;
 mod doctor;
 mod learn;
 mod log;
 mod policy;
+mod report;
 mod restore;
 mod score;
 mod sessions;
@@ -30,17 +33,24 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
             LogCommand::Verify(arguments) => log::verify(arguments),
         },
         Command::Policy(arguments) => policy::run(&arguments.command),
+        Command::Report(arguments) => report::run(arguments),
         Command::Restore(arguments) => restore::run(arguments),
         Command::Status(arguments) => status::run(arguments),
+        Command::Backtest(arguments) => backtest::run(arguments),
         Command::Score(arguments) => score::run(arguments),
         Command::Watch(arguments) => watch::run(arguments),
         Command::VerifyLogs(arguments) => verify_logs::run(arguments),
         Command::Sessions(arguments) => match (&arguments.command, &arguments.input) {
-            (Some(SessionsCommand::List(input)), _) | (None, Some(input)) => sessions::run(input),
+            (Some(SessionsCommand::Show(arguments)), _) => sessions::show(arguments),
+            (Some(SessionsCommand::List(arguments)), _) => {
+                sessions::list(&arguments.input, arguments.baselines.as_deref())
+            }
+            (None, Some(input)) => sessions::list(input, arguments.baselines.as_deref()),
             (None, None) => Err(Failure::Usage {
                 message: "no PATH given".to_owned(),
                 hint: "tripline sessions PATH...",
             }),
         },
+        Command::Completions(arguments) => completions::run(arguments),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tripline_baseline::{
     Approval, Baseline, Decisions, Family, Peers, Provenance, Scope, Whose, promote,
 };
-use tripline_chat::Message;
+use tripline_chat::{Message, Outcome};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{Request, Step, StepKind, statement_denies};
 use tripline_detector::{Invariants, Verdict};
@@ -20,7 +20,7 @@ use tripline_engine::{
     Batch, BatchReport, Config, Filter, Incident, Model, Purpose, Scored, is_sensitive,
 };
 use tripline_iam::Arn;
-use tripline_report::table::{self, cut};
+use tripline_report::table::{self, REASON_COLUMN, cut};
 use tripline_text::Untrusted;
 
 use crate::args::DemoArgs;
@@ -121,10 +121,7 @@ fn tell(out: &mut Output, story: &Story, pause: Option<Duration>) -> Result<(), 
         Ok(())
     };
     writeln!(out, "{}", style.title("A fleet at work"))?;
-    writeln!(
-        out,
-        "Six agents, one account, three hours of CloudTrail. Three of them share one role."
-    )?;
+    writeln!(out, "Six agents, one account, three hours of CloudTrail. Three share one role.")?;
     writeln!(out, "Each has a declared scope in baselines/<agent>/scope.toml.")?;
     writeln!(out)?;
     writeln!(out, "  {:<22} {:>8} {:>8}  LAST SEEN", "AGENT", "SESSIONS", "CALLS")?;
@@ -205,7 +202,7 @@ fn hijack(
             more += 1;
         }
         if more > 0 {
-            writeln!(out, "{:<27} … and {more} more like it", "")?;
+            writeln!(out, "{:REASON_COLUMN$}… and {more} more like it", "")?;
         }
         rest(out)?;
     }
@@ -222,7 +219,8 @@ fn hijack(
     rest(out)?;
     writeln!(out)?;
     writeln!(out, "{}", style.title("The chat message, as it would be posted"))?;
-    writeln!(out, "{}", Message::of(incident).to_text())?;
+    let outcome = Outcome::of_plan(&incident.plan);
+    writeln!(out, "{}", Message::of(incident, &outcome).to_text())?;
     writeln!(out)?;
     rest(out)
 }
@@ -264,7 +262,9 @@ fn afterwards(
 /// Whether a call is the same thing again, on another object.
 fn is_more_of(scored: &Scored, next: &Scored) -> bool {
     let details = |scored: &Scored| -> Vec<String> {
-        scored.assessment.reasons.iter().map(|reason| reason.detail.clone()).collect()
+        let reasons = scored.assessment.reasons.iter();
+        let shown = reasons.filter(|reason| reason.verdict > Verdict::Normal);
+        shown.map(|reason| reason.detail.clone()).collect()
     };
     scored.call.action == next.call.action && details(scored) == details(next)
 }

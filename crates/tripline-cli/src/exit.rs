@@ -56,6 +56,9 @@ pub(crate) enum Failure {
     Live(#[from] tripline_runtime::LiveError),
     #[error("what was contained cannot be looked after: {0}")]
     Tick(#[from] tripline_runtime::TickError),
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Poll(#[from] tripline_aws::PollError),
     #[error("the state directory cannot be used: {0}")]
     State(#[from] tripline_runtime::StateError),
     #[error("cannot plan: {0}")]
@@ -90,6 +93,8 @@ impl Failure {
             | Self::State(_)
             | Self::Aws(_)
             | Self::Refused(_) => EFFECT,
+            #[cfg(feature = "aws")]
+            Self::Poll(_) => EFFECT,
         }
     }
 
@@ -111,6 +116,10 @@ impl Failure {
             }
             Self::Live(_) | Self::Tick(_) => {
                 "a newer version wrote it, or it is damaged: without `state.redb` the watch begins anew"
+            }
+            #[cfg(feature = "aws")]
+            Self::Poll(_) => {
+                "it takes cloudtrail:LookupEvents, and account:ListRegions where no Region is named"
             }
             Self::Aws(_) => {
                 "credentials, Region and endpoint are taken as by every AWS tool: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL"

@@ -8,24 +8,25 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use tempfile::TempDir;
 use tripline_cloudtrail::EventTime;
 use tripline_engine::{Config, Filter, Model};
-use tripline_history::Job;
+use tripline_history::{Job, Selection};
 use tripline_iam::{AccountId, Region};
-use tripline_runtime::{SettingsError, hash_seed, settings, settings_to_learn};
+use tripline_runtime::{SettingsError, Source, hash_seed, settings, settings_to_learn};
 use tripline_text::Untrusted;
 
-use crate::args::InputArgs;
+use crate::args::{AnyFormat, InputArgs};
 use crate::exit::Failure;
+use crate::sources;
 
 /// Everything a run needs, checked before anything is read.
 pub(crate) struct Prepared {
     pub(crate) filter: Filter,
     pub(crate) model: Model,
     config: Config,
-    paths: Vec<PathBuf>,
+    sources: Vec<Box<dyn Source>>,
     threads: usize,
     work_dir: PathBuf,
     /// Removed with all that is in it when the run is over.
-    _temporary: Option<TempDir>,
+    temporary: Option<TempDir>,
 }
 
 /// The present time.
@@ -45,7 +46,7 @@ pub(crate) fn config_file(named: Option<&Path>) -> Option<PathBuf> {
     named.or_else(|| default.is_file().then_some(default)).map(Path::to_owned)
 }
 
-impl InputArgs {
+impl<F: AnyFormat> InputArgs<F> {
     /// To learn: scopes are kept to, what was learned before is not judged by. Partial baselines may
     /// stand in for logs.
     pub(crate) fn prepare_to_learn(
@@ -67,16 +68,10 @@ impl InputArgs {
         settings: impl Fn(Option<&Path>, Option<&Path>) -> Result<(Config, Model), SettingsError>,
     ) -> Result<Prepared, Failure> {
         if self.paths.is_empty() && !may_be_empty {
-            return usage("no PATH given".to_owned(), "name files or directories with logs");
-        }
-        for path in &self.paths {
-            let text = path.to_string_lossy();
-            if text.starts_with("s3://") || text.starts_with("lookup-events://") {
-                return usage(
-                    "buckets and LookupEvents are not read by this version".to_owned(),
-                    "copy the objects to a directory first: aws s3 sync s3://BUCKET/AWSLogs logs/",
-                );
-            }
+            return usage(
+                "no PATH given".to_owned(),
+                "name files or directories with logs, or s3://BUCKET/PREFIX",
+            );
         }
         let (config, model) = settings(self.config_file().as_deref(), baselines)?;
         let temporary = match &self.work_dir {
@@ -100,14 +95,15 @@ impl InputArgs {
             );
         }
         let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let filter = self.filter()?;
         Ok(Prepared {
-            filter: self.filter()?,
+            sources: sources::of(self, &filter)?,
+            filter,
             model,
             config,
-            paths: self.paths.clone(),
             threads: self.threads.map_or_else(cores, usize::from),
             work_dir,
-            _temporary: temporary,
+            temporary,
         })
     }
 
@@ -152,9 +148,28 @@ impl Prepared {
         &self.config
     }
 
+    pub(crate) fn sources(&self) -> &[Box<dyn Source>] {
+        &self.sources
+    }
+
+    /// Where what is read of files is kept for the next run: in the work directory, if one was named and
+    /// there are files that can be told from what they were.
+    pub(crate) fn parts(&self) -> Result<Option<PathBuf>, Failure> {
+        let mut files = self.sources.iter().flat_map(|source| source.files());
+        if self.temporary.is_some() || files.all(|file| file.version.is_none()) {
+            return Ok(None);
+        }
+        let parts = self.work_dir.join("parts");
+        let failed = |source| Failure::File { path: parts.clone(), source };
+        std::fs::create_dir_all(&parts).map_err(failed)?;
+        Ok(Some(parts))
+    }
+
     pub(crate) fn job(&self) -> Job<'_> {
+        let (logs, unlisted) = Selection::all_of(&self.sources);
         Job {
-            paths: self.paths.clone(),
+            logs,
+            unlisted,
             partials: Vec::new(),
             config: &self.config,
             model: &self.model,
@@ -233,7 +248,7 @@ fn secs(text: &str) -> Option<i64> {
     Some(i64::from(number.parse::<u32>().ok()?) * secs)
 }
 
-fn usage<T>(message: String, hint: &'static str) -> Result<T, Failure> {
+pub(crate) fn usage<T>(message: String, hint: &'static str) -> Result<T, Failure> {
     Err(Failure::Usage { message, hint })
 }
 

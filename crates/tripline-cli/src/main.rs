@@ -11,6 +11,7 @@ mod exit;
 mod input;
 mod output;
 mod progress;
+mod sources;
 mod switch;
 
 use std::process::ExitCode;

@@ -52,25 +52,28 @@ impl Identities {
         Self { keeps: true, ..Self::default() }
     }
 
-    /// The identity at the cursor, which is left behind it.
+    /// Reads the identity at the cursor, which is left behind it, into `place`.
     #[inline]
-    pub(crate) fn read<'a>(&mut self, cursor: &mut Cursor<'a>) -> Result<UserIdentity<'a>, Stuck> {
+    pub(crate) fn read<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        place: &mut UserIdentity<'a>,
+    ) -> Result<(), Stuck> {
         let rest = cursor.rest();
         let hash = self.hash(rest.as_bytes());
         let nth = hash as usize % SLOTS;
         if let Some(seen) = self.slots.get(nth)
-            && let Some(read) = seen.read_again(rest, hash)
+            && seen.read_again(rest, hash, place).is_some()
         {
             cursor.at += seen.text.len();
-            return Ok(read);
+            return Ok(());
         }
         let from = cursor.at;
-        let mut read = identity(cursor)?;
-        let written = rest.get(..cursor.at - from).unwrap_or_default();
-        read.written = written;
-        read.hash = hash;
-        self.remember(nth, &mut read);
-        Ok(read)
+        *place = identity(cursor)?;
+        place.written = rest.get(..cursor.at - from).unwrap_or_default();
+        place.hash = hash;
+        self.remember(nth, place);
+        Ok(())
     }
 
     /// Of the text up to the end of the first object in it, so that nothing behind an identity counts.
@@ -100,20 +103,21 @@ impl Identities {
 }
 
 impl Seen {
+    /// Reads the identity into `place`, if it is the text's first.
     #[inline]
-    fn read_again<'a>(&self, rest: &'a str, hash: u32) -> Option<UserIdentity<'a>> {
+    fn read_again<'a>(&self, rest: &'a str, hash: u32, place: &mut UserIdentity<'a>) -> Option<()> {
         let written = rest.get(..self.text.len()).filter(|written| **written == *self.text)?;
         if written.is_empty() {
             return None;
         }
-        let mut read = UserIdentity { written, hash, ..UserIdentity::default() };
-        for (place, (from, to)) in read.texts().into_iter().zip(self.spans) {
+        *place = UserIdentity { written, hash, ..UserIdentity::default() };
+        for (text, (from, to)) in place.texts().into_iter().zip(self.spans) {
             if from > 0 {
                 let body = written.get(usize::from(from)..usize::from(to))?;
-                *place = Some(JsonText::of_body(body));
+                *text = Some(JsonText::of_body(body));
             }
         }
-        Some(read)
+        Some(())
     }
 }
 
@@ -138,8 +142,9 @@ mod tests {
 
     fn read(identities: &mut Identities, text: &str) -> (String, usize) {
         let mut cursor = Cursor::new(text);
-        let read = identities.read(&mut cursor);
-        (format!("{read:?}"), cursor.at)
+        let mut read = UserIdentity::default();
+        let outcome = identities.read(&mut cursor, &mut read);
+        (format!("{outcome:?} {read:?}"), cursor.at)
     }
 
     #[test]

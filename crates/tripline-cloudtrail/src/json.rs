@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use tripline_text::Untrusted;
 
-use crate::scan::{container_end, string_end};
+use crate::scan::{container_end, has_backslash, string_end};
 
 /// The body of a JSON string as it was written: between the quotes, escapes not yet undone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,12 +24,14 @@ impl<'a> JsonText<'a> {
     }
 
     /// Whether the text, escapes undone, equals `other`.
+    #[inline]
     pub fn is(self, other: &str) -> bool {
         self.body == other || (self.has_escapes() && self.decode() == other)
     }
 
     /// The text, escapes undone; borrowed when there are none. An unpaired surrogate or a broken
     /// escape becomes U+FFFD, as in a lossy UTF-8 conversion: the rest of the text still counts.
+    #[inline]
     pub fn decode(self) -> Cow<'a, str> {
         if self.has_escapes() { Cow::Owned(unescape(self.body)) } else { Cow::Borrowed(self.body) }
     }
@@ -44,11 +46,13 @@ impl<'a> JsonText<'a> {
         self.body
     }
 
+    #[inline]
     fn has_escapes(self) -> bool {
-        memchr::memchr(b'\\', self.body.as_bytes()).is_some()
+        has_backslash(self.body.as_bytes())
     }
 }
 
+#[cold]
 fn unescape(body: &str) -> String {
     let mut out = String::with_capacity(body.len());
     let mut rest = body;
@@ -177,6 +181,12 @@ pub(crate) struct Key<'a> {
 }
 
 impl<'a> Key<'a> {
+    /// How long the key is, as written.
+    #[inline(always)]
+    pub(crate) fn len(self) -> usize {
+        self.text.body.len()
+    }
+
     /// Whether the key is `name`, as written: AWS escapes none of the keys that are looked for.
     #[inline(always)]
     pub(crate) fn is(self, name: &'static str) -> bool {

@@ -1,6 +1,7 @@
 //! What CloudTrail delivers: bytes in, records out.
 
 pub mod digest;
+mod essence;
 mod identities;
 mod ids;
 mod json;
@@ -16,6 +17,6 @@ mod walk;
 pub use ids::{EventId, SharedEventId};
 pub use json::{Json, JsonText};
 pub use reader::{Reader, Stream};
-pub use record::{Record, RecordKind, SessionContext, UserIdentity};
+pub use record::{Record, RecordKind, SessionContext, UserIdentity, is_refusal};
 pub use tally::{Counts, Fate, Limits, Origin, Problem, ProblemKind, Skip, Tally};
 pub use time::EventTime;

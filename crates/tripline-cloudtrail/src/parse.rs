@@ -8,16 +8,14 @@ use crate::tally::ProblemKind;
 use crate::time::EventTime;
 
 /// A JSON object, as a reader meets it.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one at a time, on the stack; a box is an allocation a record"
-)]
 pub(crate) enum Object<'a> {
-    Record(Record<'a>),
+    /// A record, which was read into the place for it.
+    Record,
     Wraps(Wrapper, Json<'a>),
 }
 
-/// Reads the object at the start of `text` and how long it is.
+/// Reads the object at the start of `text`, and how long it is, into `record`, which is blank: a record
+/// is most of a kilobyte, too much to be handed on from function to function.
 ///
 /// The result borrows from `text`. Outer errors: the text is not an object, or not a whole one.
 /// Inner errors: it is an object of that length, but no record.
@@ -25,6 +23,7 @@ pub(crate) enum Object<'a> {
 pub(crate) fn object<'a>(
     text: &'a str,
     identities: &mut Identities,
+    record: &mut Record<'a>,
 ) -> Result<(usize, Result<Object<'a>, ProblemKind>), Stuck> {
     let mut cursor = Cursor::new(text);
     match cursor.peek() {
@@ -32,9 +31,9 @@ pub(crate) fn object<'a>(
         Some(_) => return Err(Stuck::Malformed(0)),
         None => return Err(Stuck::Short),
     }
-    let fields = fields(&mut cursor, identities)?;
-    let raw = text.get(..cursor.at).ok_or(Stuck::Malformed(cursor.at))?;
-    Ok((cursor.at, interpret(raw, fields)))
+    fields(&mut cursor, identities, &mut record.fields)?;
+    record.raw = text.get(..cursor.at).ok_or(Stuck::Malformed(cursor.at))?;
+    Ok((cursor.at, interpret(record)))
 }
 
 impl<'a> Record<'a> {
@@ -44,8 +43,9 @@ impl<'a> Record<'a> {
     /// When the text is no JSON object, has no `eventName`, or no time.
     pub fn parse(text: &'a str) -> Result<Self, ProblemKind> {
         let text = text.trim_start();
-        match object(text, &mut Identities::default()) {
-            Ok((_, Ok(Object::Record(record)))) => Ok(record),
+        let mut record = Self::blank();
+        match object(text, &mut Identities::default(), &mut record) {
+            Ok((_, Ok(Object::Record))) => Ok(record),
             Ok((_, Ok(Object::Wraps(..)))) => Err(ProblemKind::NotARecord { missing: "eventName" }),
             Ok((_, Err(problem))) => Err(problem),
             Err(Stuck::Short) => Err(ProblemKind::Truncated { bytes_lost: text.len() }),
@@ -54,26 +54,29 @@ impl<'a> Record<'a> {
     }
 }
 
-fn interpret<'a>(raw: &'a str, fields: Fields<'a>) -> Result<Object<'a>, ProblemKind> {
-    let kind = kind_of(&fields);
+/// Makes a record of its fields, if it is one.
+#[inline]
+fn interpret<'a>(record: &mut Record<'a>) -> Result<Object<'a>, ProblemKind> {
+    let Record { raw, id, time, kind, fields } = record;
+    *kind = kind_of(fields);
     // Insights name the event they are about further in; counts of data events have none.
-    if fields.event_name.is_none() && kind == RecordKind::Log {
+    if fields.event_name.is_none() && *kind == RecordKind::Log {
         return match fields.wrapped {
             Some((wrapper, inner)) => Ok(Object::Wraps(wrapper, inner)),
             None => Err(ProblemKind::NotARecord { missing: "eventName" }),
         };
     }
-    let time = match fields.event_time.or(fields.timestamp) {
+    *time = match fields.event_time.or(fields.timestamp) {
         Some(text) => EventTime::parse(&text.decode()).ok_or(ProblemKind::BadTime)?,
         // Aggregated records have a window instead, and are passed over anyway.
-        None if kind == RecordKind::Aggregated => EventTime::EPOCH,
+        None if *kind == RecordKind::Aggregated => EventTime::EPOCH,
         None => return Err(ProblemKind::NotARecord { missing: "eventTime" }),
     };
-    let id = match fields.event_id {
+    *id = match fields.event_id {
         Some(text) if !text.is_empty() => EventId::of(&text.decode()),
         _ => EventId::of_content(raw),
     };
-    Ok(Object::Record(Record { raw, id, time, kind, fields }))
+    Ok(Object::Record)
 }
 
 fn kind_of(fields: &Fields<'_>) -> RecordKind {

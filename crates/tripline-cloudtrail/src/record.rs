@@ -108,7 +108,21 @@ pub struct SessionContext<'a> {
     pub(crate) assumed_root: Option<JsonText<'a>>,
 }
 
+/// Whether an error code says that the call was refused for want of permission; see
+/// [`Record::is_denied`].
+pub fn is_refusal(code: &str) -> bool {
+    ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"]
+        .iter()
+        .any(|word| code.contains(word))
+}
+
 impl<'a> Record<'a> {
+    /// Room for a record.
+    pub(crate) fn blank() -> Self {
+        let (id, time) = (EventId::from_bits(0), EventTime::EPOCH);
+        Self { raw: "", id, time, kind: RecordKind::Log, fields: Fields::default() }
+    }
+
     /// The record as written.
     pub fn as_written(&self) -> &'a str {
         self.raw
@@ -169,12 +183,7 @@ impl<'a> Record<'a> {
     /// example `AccessDenied`, `AccessDeniedException`, `Client.UnauthorizedOperation`,
     /// `VpceAccessDenied`.
     pub fn is_denied(&self) -> bool {
-        self.error_code().is_some_and(|code| {
-            let code = code.decode();
-            ["AccessDenied", "Unauthorized", "NotAuthorized", "Forbidden"]
-                .iter()
-                .any(|word| code.contains(word))
-        })
+        self.error_code().is_some_and(|code| is_refusal(&code.decode()))
     }
     /// `recipientAccountId`: whose trail this copy is from.
     pub fn recipient_account(&self) -> Option<AccountId> {
@@ -316,18 +325,18 @@ impl<'a> SessionContext<'a> {
 }
 
 /// The top level of the object at the cursor, which stands behind its opening brace; afterwards it
-/// stands behind the closing one.
+/// stands behind the closing one. Of a key that comes twice the last counts.
 pub(crate) fn fields<'a>(
     cursor: &mut Cursor<'a>,
     identities: &mut Identities,
-) -> Result<Fields<'a>, Stuck> {
-    let mut fields = Fields::default();
+    fields: &mut Fields<'a>,
+) -> Result<(), Stuck> {
     while let Some(key) = cursor.key()? {
         if key.is("userIdentity") {
-            fields.identity = identities.read(cursor)?;
-        } else if let Some(slot) = text_slot(key, &mut fields) {
+            identities.read(cursor, &mut fields.identity)?;
+        } else if let Some(slot) = text_slot(key, fields) {
             *slot = cursor.text_value()?;
-        } else if let Some(slot) = json_slot(key, &mut fields) {
+        } else if let Some(slot) = json_slot(key, fields) {
             *slot = Some(cursor.value()?);
         } else {
             let value = cursor.value()?;
@@ -336,33 +345,33 @@ pub(crate) fn fields<'a>(
             }
         }
     }
-    Ok(fields)
+    Ok(())
 }
 
-/// The place of a top-level text, in the order in which CloudTrail writes them.
+/// The place of a top-level text. By the length of its key first, which leaves few to compare with.
 #[inline(always)]
 fn text_slot<'f, 'a>(
     key: Key<'a>,
     fields: &'f mut Fields<'a>,
 ) -> Option<&'f mut Option<JsonText<'a>>> {
-    Some(match key {
-        _ if key.is("eventTime") => &mut fields.event_time,
-        _ if key.is("eventSource") => &mut fields.event_source,
-        _ if key.is("eventName") => &mut fields.event_name,
-        _ if key.is("awsRegion") => &mut fields.aws_region,
-        _ if key.is("sourceIPAddress") => &mut fields.source_ip_address,
-        _ if key.is("userAgent") => &mut fields.user_agent,
-        _ if key.is("errorCode") => &mut fields.error_code,
-        _ if key.is("errorMessage") => &mut fields.error_message,
-        _ if key.is("eventID") => &mut fields.event_id,
-        _ if key.is("readOnly") => &mut fields.read_only,
-        _ if key.is("eventType") => &mut fields.event_type,
-        _ if key.is("recipientAccountId") => &mut fields.recipient_account_id,
-        _ if key.is("sharedEventID") => &mut fields.shared_event_id,
-        _ if key.is("eventCategory") => &mut fields.event_category,
-        _ if key.is("vpcEndpointId") => &mut fields.vpc_endpoint_id,
-        _ if key.is("sessionCredentialFromConsole") => &mut fields.session_from_console,
-        _ if key.is("@timestamp") => &mut fields.timestamp,
+    Some(match key.len() {
+        7 if key.is("eventID") => &mut fields.event_id,
+        8 if key.is("readOnly") => &mut fields.read_only,
+        9 if key.is("eventTime") => &mut fields.event_time,
+        9 if key.is("eventName") => &mut fields.event_name,
+        9 if key.is("awsRegion") => &mut fields.aws_region,
+        9 if key.is("userAgent") => &mut fields.user_agent,
+        9 if key.is("errorCode") => &mut fields.error_code,
+        9 if key.is("eventType") => &mut fields.event_type,
+        10 if key.is("@timestamp") => &mut fields.timestamp,
+        11 if key.is("eventSource") => &mut fields.event_source,
+        12 if key.is("errorMessage") => &mut fields.error_message,
+        13 if key.is("sharedEventID") => &mut fields.shared_event_id,
+        13 if key.is("eventCategory") => &mut fields.event_category,
+        13 if key.is("vpcEndpointId") => &mut fields.vpc_endpoint_id,
+        15 if key.is("sourceIPAddress") => &mut fields.source_ip_address,
+        18 if key.is("recipientAccountId") => &mut fields.recipient_account_id,
+        28 if key.is("sessionCredentialFromConsole") => &mut fields.session_from_console,
         _ => return None,
     })
 }
@@ -370,12 +379,12 @@ fn text_slot<'f, 'a>(
 /// The place of a top-level value that stays JSON.
 #[inline(always)]
 fn json_slot<'f, 'a>(key: Key<'a>, fields: &'f mut Fields<'a>) -> Option<&'f mut Option<Json<'a>>> {
-    Some(match key {
-        _ if key.is("requestParameters") => &mut fields.request_parameters,
-        _ if key.is("responseElements") => &mut fields.response_elements,
-        _ if key.is("additionalEventData") => &mut fields.additional_event_data,
-        _ if key.is("resources") => &mut fields.resources,
-        _ if key.is("addendum") => &mut fields.addendum,
+    Some(match key.len() {
+        8 if key.is("addendum") => &mut fields.addendum,
+        9 if key.is("resources") => &mut fields.resources,
+        16 if key.is("responseElements") => &mut fields.response_elements,
+        17 if key.is("requestParameters") => &mut fields.request_parameters,
+        19 if key.is("additionalEventData") => &mut fields.additional_event_data,
         _ => return None,
     })
 }

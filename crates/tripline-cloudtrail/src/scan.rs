@@ -37,6 +37,15 @@ pub(crate) fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
     }
 }
 
+/// Whether there is a backslash among the bytes.
+#[inline]
+pub(crate) fn has_backslash(bytes: &[u8]) -> bool {
+    let backslash = u8x16::splat(b'\\');
+    let (chunks, rest) = bytes.as_chunks::<16>();
+    chunks.iter().any(|chunk| u8x16::new(*chunk).simd_eq(backslash).to_bitmask() != 0)
+        || rest.contains(&b'\\')
+}
+
 /// The last fifteen bytes of a buffer, or what follows an escape there.
 #[cold]
 fn string_end_slowly(bytes: &[u8], from: usize) -> Option<usize> {
@@ -218,6 +227,11 @@ mod tests {
                 container_end(text.as_bytes(), 0),
                 container_end_plainly(text.as_bytes(), 0)
             );
+        }
+
+        #[test]
+        fn a_backslash_is_found_wherever_it_is(text in r#"[a\\]{0,2}a{0,40}[a\\]{0,2}a{0,20}"#) {
+            prop_assert_eq!(has_backslash(text.as_bytes()), text.contains('\\'));
         }
 
         #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_text::Untrusted;
 use tripline_text::escape;
@@ -126,7 +127,7 @@ pub enum ProblemKind {
 }
 
 /// Why a record or a file was passed over on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Skip {
     /// A VPC endpoint's view of a call.
     NetworkActivity,
@@ -178,7 +179,7 @@ pub enum Fate {
 }
 
 /// `seen = read + skipped + failed + duplicate`, of files or of records.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// All there were.
     pub seen: u64,

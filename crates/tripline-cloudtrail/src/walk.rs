@@ -107,17 +107,18 @@ impl<'r> Walk<'r> {
         self.tally.problems.push(Problem { origin, kind });
     }
 
-    /// An object of the text: a record, or something around some.
+    /// An object of the text: the record, or something around some.
     fn meet(
         &mut self,
         met: Result<Object<'_>, ProblemKind>,
+        record: &Record<'_>,
         depth: u32,
         sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
     ) {
         match met {
-            Ok(Object::Record(record)) => {
+            Ok(Object::Record) => {
                 self.next_record += 1;
-                let fate = fate(&record, sink);
+                let fate = fate(record, sink);
                 self.tally.record(fate);
             }
             Ok(Object::Wraps(wrapper, inner)) => self.unwrap(wrapper, inner, depth + 1, sink),
@@ -350,9 +351,10 @@ impl Framing {
         sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
     ) -> Result<usize, Pause> {
         let rest = text.get(at..).unwrap_or_default();
-        match object(rest, &mut walk.identities) {
+        let mut record = Record::blank();
+        match object(rest, &mut walk.identities, &mut record) {
             Ok((length, met)) => {
-                walk.meet(met, self.depth, sink);
+                walk.meet(met, &record, self.depth, sink);
                 Ok(at + length)
             }
             Err(stuck) => self.stuck(rest, stuck, last, walk).map(|step| at + step),

@@ -58,7 +58,7 @@ pub struct Plan {
 }
 
 /// "1 session", "2 sessions".
-pub(crate) fn counted(count: usize, word: &str) -> String {
+pub fn counted(count: usize, word: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {word}{plural}")
 }

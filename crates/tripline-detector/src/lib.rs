@@ -1,19 +1,27 @@
 //! How sure are we: from what a record did to a verdict.
 //!
-//! Verdicts rest on rules, [`Invariants`] of which one broken call is enough and breaches of the
-//! declared scope, and on what the agent never did before ([`weigh`]). How weights of one episode add
-//! up is not built yet, so there is no score.
+//! A verdict rests on rules, [`Invariants`] of which one broken call is enough and breaches of the
+//! declared scope, and on [`Evidence`]: what the agent never did before, added up over an episode, and
+//! held against lines that were drawn on the agent's own history ([`Calibration`]).
 
 mod assessment;
+mod calibration;
+mod drift;
+mod evidence;
 mod invariant;
 mod novelty;
+mod tier;
 mod verdict;
 
 pub use assessment::{Assessment, Reason, assess};
+pub use calibration::{
+    AgentScores, Budgets, Calibration, CalibrationError, Lines, MONTH_DAYS, months_needed,
+};
+pub use drift::{Slow, Watchdog};
+pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};
 pub use invariant::{
     Broken, Invariant, InvariantSettings, Invariants, Setting, SettingsError, TRIPLINE_PREFIX,
 };
-pub use novelty::{
-    Habit, Novelty, Peers, Standing, WEIGHT_MAX, Weighed, explain, explain_rate, weigh, weigh_rate,
-};
+pub use novelty::{Detail, Novelty, Peers, Standing, explain, explain_pace};
+pub use tier::{Measure, verdict};
 pub use verdict::Verdict;

@@ -15,7 +15,7 @@ use crate::held::{Hold, Key};
 use crate::incident::Incident;
 use crate::intake::Intake;
 use crate::intake::Purpose;
-use crate::judge::{DamagedRow, Judge, Scored, judge_all};
+use crate::judge::{DamagedRow, Judge, Judged, Scored, judge_all};
 use crate::learning::Learning;
 use crate::model::Model;
 use crate::settle::{Corrections, Settler};
@@ -142,7 +142,7 @@ impl<'m> Batch<'m> {
         };
         duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
-        let (incidents, sessions, flagged) = judge.finish(self.view, config);
+        let Judged { incidents, sessions, flagged, .. } = judge.finish(self.view, config);
         let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
         let coverage = sessions.coverage();
         Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally: self.tally })

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tripline_baseline::Family;
 use tripline_containment::{Case, DELIVERY_LAG_SECS, Ledger, Plan, Response, StepKind};
 use tripline_iam::AccountId;
 use tripline_text::Untrusted;
@@ -70,8 +69,8 @@ pub enum Asked<'a> {
 pub struct Evidence<'a> {
     /// Whether it rests on an invariant or a scope, which need no statistics.
     pub is_rule: bool,
-    /// The kinds of evidence that weigh enough.
-    pub families: BTreeSet<Family>,
+    /// How many kinds of evidence there are.
+    pub kinds: usize,
     /// The agent's class.
     pub class: Option<&'a Untrusted<'static>>,
 }
@@ -142,6 +141,11 @@ pub enum Held {
         /// The bound.
         minutes: u32,
     },
+    /// Another agent of the class was killed, and nobody has dealt with that yet.
+    #[error(
+        "another kill of its class is open; statistics kill one agent of a class until a person has closed it"
+    )]
+    ClassOpen,
     /// All its sessions are over.
     #[error("all its sessions are over: old news never kills")]
     Stale,
@@ -199,7 +203,7 @@ fn held(
         return Some(Held::NotAutomatic);
     }
     let is_kill = plan.response == Response::Kill;
-    if is_kill && !evidence.is_rule && evidence.families.len() < 2 {
+    if is_kill && !evidence.is_rule && evidence.kinds < 2 {
         return Some(Held::OneKind);
     }
     // A plan that only blocks the way back in cuts nothing, and is never stale.
@@ -218,7 +222,23 @@ fn held(
     if ledger.cases().any(|(_, case)| given_back(case)) {
         return Some(Held::CoolDown { minutes: brakes.cool_down_minutes });
     }
+    if is_kill && !evidence.is_rule && is_class_open(plan, evidence, ledger) {
+        return Some(Held::ClassOpen);
+    }
     if is_kill { over_budget(plan, evidence, brakes, ledger, now) } else { None }
+}
+
+/// The circuit breaker of a class: it stays open until a person has closed the kill that opened it. What
+/// a rule says is not held back, so that decoys save nobody.
+fn is_class_open(plan: &Plan, evidence: &Evidence<'_>, ledger: &Ledger) -> bool {
+    evidence.class.is_some()
+        && ledger.cases().map(|(_, case)| case).any(|case| {
+            case.is_automatic
+                && case.plan.response == Response::Kill
+                && case.plan.incident != plan.incident
+                && case.class.as_ref() == evidence.class
+                && case.closed.is_none()
+        })
 }
 
 fn over_budget(
@@ -318,7 +338,7 @@ mod tests {
     }
 
     fn rule<'c>(class: Option<&'c Untrusted<'static>>) -> Evidence<'c> {
-        Evidence { is_rule: true, families: BTreeSet::new(), class }
+        Evidence { is_rule: true, kinds: 0, class }
     }
 
     fn held_at(plan: &Plan, evidence: Evidence<'_>, ledger: &Ledger, now: i64) -> Option<Held> {
@@ -366,16 +386,29 @@ mod tests {
     }
 
     #[test]
+    fn statistics_kill_one_of_a_class_until_a_person_has_closed_it() {
+        let class = Untrusted::borrowed("investigators");
+        let statistics = || Evidence { is_rule: false, kinds: 2, class: Some(&class) };
+        let mut ledger = Ledger::default();
+        let first = plan("a1", 1, "111122223333");
+        decided(&mut ledger, &first, NOW_MS - 5 * HOUR_MS, Some("investigators"));
+        let next = plan("a2", 2, "111122223333");
+        assert_eq!(held_at(&next, statistics(), &ledger, NOW_MS), Some(Held::ClassOpen));
+        assert_eq!(held_at(&next, rule(Some(&class)), &ledger, NOW_MS), None);
+        let closed = Event::Closed { reason: Untrusted::borrowed("a deployment") };
+        record(&mut ledger, &first, NOW_MS - HOUR_MS, closed);
+        assert_eq!(held_at(&next, statistics(), &ledger, NOW_MS), None);
+    }
+
+    #[test]
     fn old_news_cool_down_one_kind_and_the_red_switch_hold() {
         let plan = plan("agent", 1, "111122223333");
         let mut ledger = Ledger::default();
         let later = NOW_MS + 3_000_000 + 16 * 60_000;
         assert_eq!(held_at(&plan, rule(None), &ledger, later), Some(Held::Stale));
-        let one =
-            Evidence { is_rule: false, families: BTreeSet::from([Family::Action]), class: None };
+        let one = Evidence { is_rule: false, kinds: 1, class: None };
         assert_eq!(held_at(&plan, one, &ledger, NOW_MS), Some(Held::OneKind));
-        let two = BTreeSet::from([Family::Action, Family::Network]);
-        let two = Evidence { is_rule: false, families: two, class: None };
+        let two = Evidence { is_rule: false, kinds: 2, class: None };
         assert_eq!(held_at(&plan, two, &ledger, NOW_MS), None);
 
         let before = super::tests::plan("agent", 2, "111122223333");

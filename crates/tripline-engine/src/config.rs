@@ -1,13 +1,16 @@
 //! `tripline.toml`: everything a user may set, in one versioned value.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use thiserror::Error;
 use tripline_attribution::AgentRules;
 use tripline_baseline::TenantRules;
-use tripline_detector::InvariantSettings;
+use tripline_detector::{Budgets, InvariantSettings};
 use tripline_iam::{AccountId, Arn, RoleName};
 
 use crate::brakes::Brakes;
+use crate::channels::{Channel, NotASecretRef};
 
 /// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -30,6 +33,12 @@ pub struct Config {
     /// What the program may do on its own.
     #[serde(default)]
     pub brakes: Brakes,
+    /// How many false actions are accepted, of one agent in a month.
+    #[serde(default)]
+    pub budgets: Budgets,
+    /// Where people are told.
+    #[serde(default)]
+    pub channels: Vec<Channel>,
 }
 
 /// What the kill switch may and may not touch.
@@ -66,16 +75,41 @@ impl TryFrom<u32> for Version {
 
 /// A `tripline.toml` that cannot be used.
 #[derive(Debug, Error)]
-#[error("{0}")]
-pub struct ConfigError(#[from] toml::de::Error);
+pub enum ConfigError {
+    /// It is not TOML, has an unknown key, or a value of the wrong form.
+    #[error("{0}")]
+    Toml(#[from] toml::de::Error),
+    /// A secret may stand in it, which must not be repeated.
+    #[error("line {line}: {NotASecretRef}")]
+    Secret {
+        /// Where, from 1.
+        line: usize,
+    },
+    /// Two channels cannot be told apart.
+    #[error("two channels are named `{0}`")]
+    ChannelTwice(String),
+}
 
 impl Config {
     /// Reads a `tripline.toml`.
     ///
     /// # Errors
-    /// When it is not TOML, has an unknown key, or a value of the wrong form.
+    /// [`ConfigError`].
     pub fn parse(text: &str) -> Result<Self, ConfigError> {
-        Ok(toml::from_str(text)?)
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            match error.message() == NotASecretRef.to_string() {
+                true => ConfigError::Secret {
+                    line: text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1,
+                },
+                false => ConfigError::Toml(error),
+            }
+        })?;
+        let mut names = BTreeSet::new();
+        match config.channels.iter().find(|channel| !names.insert(&channel.name)) {
+            Some(twice) => Err(ConfigError::ChannelTwice(twice.name.clone())),
+            None => Ok(config),
+        }
     }
 
     /// The same with other brakes, written as an inline table of TOML: `{ kills_per_hour = 2 }`.

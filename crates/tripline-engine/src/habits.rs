@@ -1,12 +1,13 @@
 //! What is known of an agent's habits, and what a call means against them.
 
 use tripline_baseline::{
-    Baseline, Draw, Family, Feature, Home, Knowledge, Known, Maturity, RateClass, RateWindow, Stage,
+    Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, Maturity, RateClass, RateWindow,
+    Stage,
 };
 use tripline_detector::{
-    Habit, Novelty, Peers, Reason, Standing, explain, explain_rate, weigh, weigh_rate,
+    Chain, Detail, Evidence, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
 };
-use tripline_iam::{Action, Catalogue, Risks};
+use tripline_iam::{Action, Catalogue, Risk, Risks};
 use tripline_text::Untrusted;
 
 use crate::pace::Exceeded;
@@ -15,22 +16,48 @@ use crate::pace::Exceeded;
 #[derive(Debug)]
 pub(crate) struct Learned {
     pub(crate) known: Known,
-    maturity: Maturity,
+    pub(crate) maturity: Maturity,
     by_family: [Maturity; Family::COUNT],
+    /// The share of visits to resources by actions that do each harm, in the order of [`Risk::ALL`].
+    at_stake: [f64; Risk::ALL.len()],
     versions: Vec<Untrusted<'static>>,
+    /// The last day that was learned from.
+    pub(crate) until: Option<Day>,
     /// The baseline's own digest.
     pub(crate) digest: String,
 }
 
 impl Learned {
     pub(crate) fn new(baseline: &Baseline, hash_seed: u64) -> Self {
+        let known = baseline.compile(hash_seed);
         Self {
-            known: baseline.compile(hash_seed),
+            at_stake: at_stake(&known),
+            known,
             maturity: baseline.maturity(),
             by_family: Family::ALL.map(|family| baseline.maturity_of(family)),
             versions: baseline.version_names().map(Untrusted::into_owned).collect(),
+            until: baseline.span().map(|(_, last)| last),
             digest: baseline.digest(),
         }
+    }
+
+    /// The share of visits to resources by actions that do as much harm as this one.
+    fn alike(&self, risks: Risks) -> f64 {
+        let shares = Risk::ALL.into_iter().zip(self.at_stake);
+        shares.filter(|(risk, _)| risks.contains(*risk)).map(|(_, share)| share).fold(0.0, f64::max)
+    }
+
+    /// How many times twice the most that went out before, of the same kind; nothing if as much did.
+    fn doublings(&self, draw: &Draw<'_>, home: &Home<'_>) -> Option<u32> {
+        let bits = draw.value.parse::<u32>().ok()?;
+        let known = |bits: u32| {
+            let value = bits.to_string();
+            self.known.knows(&Draw { value: &value, ..*draw }, home)
+        };
+        if (bits + 1..=64).any(known) {
+            return None;
+        }
+        Some((0..bits).rev().find(|less| known(*less)).map_or(1, |less| bits - less))
     }
 
     fn of(&self, family: Family) -> Maturity {
@@ -66,32 +93,46 @@ impl<'m> Habits<'m> {
         }
     }
 
-    /// What is to be said of a value that is new.
-    pub(crate) fn reason(
+    /// How likely the agent is to show anything new.
+    pub(crate) fn chain(&self) -> Option<Chain> {
+        let own = self.own.or(self.class)?;
+        let peers = self.class.or(self.fleet).map(|peers| peers.known.discoveries());
+        Some(Chain::new(own.known.discoveries(), peers))
+    }
+
+    /// What may lessen whatever is new.
+    pub(crate) fn standing(&self, in_grace: bool) -> Standing {
+        let maturity = self.own.map_or(Maturity::default(), |own| own.maturity);
+        Standing { maturity, in_grace }
+    }
+
+    /// What there is to a value that is new; nothing if it is none after all.
+    pub(crate) fn novelty(
         &self,
         draw: &Draw<'_>,
         home: &Home<'_>,
-        in_grace: bool,
-    ) -> Option<Reason> {
+        is_denied: bool,
+        standing: Standing,
+    ) -> Option<Novelty> {
         let first = self.own.or(self.class)?;
         let knowledge = first.known.ask(draw, home);
-        if draw.family == Family::Bytes && self.is_less(draw, home) {
-            return None;
-        }
-        let given = draw.action.unwrap_or(draw.value);
-        let found = Action::parse(given).ok().and_then(|action| Catalogue::find(&action));
+        let entry = Action::parse(given(draw)).ok().and_then(|action| Catalogue::find(&action));
         // That it failed, or from where it came, does no harm by itself.
-        let at_stake = matches!(draw.family, Family::Action);
-        let risks = found.filter(|_| at_stake).map_or(Risks::default(), |entry| entry.risks());
-        let maturity = self.own.map_or(Maturity::default(), |own| own.maturity);
-        let agent = self.own.map_or(Maturity::default(), |own| own.of(draw.family));
-        let novelty = Novelty {
+        let at_stake = matches!(draw.family, Family::Action | Family::Resource);
+        let risks = entry.filter(|_| at_stake).map_or(Risks::default(), |entry| entry.risks());
+        let detail = match (draw.family, knowledge) {
+            (Family::Resource, Knowledge::Unexpected { visits, found }) => {
+                let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
+                let surprise = (first.known.slot_rate() / open).clamp(0.01, 1_000.0);
+                Detail::Slot { surprise, alike: first.alike(risks) }
+            }
+            (Family::Error, _) => Detail::Denied(is_denied),
+            (Family::Bytes, _) => Detail::Doublings(first.doublings(draw, home)?),
+            _ => Detail::None,
+        };
+        Some(Novelty {
             family: draw.family,
-            agent: Habit {
-                episodes: u64::from(maturity.episodes),
-                draws: u64::from(agent.draws),
-                discoveries: u64::from(agent.news),
-            },
+            episodes: u64::from(first.known.episodes()),
             seen: match knowledge {
                 Knowledge::Pending { episodes } => u64::from(episodes),
                 _ => 0,
@@ -101,46 +142,28 @@ impl<'m> Habits<'m> {
                 .fleet
                 .filter(|_| draw.family != Family::Resource)
                 .map(|it| peers(it, draw, home)),
+            level: entry.map(|entry| entry.level()),
             risks,
-            open: match knowledge {
-                Knowledge::Unexpected { visits, found } => {
-                    Some((f64::from(found) + 0.02) / (f64::from(visits) + 1.0))
-                }
-                _ => None,
-            },
-            standing: Standing { maturity, in_grace },
-        };
-        let weighed = weigh(&novelty);
-        let technique = found.filter(|_| at_stake).and_then(|entry| entry.techniques().next());
-        Some(Reason {
-            verdict: weighed.verdict,
-            feature: feature(draw.family),
-            value: Untrusted::new(match draw.family {
-                Family::Error | Family::Bytes => format!("{given} {}", draw.value),
-                _ => draw.value.to_owned(),
-            }),
-            weight: weighed.weight,
-            detail: explain(&novelty),
-            invariant: None,
-            technique: technique.map(Into::into),
+            detail,
+            standing,
         })
     }
 
-    /// Whether more went out before, of the same kind: only more than ever is news.
-    fn is_less(&self, draw: &Draw<'_>, home: &Home<'_>) -> bool {
-        let Some(own) = self.own.or(self.class) else { return false };
-        let Ok(bits) = draw.value.parse::<u32>() else { return false };
-        (bits + 1..=64)
-            .any(|more| own.known.knows(&Draw { value: &more.to_string(), ..*draw }, home))
-    }
-
-    /// What is to be said of a pace above every one that was learned.
-    pub(crate) fn rate_reason(&self, exceeded: &Exceeded, in_grace: bool) -> Option<Reason> {
+    /// Adds a pace above every one that was learned to the evidence; what is to be said of it.
+    pub(crate) fn add_pace(
+        &self,
+        exceeded: &Exceeded,
+        standing: Standing,
+        evidence: &mut Evidence,
+    ) -> Option<Reason> {
         let own = self.own?;
-        let standing = Standing { maturity: own.maturity, in_grace };
-        let episodes = u64::from(own.maturity.episodes);
         let Exceeded { window, class, count, limit } = *exceeded;
-        let weighed = weigh_rate(limit, count, episodes, standing);
+        let tail = own.known.tail(window, class)?;
+        // A deployment brings new paces.
+        let weight = match standing.in_grace {
+            true => 0.0,
+            false => evidence.add_pace(&tail, count, own.known.paces()),
+        };
         let what = match (class, window) {
             (RateClass::All, RateWindow::Episode) => "calls in an episode".to_owned(),
             (RateClass::Bytes, RateWindow::Episode) => "bytes out in an episode".to_owned(),
@@ -150,11 +173,11 @@ impl<'m> Habits<'m> {
             (class, window) => format!("{class} calls within {window}"),
         };
         Some(Reason {
-            verdict: weighed.verdict,
+            verdict: Verdict::Normal,
             feature: Feature::Rate,
             value: Untrusted::new(format!("{class} {window}")),
-            weight: weighed.weight,
-            detail: explain_rate(&what, limit, count, episodes, standing),
+            weight: hundredths(weight),
+            detail: explain_pace(&what, limit, count, u64::from(own.known.episodes()), standing),
             invariant: None,
             technique: None,
         })
@@ -164,6 +187,49 @@ impl<'m> Habits<'m> {
     pub(crate) fn knows_version(&self, version: &Untrusted<'_>) -> bool {
         self.own.is_none_or(|own| own.versions.iter().any(|known| known == version.as_unescaped()))
     }
+}
+
+/// What is to be said of a value that is new, and weighs so much; which verdict it is part of is seen
+/// when all of the call is weighed.
+pub(crate) fn reason(draw: &Draw<'_>, novelty: &Novelty, weight: f64) -> Reason {
+    let action = (draw.family == Family::Action).then(|| Action::parse(draw.value).ok()).flatten();
+    let technique =
+        action.and_then(|it| Catalogue::find(&it)).and_then(|it| it.techniques().next());
+    Reason {
+        verdict: Verdict::Normal,
+        feature: feature(draw.family),
+        value: Untrusted::new(match draw.family {
+            Family::Error | Family::Bytes => format!("{} {}", given(draw), draw.value),
+            _ => draw.value.to_owned(),
+        }),
+        weight: hundredths(weight),
+        detail: explain(novelty),
+        invariant: None,
+        technique: technique.map(Into::into),
+    }
+}
+
+/// In hundredths, so that the text is the value.
+fn hundredths(weight: f64) -> f64 {
+    (weight * 100.0).round() / 100.0
+}
+
+/// The action of a draw, or given which it was drawn.
+fn given<'d>(draw: &'d Draw<'_>) -> &'d str {
+    draw.action.unwrap_or(draw.value)
+}
+
+fn at_stake(known: &Known) -> [f64; Risk::ALL.len()] {
+    let (mut visits, mut total) = ([0.0; Risk::ALL.len()], 0.0);
+    for (action, count) in known.visits_by_action() {
+        total += f64::from(count);
+        let entry = Action::parse(action).ok().and_then(|action| Catalogue::find(&action));
+        let risks = entry.map_or(Risks::default(), |entry| entry.risks());
+        for (risk, visits) in Risk::ALL.into_iter().zip(&mut visits) {
+            *visits += if risks.contains(risk) { f64::from(count) } else { 0.0 };
+        }
+    }
+    visits.map(|visits| visits / f64::max(total, 1.0))
 }
 
 fn peers(learned: &Learned, draw: &Draw<'_>, home: &Home<'_>) -> Peers {
@@ -178,7 +244,6 @@ fn peers(learned: &Learned, draw: &Draw<'_>, home: &Home<'_>) -> Peers {
         agents: u64::from(learned.known.agents().saturating_sub(1)),
         episodes: u64::from(episodes),
         draws: u64::from(family.draws),
-        discoveries: u64::from(family.news),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 use tripline_attribution::Use;
-use tripline_baseline::Call;
-use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
+use tripline_baseline::{Call, UserAgentFamily};
+use tripline_cloudtrail::{EventId, EventTime, Record, SharedEventId};
 use tripline_detector::Reason;
 
 use crate::judge::DamagedRow;
@@ -41,9 +41,47 @@ pub(crate) struct Held {
 }
 
 impl Held {
+    /// What a row holds.
     pub(crate) fn decode(row: &[u8]) -> Result<Self, DamagedRow> {
-        let (_, rest) = Head::decode(row)?;
-        postcard::from_bytes(rest).map_err(|_| DamagedRow)
+        Self::decode_by(row, UserAgentFamily::of)
+    }
+
+    /// The same; `user_agent` finds out with what a call was made.
+    pub(crate) fn decode_by(
+        row: &[u8],
+        user_agent: impl FnOnce(&Record<'_>) -> UserAgentFamily,
+    ) -> Result<Self, DamagedRow> {
+        let (head, rest) = Head::decode(row)?;
+        match head.form {
+            Form::Call => postcard::from_bytes(rest).map_err(|_| DamagedRow),
+            Form::Record => {
+                let record = Head::record(rest)?;
+                let call = Call::by(&record, user_agent(&record));
+                Ok(Self { used: None, call, reasons: Vec::new() })
+            }
+        }
+    }
+
+    /// Its row, behind the head.
+    pub(crate) fn encode(&self, head: Vec<u8>) -> Vec<u8> {
+        // INVARIANT: it has no map and no unsized sequence, all that postcard refuses.
+        postcard::to_extend(self, head).unwrap_or_default()
+    }
+
+    /// Which of two rows of one time and id counts. They can differ only where one of the records is
+    /// not as CloudTrail wrote it; then neither order nor chance may decide, nor the form.
+    pub(crate) fn one_of(one: Vec<u8>, other: Vec<u8>) -> Result<Vec<u8>, DamagedRow> {
+        let [one, other] = [one, other].map(|row| -> Result<_, DamagedRow> {
+            let (head, _) = Head::decode(&row)?;
+            match head.form {
+                Form::Call => Ok(row),
+                Form::Record => {
+                    let head = Head { form: Form::Call, ..head }.encode(Vec::new());
+                    Ok(Self::decode(&row)?.encode(head))
+                }
+            }
+        });
+        Ok(one?.min(other?))
     }
 }
 
@@ -51,6 +89,18 @@ impl<'a> Head<'a> {
     /// The head of a row, and the rest of it.
     pub(crate) fn decode(row: &'a [u8]) -> Result<(Self, &'a [u8]), DamagedRow> {
         postcard::take_from_bytes(row).map_err(|_| DamagedRow)
+    }
+
+    /// The record whose essence comes behind a head that says so.
+    pub(crate) fn record(rest: &[u8]) -> Result<Record<'_>, DamagedRow> {
+        let text = std::str::from_utf8(rest).map_err(|_| DamagedRow)?;
+        Record::parse(text).map_err(|_| DamagedRow)
+    }
+
+    /// The beginning of a row, written into the empty `row`.
+    pub(crate) fn encode(&self, row: Vec<u8>) -> Vec<u8> {
+        // INVARIANT: as above.
+        postcard::to_extend(self, row).unwrap_or_default()
     }
 }
 
@@ -61,6 +111,17 @@ pub(crate) struct Head<'a> {
     #[serde(borrow)]
     pub(crate) event: EventKey<'a>,
     pub(crate) has_reasons: bool,
+    pub(crate) form: Form,
+}
+
+/// What comes behind the head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Form {
+    /// What was held.
+    Call,
+    /// The essence of the record, of which nothing else is held: most that had to wait for their agent
+    /// are never asked for more than the head.
+    Record,
 }
 
 /// Judged calls are ordered by time, then id: the order in which evidence counts.

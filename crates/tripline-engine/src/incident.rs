@@ -1,9 +1,10 @@
 //! Incidents: what one agent did with one first credential and all it minted from there, and what
 //! would stop it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_attribution::{AgentId, Basis, Session, SessionId, Sessions};
+use tripline_baseline::Feature;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{IncidentId, Plan, Refusal, Target, plan_kill};
 use tripline_detector::Verdict;
@@ -43,6 +44,23 @@ pub struct Incident {
     pub target: Target,
     /// What would stop it, as far as logs tell. Nothing carries it out.
     pub plan: Result<Plan, Refusal>,
+}
+
+impl Incident {
+    /// Whether a rule alone asks for its verdict: an invariant, or the declared scope.
+    pub fn rests_on_rule(&self) -> bool {
+        let reasons = self.findings.iter().flat_map(|finding| &finding.assessment.reasons);
+        let strongest = reasons.filter(|reason| reason.verdict == self.verdict);
+        strongest.into_iter().any(|it| it.weight == 0.0 && it.feature != Feature::Evidence)
+    }
+
+    /// How many kinds of evidence its findings show.
+    pub fn kinds(&self) -> usize {
+        let reasons = self.findings.iter().flat_map(|finding| &finding.assessment.reasons);
+        let kinds: BTreeSet<Feature> =
+            reasons.filter(|it| it.weight > 0.0).map(|reason| reason.feature).collect();
+        kinds.len()
+    }
 }
 
 /// How many findings an incident keeps whole.

@@ -11,13 +11,13 @@ use tripline_detector::{Broken, Reason, assess};
 use crate::deed::rate_classes;
 use crate::drawn::DrawnWriter;
 use crate::filter::Filter;
-use crate::held::{Head, Held, Hold, call_key, copy_key, correction_key};
+use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
-use crate::known::{KnownAgents, Scratch};
+use crate::known::{KnownAgent, KnownAgents, Scratch};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 use crate::tick::{Tick, Traits};
-use crate::vocabulary::{UNKNOWN, Vocabulary, action_of, event_key};
+use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary, action_of, event_key};
 
 /// What the records are read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,8 +62,8 @@ pub struct Intake<'m, A = Attributor> {
     drawn: DrawnWriter,
 }
 
-/// Calls whose agent is not known yet, as they were written: the mint is mostly a few minutes of
-/// logs away, and then there is nothing to set aside.
+/// Calls whose agent is not known yet, by the essence of their records: the mint is mostly a few minutes
+/// of logs away, and then there is nothing to set aside.
 #[derive(Debug, Default)]
 struct Waiting {
     text: String,
@@ -72,13 +72,14 @@ struct Waiting {
 
 #[derive(Debug)]
 struct WaitingCall {
+    key: Key,
     /// Where its text ends, and the next one's begins.
     end: usize,
     session: u32,
     event: u32,
 }
 
-/// How much waits: some two and a half thousand calls.
+/// How much waits: some eight thousand calls.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be done with a call.
@@ -131,11 +132,12 @@ impl<'m, A: Reach> Intake<'m, A> {
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.note_mint(record);
-            let user_agent = self.user_agent(record);
+            let user_agent = self.vocabulary.user_agent_family(record);
             let (used, held) = Held::copy_of(record, &broken, user_agent);
-            hold.copy(copy_key(shared, &used, &held.call), self.encode(record, &held));
+            let key = copy_key(shared, &used, &held.call);
+            hold.copy(key, self.encode(record, &held));
         } else if let Some(original) = record.corrects() {
-            let user_agent = self.user_agent(record);
+            let user_agent = self.vocabulary.user_agent_family(record);
             let (_, held) = Held::copy_of(record, &broken, user_agent);
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
@@ -239,18 +241,18 @@ impl<'m, A: Reach> Intake<'m, A> {
         }
         let region = call.region.as_ref().map_or("", |region| region.as_str());
         let event = (call.event_source.as_unescaped(), call.event_name.as_unescaped(), region);
-        let head = Head { event, has_reasons: !reasons.is_empty() };
-        let row = || postcard::to_extend(&head, Vec::new());
+        let has_reasons = !reasons.is_empty();
+        let head = Head { event, has_reasons, form: Form::Call }.encode(Vec::new());
         match told {
             ToldBy::Copy(shared) => {
-                let (key, row) = (copy_key(shared, &used, &call), row());
+                let key = copy_key(shared, &used, &call);
                 let held = Held { used: Some(used), call, reasons };
-                hold.copy(key, &encoded(row, &held));
+                hold.copy(key, &held.encode(head));
             }
             ToldBy::Correction(original) => {
-                let (key, row) = (correction_key(original, call.time), row());
+                let key = correction_key(original, call.time);
                 let held = Held { used: Some(used), call, reasons };
-                hold.correction(key, &encoded(row, &held));
+                hold.correction(key, &held.encode(head));
             }
             ToldBy::Itself => {
                 let place = self.attributor.with(|attributor| attributor.observe_call(&used));
@@ -267,10 +269,10 @@ impl<'m, A: Reach> Intake<'m, A> {
                 if self.purpose == Purpose::Learn {
                     hold.drawn(tick, self.drawn.write_call(&call));
                 }
-                if head.has_reasons || self.model.judges_agents() {
-                    let (key, row) = (call_key(call.time, call.id), row());
+                if has_reasons || self.model.judges_agents() {
+                    let key = call_key(call.time, call.id);
                     let held = Held { used: None, call, reasons };
-                    hold.call(key, &encoded(row, &held));
+                    hold.call(key, &held.encode(head));
                 }
             }
         }
@@ -278,13 +280,20 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     fn hold(&mut self, record: &Record<'_>, broken: &[Broken], hold: &mut impl Hold) {
-        let held = Held::of(record, broken, self.user_agent(record));
+        let held = Held::of(record, broken, self.vocabulary.user_agent_family(record));
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
     fn wait(&mut self, session: u32, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
-        self.waiting.text.push_str(record.as_written());
-        self.waiting.calls.push(WaitingCall { end: self.waiting.text.len(), session, event });
+        let Waiting { text, calls } = &mut self.waiting;
+        let start = text.len();
+        record.write_essence(text);
+        if text.len() == start || event == UNKNOWN {
+            text.truncate(start);
+            return self.hold(record, &[], hold);
+        }
+        let key = call_key(record.time(), record.id());
+        calls.push(WaitingCall { key, end: text.len(), session, event });
         if self.waiting.text.len() > WAITING_BYTES_MAX {
             self.look_at_waiting(hold);
         }
@@ -299,19 +308,31 @@ impl<'m, A: Reach> Intake<'m, A> {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
             let met = self.attributor.with(|attributor| attributor.look_again(call.session));
-            let known = met.agent().and_then(|number| self.agents.met(number));
-            if known.is_some_and(|agent| agent.was_content(call.event)) {
+            if self.is_surely_normal(met, call.event) {
                 continue;
             }
-            // INVARIANT: it was a record when it came in.
-            let Ok(record) = Record::parse(text) else { continue };
-            if !matches!(self.worth(met, call.event, &record), Worth::Nothing) {
-                self.hold(&record, &[], hold);
+            let is_worth_it = met.may_be_an_agent()
+                // INVARIANT: it was a record when it came in.
+                || Record::parse(text)
+                    .is_ok_and(|record| matches!(self.worth(met, call.event, &record), Worth::Holding));
+            if is_worth_it {
+                hold.call(call.key, self.encode_essence(call.event, text));
             }
         }
         // Its room is kept for the next ones.
         waiting.text.clear();
         self.waiting = waiting;
+    }
+
+    /// Whether a call of this event has nothing to show, whatever else there is to it.
+    fn is_surely_normal(&mut self, met: Met, event: u32) -> bool {
+        let Self { model, attributor, agents, vocabulary, .. } = self;
+        let Some(number) = met.agent() else { return !met.may_be_an_agent() };
+        let Some(known) = known_agent(agents, model, attributor, number) else { return true };
+        !known.is_judged()
+            || !known.habits.is_known()
+                && known
+                    .is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
     }
 
     /// What the record shows by itself.
@@ -341,40 +362,31 @@ impl<'m, A: Reach> Intake<'m, A> {
                 false => Worth::Nothing,
             };
         };
-        if self.agents.met(number).is_none() {
-            let (agents, model) = (&mut self.agents, self.model);
-            self.attributor.with(|attributor| {
-                if let Some(agent) = attributor.agent_at(number) {
-                    agents.get(model, number, agent);
-                }
-            });
-        }
-        let Some(known) = self.agents.met_mut(number) else { return Worth::Nothing };
+        let Self { model, attributor, agents, vocabulary, scratch, .. } = self;
+        let Some(known) = known_agent(agents, model, attributor, number) else {
+            return Worth::Nothing;
+        };
         if !known.is_judged() {
             return Worth::Nothing;
         }
-        if !known.is_content(event, || Some(Call::of(record)))
+        if !known.is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
             && let Some(scope) = known.scope
         {
             // Pace counts every call, and a tenant is known only with the session.
             let needs = scope.needs();
             let may_have_a_verdict = needs.limits || needs.tenant || {
-                let call = Call::of(record);
+                // No scope asks with what a call was made.
+                let call = Call::by(record, UserAgentFamily::default());
                 !scope.check(&call, None).is_empty() || scope.touched_canary(&call).is_some()
             };
             if may_have_a_verdict {
                 return Worth::Holding;
             }
         }
-        let is_familiar = known.is_familiar(record, event, &mut self.vocabulary, &mut self.scratch);
+        let is_familiar = known.is_familiar(record, event, vocabulary, scratch);
         // Without a number nothing could be said of the call, were it one too many.
         let is_told = event != UNKNOWN || !known.habits.is_known();
         if is_familiar && is_told { Worth::Nothing } else { Worth::Holding }
-    }
-
-    fn user_agent(&mut self, record: &Record<'_>) -> UserAgentFamily {
-        let word = self.vocabulary.user_agent(record);
-        UserAgentFamily::known(self.vocabulary.user_agent_text(&word))
     }
 
     /// What is counted of a call.
@@ -395,19 +407,40 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
+        let has_reasons = !held.reasons.is_empty();
+        let head = Head { event: event_key(record), has_reasons, form: Form::Call };
         self.row.clear();
-        let head = Head { event: event_key(record), has_reasons: !held.reasons.is_empty() };
-        let row = std::mem::take(&mut self.row);
-        // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
-        let row = postcard::to_extend(&head, row).and_then(|row| postcard::to_extend(held, row));
-        self.row = row.unwrap_or_default();
+        self.row = held.encode(head.encode(std::mem::take(&mut self.row)));
+        &self.row
+    }
+
+    /// The row of a call of which only the essence of its record is held.
+    fn encode_essence(&mut self, event: u32, essence: &str) -> &[u8] {
+        let mut row = std::mem::take(&mut self.row);
+        row.clear();
+        if let Some(event) = self.vocabulary.known_event(event) {
+            let head = Head { event: event.key(), has_reasons: false, form: Form::Record };
+            row = head.encode(row);
+        }
+        self.row = row;
+        self.row.extend_from_slice(essence.as_bytes());
         &self.row
     }
 }
 
-fn encoded(row: postcard::Result<Vec<u8>>, held: &Held) -> Vec<u8> {
-    // INVARIANT: neither has a map or an unsized sequence, all that postcard refuses.
-    row.and_then(|row| postcard::to_extend(held, row)).unwrap_or_default()
+/// The agent of this number, as the attributor gave it.
+#[inline]
+fn known_agent<'k, 'm, A: Reach>(
+    agents: &'k mut KnownAgents<'m>,
+    model: &'m Model,
+    attributor: &mut A,
+    number: u32,
+) -> Option<&'k mut KnownAgent<'m>> {
+    if agents.met(number).is_none() {
+        attributor
+            .with(|attributor| agents.get(model, number, attributor.agent_at(number)?).map(|_| ()));
+    }
+    agents.met_mut(number)
 }
 
 impl Held {

@@ -4,24 +4,28 @@
 use std::collections::BTreeMap;
 
 use thiserror::Error;
-use tripline_attribution::{AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
-use tripline_baseline::{Call, Exceeded as LimitExceeded, LimitCounter, TenantRules};
+use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
+use tripline_baseline::{Call, Draw, Exceeded as LimitExceeded, LimitCounter, Stage, TenantRules};
+use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Verdict, assess};
 use tripline_iam::Action;
 
 use crate::config::Config;
 use crate::deed::{Deed, DeedTexts};
+use crate::drift::{Drift, Outcome, Place};
 use crate::filter::Filter;
-use crate::held::{Head, Held, Key, call_key};
+use crate::habits::Habits;
+use crate::held::{Form, Head, Held, Key, call_key};
 use crate::incident::{Incident, Incidents};
-use crate::known::KnownAgents;
+use crate::known::{KnownAgents, Scratch};
 use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Exceeded;
 use crate::target::View;
 use crate::tick::Tick;
-use crate::vocabulary::Vocabulary;
+use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
+use crate::weigh::{Weighed, weigh};
 
 /// A call and what is thought of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,9 +83,11 @@ pub fn judge_all<E: From<DamagedRow>>(
         while let Some(next) =
             rows.next_if(|next| next.as_ref().map_or(true, |(next, _)| *next <= key))
         {
-            // Where two records of one id and time differ, neither order nor chance decides.
             let (_, next) = next?;
-            row = Some(row.map_or_else(|| next.clone(), |row| row.min(next.clone())));
+            row = Some(match row {
+                None => next,
+                Some(row) => Held::one_of(row, next)?,
+            });
         }
         if let Some(scored) = judge.call(part, tick, row.as_deref())? {
             sink(scored)?;
@@ -103,8 +109,10 @@ pub struct Judge<'m> {
     all: bool,
     agents: KnownAgents<'m>,
     words: Vocabulary,
+    scratch: Scratch,
     /// Of agents that habits are known of.
     episodes: OpenEpisodes,
+    drift: Drift,
     deployments: Deployments,
     flagged: Flagged,
     /// The pace of each agent that has a declared limit.
@@ -133,7 +141,9 @@ impl<'m> Judge<'m> {
             all,
             agents,
             words,
+            scratch: Scratch::default(),
             episodes: OpenEpisodes::default(),
+            drift: Drift::default(),
             deployments: Deployments::default(),
             flagged: Flagged::default(),
             paces: BTreeMap::new(),
@@ -162,10 +172,16 @@ impl<'m> Judge<'m> {
         let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
         let number = self.sessions.agent_number_at(turn.session);
         let exceeded = number.and_then(|number| self.count_pace(number, &turn, &tick));
+        if self.episodes.has_over() {
+            let over = self.episodes.take_over();
+            self.drift.note(&over, self.model, &self.sessions);
+        }
         match row {
             Some(row) if exceeded.is_none() && self.is_surely_normal(number, row)? => Ok(None),
             Some(row) => {
-                let Held { call, reasons, .. } = Held::decode(row)?;
+                let Self { words, .. } = self;
+                let family = |record: &Record<'_>| words.user_agent_family(record);
+                let Held { call, reasons, .. } = Held::decode_by(row, family)?;
                 Ok(self.judge(&turn, call, reasons, exceeded))
             }
             None if exceeded.is_some() => {
@@ -185,32 +201,42 @@ impl<'m> Judge<'m> {
         let agent = self.sessions.agent_at(number)?;
         let own = self.agents.get(self.model, number, agent)?.habits.own?;
         let traits = tick.traits();
-        let episode = self.episodes.at(turn);
+        let episode = self.episodes.at(turn, number);
         episode.pace.note(&own.known, tick.time(), traits.classes(), traits.bytes_out())
     }
 
-    /// Whether a row needs no second look: by an agent of which no habits are known, and of a kind
-    /// that its scope is content with. Most calls whose agent had to be waited for are.
+    /// Whether a row needs no second look: of a kind that its agent's scope is content with, and no news
+    /// against its habits. Most calls whose agent had to be waited for are.
     fn is_surely_normal(&mut self, number: Option<u32>, row: &[u8]) -> Result<bool, DamagedRow> {
-        let (head, _) = Head::decode(row)?;
+        let (head, rest) = Head::decode(row)?;
         if head.has_reasons || self.all {
             return Ok(false);
         }
         let agent = number.and_then(|number| Some((number, self.sessions.agent_at(number)?)));
         let known = agent.and_then(|(number, agent)| self.agents.get(self.model, number, agent));
         let Some(known) = known.filter(|known| known.is_judged()) else { return Ok(true) };
-        if known.habits.is_known() {
+        // What is held as a call was looked at when it was set aside.
+        if known.habits.is_known() && head.form == Form::Call {
             return Ok(false);
         }
-        let call = || Held::decode(row).ok().map(|held| held.call);
         let event = self.words.event_of(head.event, || {
+            let call = Held::decode(row).ok().map(|held| held.call);
             let region = |call: &Call| Some(call.region.as_ref()?.as_str().into());
-            let named = call().map(|call| (region(&call).unwrap_or_default(), call.action));
+            let named = call.map(|call| (region(&call).unwrap_or_default(), call.action));
             let (region, action) =
                 named.unwrap_or_else(|| (Box::default(), Action::from_event("", "")));
             (action, region)
         });
-        Ok(known.is_content(event, call))
+        // Of a call that comes out of a partial baseline the names have been unescaped already.
+        let is_plain = !head.event.0.contains('\\') && !head.event.1.contains('\\');
+        let words = &mut self.words;
+        let any_call = || words.known_event(event).filter(|_| is_plain).map(KnownEvent::any_call);
+        let is_content = known.is_content(event, any_call);
+        if !is_content || !known.habits.is_known() {
+            return Ok(is_content);
+        }
+        Ok(event != UNKNOWN
+            && known.is_familiar(&Head::record(rest)?, event, words, &mut self.scratch))
     }
 
     /// A call of which nothing was set aside, as far as its tick tells.
@@ -256,6 +282,7 @@ impl<'m> Judge<'m> {
             let canary = self.model.invariants().touched_canary(&call, Some(scope));
             reasons.extend(assess(canary.as_slice(), &breaches).reasons);
         }
+        let mut score = None;
         if let Some((agent, number, _, habits)) =
             known.filter(|(_, _, _, habits)| habits.is_known())
         {
@@ -263,21 +290,14 @@ impl<'m> Judge<'m> {
                 session.version.as_ref().filter(|version| !habits.knows_version(version));
             let in_grace = is_new_version
                 .is_some_and(|version| self.deployments.in_grace(number, version, turn));
-            let texts = DeedTexts::of(&call);
-            let deed = Deed::of(&call, &texts);
-            let episode = self.episodes.at(turn);
-            let news = deed.draws().filter(|draw| habits.is_news(draw, &deed.home()));
-            // What a person said to expect is no news until then.
-            let (decisions, name) = (self.model.decisions(), agent.id.untrusted());
-            let news = news
-                .filter(|draw| decisions.expected(&name, draw, &deed.home(), call.time).is_none());
-            let firsts = news.filter(|draw| episode.is_first(draw));
-            reasons.extend(firsts.filter_map(|draw| habits.reason(&draw, &deed.home(), in_grace)));
-            reasons.extend(exceeded.and_then(|exceeded| habits.rate_reason(&exceeded, in_grace)));
+            let weighed =
+                self.weigh(agent, number, turn, &call, habits, in_grace, exceeded.as_ref());
+            score = Some(weighed.score.log10());
+            reasons.extend(weighed.reasons);
         }
         // What weighs too little by itself is shown to those who ask for everything.
         reasons.retain(|reason| self.all || reason.verdict > Verdict::Normal);
-        let assessment = Assessment::of(reasons);
+        let assessment = Assessment { score, ..Assessment::of(reasons) };
         if assessment.verdict == Verdict::Normal && !self.all {
             return None;
         }
@@ -300,9 +320,78 @@ impl<'m> Judge<'m> {
         Some(scored)
     }
 
-    /// Ends the judging: what must be stopped, each with its plan, the sessions, and the episodes that
-    /// nothing may be learned from.
-    pub fn finish(self, view: View, config: &Config) -> (Vec<Incident>, Sessions, Flagged) {
-        (self.incidents.finish(&self.sessions, view, config), self.sessions, self.flagged)
+    /// Weighs a call against the habits of its agent.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "all of them are the call's; it is one step of `judge`"
+    )]
+    fn weigh(
+        &mut self,
+        agent: &Agent,
+        number: u32,
+        turn: &Turn,
+        call: &Call,
+        habits: Habits<'m>,
+        in_grace: bool,
+        exceeded: Option<&Exceeded>,
+    ) -> Weighed {
+        let texts = DeedTexts::of(call);
+        let deed = Deed::of(call, &texts);
+        let measure = self.model.measure_of(agent);
+        let (decisions, name) = (self.model.decisions(), agent.id.untrusted());
+        // What a person said to expect is no news until then.
+        let expected =
+            |draw: &Draw<'_>| decisions.expected(&name, draw, &deed.home(), call.time).is_some();
+        let episode = self.episodes.at(turn, number);
+        let standing = habits.standing(in_grace);
+        let mut weighed = weigh(&habits, standing, &measure, episode, &deed, exceeded, expected);
+        let is_armed = standing.stage() == Stage::Mature && !in_grace;
+        if weighed.adds && is_armed {
+            let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
+            let now = u32::try_from(call.time.unix_minutes()).unwrap_or(turn.episode_start);
+            let place = Place {
+                agent: &agent.id,
+                class: agent.class.as_ref(),
+                peers,
+                root: turn.root,
+                minute: now,
+            };
+            weighed.verdict = self.drift.settle(weighed.verdict, &place, self.model, weighed.score);
+        }
+        episode.highest = episode.highest.max(weighed.score);
+        episode.verdict = episode.verdict.max(weighed.verdict);
+        weighed.explained(&measure, &episode.evidence)
     }
+
+    /// The same, and what episodes came to is kept.
+    #[must_use]
+    pub fn keeping_outcomes(self) -> Self {
+        Self { drift: Drift::keeping(), ..self }
+    }
+
+    /// Ends the judging.
+    pub fn finish(mut self, view: View, config: &Config) -> Judged {
+        let over = self.episodes.close();
+        self.drift.note(&over, self.model, &self.sessions);
+        Judged {
+            incidents: self.incidents.finish(&self.sessions, view, config),
+            sessions: self.sessions,
+            flagged: self.flagged,
+            outcomes: self.drift.into_outcomes(),
+        }
+    }
+}
+
+/// What there is when all is judged.
+#[derive(Debug)]
+pub struct Judged {
+    /// What must be stopped, each with its plan.
+    pub incidents: Vec<Incident>,
+    /// Every session.
+    pub sessions: Sessions,
+    /// The episodes that nothing may be learned from.
+    pub flagged: Flagged,
+    /// What the episodes of agents that are known well came to, in order of time; nothing unless it
+    /// was asked for.
+    pub outcomes: Vec<Outcome>,
 }

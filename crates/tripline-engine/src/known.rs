@@ -109,7 +109,7 @@ impl<'m> KnownAgent<'m> {
     }
 
     /// Whether the scope, if there is one, is content with an event whatever else there is to the
-    /// call. `call` is asked for when the answer is not known yet.
+    /// call. `call` is asked for one of these when the answer is not known yet.
     #[inline]
     pub(crate) fn is_content(&mut self, event: u32, call: impl FnOnce() -> Option<Call>) -> bool {
         let Some(scope) = self.scope else { return true };
@@ -126,12 +126,6 @@ impl<'m> KnownAgent<'m> {
             *answer = if content { Answer::Yes } else { Answer::LookCloser };
         }
         *answer == Answer::Yes
-    }
-
-    /// Whether nothing more is to be asked about an event of this number.
-    #[inline]
-    pub(crate) fn was_content(&self, event: u32) -> bool {
-        !self.habits.is_known() && self.answers.get(event as usize) == Some(&Answer::Yes)
     }
 
     /// Whether nothing in a call is news against the agent's habits. A call of which this is said

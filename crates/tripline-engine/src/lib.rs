@@ -3,12 +3,16 @@
 //! the work directory are somebody else's.
 
 mod aftermath;
+mod backtest;
 mod batch;
 mod brakes;
+mod breaker;
+mod channels;
 mod config;
 mod deed;
 pub mod doctor;
 mod drawn;
+mod drift;
 mod filter;
 mod habits;
 mod held;
@@ -26,22 +30,26 @@ mod settle;
 mod target;
 mod tick;
 mod vocabulary;
+mod weigh;
 
 pub use aftermath::{Damage, Deeds, Harm, Marks, RESOURCES_MAX, Watch};
+pub use backtest::{Backtest, HeldOut, TIERS, Tier, rate_with_bounds};
 pub use batch::{Batch, BatchReport};
 pub use brakes::{
     Asked, Authorized, Brakes, Decision, Evidence, Held, Mode, Permit, authorize, authorize_return,
 };
+pub use channels::{Channel, NotASecretRef, SecretRef, Service};
 pub use config::{Config, ConfigError, Containment, Version};
 pub use deed::is_sensitive;
+pub use drift::Outcome;
 pub use filter::Filter;
 pub use held::{Hold, Key};
 pub use incident::{FINDINGS_MAX, Incident, incident_id};
 pub use intake::{Intake, Purpose, Reach};
-pub use judge::{DamagedRow, Judge, Scored, judge_all};
+pub use judge::{DamagedRow, Judge, Judged, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use live::{
-    Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, LiveIncident, LiveReport, Partition,
+    Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport, Partition,
     PartitionId, Provenance, Sighting, Slice,
 };
 pub use model::{Model, ModelId, ScopeTwice};

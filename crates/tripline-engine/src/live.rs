@@ -8,11 +8,13 @@
 
 mod arrival;
 mod blob;
+mod hearsay;
 mod partition;
 mod sighting;
 mod slice;
 
 pub use arrival::{Arrival, Arrivals};
+pub use hearsay::Hearsay;
 pub use partition::{Entry, Partition, PartitionId};
 pub use sighting::Sighting;
 pub use slice::{LiveIncident, LiveReport, Slice};

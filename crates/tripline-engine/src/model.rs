@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tripline_attribution::Agent;
-use tripline_baseline::{Baseline, Decisions, Scope, Subject, Whose};
-use tripline_detector::Invariants;
+use tripline_baseline::{Baseline, Decisions, Maturity, Scope, Subject, Whose};
+use tripline_detector::{Budgets, Calibration, Invariants, Lines, Measure};
 use tripline_text::Untrusted;
 
 use crate::habits::{Habits, Learned};
@@ -22,7 +23,10 @@ pub struct Model {
     /// Of agents, classes, and (`None`) the fleet.
     learned: BTreeMap<Option<Subject>, Learned>,
     decisions: Decisions,
-    id: ModelId,
+    calibration: Option<(Calibration, Lines)>,
+    budgets: Budgets,
+    /// Found out when somebody asks: it takes a while over thousands of scopes.
+    id: OnceLock<ModelId>,
 }
 
 /// The content hash of a [`Model`]: the same scopes, baselines and invariants give the same one, in whatever
@@ -62,11 +66,17 @@ impl Model {
                 return Err(ScopeTwice { subject: scope.subject().clone() });
             }
         }
-        let (learned, decisions) = (BTreeMap::new(), Decisions::default());
-        let id = ModelId([0; 32]);
-        let mut model = Self { invariants, scopes, of_agent, of_class, learned, decisions, id };
-        model.id = model.content_hash();
-        Ok(model)
+        Ok(Self {
+            invariants,
+            scopes,
+            of_agent,
+            of_class,
+            learned: BTreeMap::new(),
+            decisions: Decisions::default(),
+            calibration: None,
+            budgets: Budgets::default(),
+            id: OnceLock::new(),
+        })
     }
 
     /// The same with learned baselines, taken in one at a time; a second one of the same agent, class
@@ -88,7 +98,7 @@ impl Model {
             };
             self.learned.insert(subject, Learned::new(&baseline, hash_seed));
         }
-        self.id = self.content_hash();
+        self.id = OnceLock::new();
         Ok(self)
     }
 
@@ -96,8 +106,39 @@ impl Model {
     #[must_use]
     pub fn with_decisions(mut self, decisions: Decisions) -> Self {
         self.decisions = decisions;
-        self.id = self.content_hash();
+        self.id = OnceLock::new();
         self
+    }
+
+    /// The same with lines for these budgets, drawn where benign episodes ended up.
+    #[must_use]
+    pub fn with_calibration(mut self, calibration: Calibration, budgets: Budgets) -> Self {
+        let lines = Lines::draw(&calibration, &budgets);
+        self.calibration = Some((calibration, lines));
+        self.budgets = budgets;
+        self.id = OnceLock::new();
+        self
+    }
+
+    /// The calibration that the lines were drawn from, if there is one.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref().map(|(calibration, _)| calibration)
+    }
+
+    /// The budgets that the lines were drawn for.
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// The lines, if there is a calibration.
+    pub fn lines(&self) -> Option<&Lines> {
+        self.calibration.as_ref().map(|(_, lines)| lines)
+    }
+
+    /// What the evidence against an agent is held against.
+    pub(crate) fn measure_of(&self, agent: &Agent) -> Measure {
+        let scores = self.calibration().and_then(|it| it.agent(&agent.id.untrusted()));
+        Measure { lines: self.lines().copied(), highest: scores.map(|scores| scores.max) }
     }
 
     /// What people decided.
@@ -107,7 +148,7 @@ impl Model {
 
     /// The content hash.
     pub fn id(&self) -> ModelId {
-        self.id
+        *self.id.get_or_init(|| self.content_hash())
     }
 
     /// The invariants.
@@ -132,6 +173,14 @@ impl Model {
         !self.learned.is_empty()
     }
 
+    /// How well each agent is known that has a baseline, in order of their names.
+    pub fn maturities(&self) -> impl Iterator<Item = (&Untrusted<'static>, Maturity)> {
+        self.learned.iter().filter_map(|(subject, learned)| match subject {
+            Some(Subject::Agent(name)) => Some((name, learned.maturity)),
+            _ => None,
+        })
+    }
+
     /// What is known of an agent's habits.
     pub(crate) fn habits_of(&self, agent: &Agent) -> Habits<'_> {
         let class = agent.class.as_ref();
@@ -149,6 +198,9 @@ impl Model {
         let mut parts: Vec<String> = self.scopes.iter().map(Scope::content_hash_input).collect();
         parts.extend(self.learned.values().map(|learned| learned.digest.clone()));
         parts.push(self.decisions.to_text());
+        parts.extend(self.calibration.iter().map(|(calibration, lines)| {
+            format!("{:?} {lines:?} {}", self.budgets, calibration.to_text().unwrap_or_default())
+        }));
         parts.sort_unstable();
         let mut hash = Sha256::new();
         let invariants = self.invariants.settings().content_hash_input();

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_attribution::Turn;
 use tripline_baseline::{Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
+use tripline_detector::{Evidence, Score, Verdict};
 use tripline_text::Untrusted;
 
 use crate::pace::Pace;
@@ -14,42 +15,96 @@ pub(crate) struct OpenEpisodes {
     open: BTreeMap<u32, OpenEpisode>,
     /// When those that are over were last removed.
     swept: u32,
+    /// Those that are over and that nobody has asked for yet.
+    over: Vec<Over>,
 }
 
 /// An episode so far.
 #[derive(Debug, Default)]
 pub(crate) struct OpenEpisode {
     start_minute: u32,
+    agent: u32,
     pub(crate) pace: Pace,
+    pub(crate) evidence: Evidence,
+    pub(crate) highest: Score,
+    pub(crate) verdict: Verdict,
     /// What was new in it.
     news: BTreeSet<(u8, String, String)>,
+    /// What of that counted as a discovery.
+    discoveries: BTreeSet<(u8, String)>,
+}
+
+/// An episode that is over, and what it came to. The order is that of time, and where that is the same
+/// of what is left to tell them apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Over {
+    pub(crate) start_minute: u32,
+    pub(crate) highest: Score,
+    pub(crate) verdict: Verdict,
+    pub(crate) agent: u32,
 }
 
 /// No episode is longer, so that what began earlier is over.
 const EPISODE_MINUTES_MAX: u32 = 60;
 
 impl OpenEpisodes {
-    /// The episode whose turn it is.
+    /// The episode whose turn it is, of the agent with this number.
     #[inline]
-    pub(crate) fn at(&mut self, turn: &Turn) -> &mut OpenEpisode {
-        if turn.episode_start > self.swept + EPISODE_MINUTES_MAX {
-            self.swept = turn.episode_start;
+    pub(crate) fn at(&mut self, turn: &Turn, agent: u32) -> &mut OpenEpisode {
+        let Self { open, over, swept } = self;
+        if turn.episode_start > *swept + EPISODE_MINUTES_MAX {
+            *swept = turn.episode_start;
             let still = turn.episode_start - EPISODE_MINUTES_MAX;
-            self.open.retain(|_, episode| episode.start_minute >= still);
+            open.retain(|_, episode| {
+                let goes_on = episode.start_minute >= still;
+                over.extend((!goes_on).then(|| episode.over()));
+                goes_on
+            });
         }
-        let episode = self.open.entry(turn.root).or_default();
+        let fresh =
+            || OpenEpisode { start_minute: turn.episode_start, agent, ..OpenEpisode::default() };
+        let episode = open.entry(turn.root).or_insert_with(fresh);
         if episode.start_minute != turn.episode_start {
-            *episode = OpenEpisode { start_minute: turn.episode_start, ..OpenEpisode::default() };
+            over.push(std::mem::replace(episode, fresh()).over());
         }
         episode
+    }
+
+    /// The episodes that are over by now, in order.
+    pub(crate) fn take_over(&mut self) -> Vec<Over> {
+        let mut over = std::mem::take(&mut self.over);
+        over.sort_unstable();
+        over
+    }
+
+    /// Whether any are over that nobody has asked for.
+    pub(crate) fn has_over(&self) -> bool {
+        !self.over.is_empty()
+    }
+
+    /// All that are left, when no more calls come.
+    pub(crate) fn close(&mut self) -> Vec<Over> {
+        self.over.extend(std::mem::take(&mut self.open).values().map(OpenEpisode::over));
+        self.take_over()
     }
 }
 
 impl OpenEpisode {
+    fn over(&self) -> Over {
+        let Self { start_minute, highest, verdict, agent, .. } = *self;
+        Over { start_minute, highest, verdict, agent }
+    }
+
     /// Whether a new value shows for the first time in the episode.
     pub(crate) fn is_first(&mut self, draw: &Draw<'_>) -> bool {
         let action = draw.action.unwrap_or_default().to_owned();
         self.news.insert((draw.family as u8, action, draw.value.to_owned()))
+    }
+
+    /// Whether a new value is the first of its kind in the episode, and counts.
+    pub(crate) fn discovers(&mut self, draw: &Draw<'_>) -> bool {
+        draw.discovery()
+            .is_some_and(|(family, of)| self.discoveries.insert((family as u8, of.to_owned())))
     }
 }
 

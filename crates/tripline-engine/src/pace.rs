@@ -18,7 +18,7 @@ pub(crate) struct Exceeded {
 pub(crate) struct Pace {
     buckets: [i64; RateWindow::COUNT],
     counts: [[u64; RateClass::COUNT]; RateWindow::COUNT],
-    /// Where the next word is due: not before the excess has doubled.
+    /// Where the next word is due: not before the excess has grown by a quarter.
     told: [[u64; RateClass::COUNT]; RateWindow::COUNT],
 }
 
@@ -51,18 +51,20 @@ impl Pace {
                 *counts = Default::default();
             }
             for ((class, count), told) in RateClass::ALL.into_iter().zip(counts).zip(told) {
-                *count += match class {
+                let more = match class {
                     RateClass::Bytes => bytes_out,
                     class => u64::from(classes.has(class)),
                 };
+                *count += more;
                 let count = *count;
-                if count <= *told {
+                // What did not grow was held against its limit when it last did.
+                if more == 0 || count <= *told {
                     continue;
                 }
                 let Some(limit) = known.limit(window, class).filter(|limit| count > *limit) else {
                     continue;
                 };
-                *told = count.saturating_mul(2);
+                *told = count.saturating_add(count / 4);
                 let exceeded = Exceeded { window, class, count, limit };
                 // Compared by cross-multiplication; of equals the shortest window.
                 let is_worse = |worst: &Exceeded| {

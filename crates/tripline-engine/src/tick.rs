@@ -111,9 +111,10 @@ impl Tick {
     /// As bytes, for this program's own files.
     pub fn to_bytes(self) -> [u8; TICK_BYTES] {
         let mut bytes = [0; TICK_BYTES];
-        let parts = self.secs_and_traits.to_le_bytes().into_iter().chain(self.id.to_le_bytes());
-        let parts = parts.chain(self.place.to_le_bytes()).chain(self.event.to_le_bytes());
-        bytes.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+        let numbers = u64::from(self.event) << 32 | u64::from(self.place);
+        let words = [self.secs_and_traits, self.id as u64, (self.id >> 64) as u64, numbers];
+        let (places, _) = bytes.as_chunks_mut::<8>();
+        places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_le_bytes());
         bytes
     }
 

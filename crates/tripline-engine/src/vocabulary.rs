@@ -166,6 +166,12 @@ impl Vocabulary {
         self.user_agents.word(&self.hasher, ("", written), meaning)
     }
 
+    /// The same, as calls have it.
+    pub(crate) fn user_agent_family(&mut self, record: &Record<'_>) -> UserAgentFamily {
+        let word = self.user_agent(record);
+        UserAgentFamily::known(self.user_agent_text(&word))
+    }
+
     /// The text of such a word.
     pub(crate) fn user_agent_text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
         self.user_agents.text(word)
@@ -200,7 +206,12 @@ impl KnownEvent {
         }
     }
 
-    fn key(&self) -> EventKey<'_> {
+    /// Any call of it, for questions that the event alone decides.
+    pub(crate) fn any_call(&self) -> Call {
+        self.sketch(EventId::from_bits(0), EventTime::EPOCH)
+    }
+
+    pub(crate) fn key(&self) -> EventKey<'_> {
         (&self.written.0, &self.written.1, &self.written.2)
     }
 }

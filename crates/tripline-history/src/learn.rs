@@ -23,6 +23,8 @@ pub struct LearnReport {
     pub tally: Tally,
     /// How much of the work directory was used.
     pub spilled_bytes: u64,
+    /// Files that an earlier run had read: see [`learn_in_parts`](crate::learn_in_parts).
+    pub files_before: u64,
 }
 
 /// How much of the calls of agents stays in memory while they are put in order, over all threads.
@@ -43,7 +45,7 @@ pub fn learn(
 ) -> Result<LearnReport, HistoryError> {
     let mut taken = Taken::read(job, Purpose::Learn, progress)?;
     let logs = taken.take_logs();
-    let judged = taken.judge(job, &mut |_| Ok(()))?;
+    let judged = taken.judge(job, false, &mut |_| Ok(()))?;
     let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
     let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;
     let shards = by_agent(job, &pool, &learning, logs)?;
@@ -53,7 +55,8 @@ pub fn learn(
     pool.install(|| {
         shards.into_par_iter().try_for_each(|shard| learn_shard(job, &learning, shard, &sink))
     })?;
-    Ok(LearnReport { coverage: judged.sessions.coverage(), tally: judged.tally, spilled_bytes })
+    let coverage = judged.sessions.coverage();
+    Ok(LearnReport { coverage, tally: judged.tally, spilled_bytes, files_before: 0 })
 }
 
 /// The rows of all logs, in as many shards as there are threads: each agent in one of them, its calls

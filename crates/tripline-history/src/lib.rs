@@ -1,17 +1,19 @@
 //! Many files at once: the engine over a whole history, on all cores, in bounded memory.
 #![expect(
     clippy::disallowed_methods,
-    reason = "edge: reads partial baselines, which name their files"
+    reason = "edge: reads partial baselines, which name their files, and keeps some"
 )]
 
 mod ahead;
 mod learn;
 mod log;
 mod partial;
+mod resume;
 mod run;
 mod sorter;
 mod ticks;
 
 pub use learn::{BaselineSink, LearnReport, learn};
 pub use partial::{KeepReport, PartialError, PartialProblem, keep};
-pub use run::{HistoryError, Job, Progress, Report, score};
+pub use resume::learn_in_parts;
+pub use run::{HistoryError, Job, Progress, Report, Selection, backtest, score};

@@ -3,16 +3,17 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 use tripline_attribution::{Attributor, Sessions};
-use tripline_cloudtrail::{Limits, Reader, Tally};
+use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    Key, Model, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary, judge_all,
+    Key, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary, judge_all,
 };
-use tripline_runtime::{LocalFile, files};
+use tripline_runtime::{Feed, Source, Unread};
 
 use crate::ahead::ahead;
 use crate::log::Log;
@@ -23,8 +24,10 @@ use crate::ticks::Ticks;
 /// What is to be read, and how.
 #[derive(Debug)]
 pub struct Job<'m> {
-    /// Files and directories.
-    pub paths: Vec<PathBuf>,
+    /// The logs.
+    pub logs: Vec<Selection<'m>>,
+    /// What of them could not be listed, to be counted with them.
+    pub unlisted: Vec<Unread>,
     /// Partial baselines to learn from as well.
     pub partials: Vec<PathBuf>,
     /// The user's settings.
@@ -39,6 +42,50 @@ pub struct Job<'m> {
     pub work_dir: PathBuf,
     /// Keys the hash tables, so that nobody can choose keys that collide. No result depends on it.
     pub hash_seed: u64,
+}
+
+/// Files of a source.
+#[derive(Clone, Debug)]
+pub struct Selection<'s> {
+    /// Where they are.
+    pub source: &'s dyn Source,
+    /// Their places among its files.
+    pub which: Vec<usize>,
+}
+
+impl<'s> Selection<'s> {
+    /// All that it has.
+    pub fn all(source: &'s dyn Source) -> Self {
+        Self { source, which: (0..source.files().len()).collect() }
+    }
+
+    /// What all files of these sources are, as they are given to a job, and what could not be listed.
+    pub fn all_of(sources: &'s [Box<dyn Source>]) -> (Vec<Self>, Vec<Unread>) {
+        let logs = sources.iter().map(|source| Self::all(&**source)).collect();
+        let unlisted = sources.iter().flat_map(|source| source.unlisted()).cloned().collect();
+        (logs, unlisted)
+    }
+
+    /// Reads them one after the other; for what a first reading did not look for.
+    pub fn read(
+        &self,
+        reader: &mut Reader,
+        buffer: &mut Vec<u8>,
+        mut sink: impl FnMut(&Record<'_>) -> Fate,
+    ) -> Tally {
+        let (mut tally, feed) = (Tally::default(), self.source.open(&self.which));
+        while let Some(arrived) = feed.next() {
+            if let Some(file) = self.source.files().get(arrived.nth) {
+                tally.add(arrived.read(&file.file, reader, buffer, &mut sink));
+            }
+        }
+        tally
+    }
+
+    pub(crate) fn stored_bytes(&self) -> u64 {
+        let files = self.which.iter().filter_map(|nth| self.source.files().get(*nth));
+        files.map(|file| file.bytes).sum()
+    }
 }
 
 /// Is told how far a run is. Called from several threads.
@@ -109,9 +156,24 @@ pub fn score(
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<Report, HistoryError> {
     let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
-    let judged = Taken::read(job, purpose, progress)?.judge(job, sink)?;
+    let judged = Taken::read(job, purpose, progress)?.judge(job, false, sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, .. } = judged;
     Ok(Report { incidents, sessions, tally, spilled_bytes })
+}
+
+/// The same, with what each episode came to of the agents that are known well, in order of time; only
+/// episodes that began after the last day that their agent was learned from.
+///
+/// # Errors
+/// As [`score`].
+pub fn backtest(
+    job: &Job<'_>,
+    progress: &dyn Progress,
+    sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
+) -> Result<(Report, Vec<Outcome>), HistoryError> {
+    let judged = Taken::read(job, Purpose::ShowFindings, progress)?.judge(job, true, sink)?;
+    let Judged { incidents, sessions, tally, spilled_bytes, outcomes, .. } = judged;
+    Ok((Report { incidents, sessions, tally, spilled_bytes }, outcomes))
 }
 
 /// All files, read.
@@ -136,6 +198,7 @@ pub(crate) struct Judged {
     pub(crate) incidents: Vec<Incident>,
     pub(crate) sessions: Sessions,
     pub(crate) flagged: Flagged,
+    pub(crate) outcomes: Vec<Outcome>,
     /// Of each thread.
     pub(crate) vocabularies: Vec<Vocabulary>,
     pub(crate) tally: Tally,
@@ -209,15 +272,10 @@ impl Taken {
         purpose: Purpose,
         progress: &dyn Progress,
     ) -> Result<Self, HistoryError> {
-        let (files, unlisted) = files(&job.paths);
-        progress.total(files.len() as u64, files.iter().map(|file| file.bytes).sum());
+        let files: usize = job.logs.iter().map(|logs| logs.which.len()).sum();
+        progress.total(files as u64, job.logs.iter().map(Selection::stored_bytes).sum());
         let attributor = Mutex::new(Attributor::new(job.config.agents.clone(), job.hash_seed));
-        let mut workers = read_files(job, purpose, &files, &attributor, progress)?;
-        if purpose != Purpose::Keep
-            && let Some(worker) = workers.first_mut()
-        {
-            worker.read_partials(job)?;
-        }
+        let workers = read_files(job, purpose, files, &attributor, progress)?;
         let mut tally = Tally::default();
         let mut spilled_bytes = 0;
         let (mut parts, mut copies, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
@@ -232,9 +290,8 @@ impl Taken {
         }
         let attributor = attributor.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Self { purpose, attributor, parts, tally, spilled_bytes };
-        for path in unlisted {
-            let file = LocalFile::name_of(&path.path);
-            taken.tally.unreadable(file, path.source.to_string());
+        for Unread { file, why } in &job.unlisted {
+            taken.tally.unreadable(Arc::clone(file), why.clone());
         }
         taken.settle(job, copies, corrections)?;
         Ok(taken)
@@ -283,6 +340,7 @@ impl Taken {
     pub(crate) fn judge(
         self,
         job: &Job<'_>,
+        keeps_outcomes: bool,
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
         let failed = |source| job.work_dir_failed(source);
@@ -300,6 +358,9 @@ impl Taken {
         let tenants = &job.config.tenants;
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all);
+        if keeps_outcomes {
+            judge = judge.keeping_outcomes();
+        }
         let mut sink = |scored| sink(&scored).map_err(HistoryError::Output);
         let duplicates = match job.threads {
             1 => judge_all(ticks, rows, &mut judge, &mut sink)?,
@@ -308,9 +369,10 @@ impl Taken {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let (incidents, sessions, flagged) = judge.finish(View::Whole, job.config);
+        let tripline_engine::Judged { incidents, sessions, flagged, outcomes } =
+            judge.finish(View::Whole, job.config);
         let spilled_bytes = self.spilled_bytes;
-        Ok(Judged { incidents, sessions, flagged, vocabularies, tally, spilled_bytes })
+        Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
     }
 }
 
@@ -319,12 +381,16 @@ impl Taken {
 fn read_files<'m>(
     job: &'m Job<'m>,
     purpose: Purpose,
-    files: &[LocalFile],
+    files: usize,
     attributor: &'m Mutex<Attributor>,
     progress: &dyn Progress,
 ) -> Result<Vec<Worker<'m>>, HistoryError> {
-    let threads = job.threads.clamp(1, files.len().max(1));
-    let next = Mutex::new(files.iter());
+    // What is kept is united, not read.
+    let partials = if purpose == Purpose::Keep { &[] } else { job.partials.as_slice() };
+    let threads = job.threads.clamp(1, (files + partials.len()).max(1));
+    let next = AtomicUsize::new(0);
+    let feeds: Vec<(&dyn Source, Box<dyn Feed + '_>)> =
+        job.logs.iter().map(|logs| (logs.source, logs.source.open(&logs.which))).collect();
     let work = || {
         let mut worker = Worker {
             intake: Intake::new(job.model, &job.filter, purpose, Shared(attributor)),
@@ -332,35 +398,41 @@ fn read_files<'m>(
             tally: Tally::default(),
         };
         let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
-        // Not in the loop's condition, where the lock would last as long as its body.
-        let take = || lock(&next).next();
-        while let Some(file) = take() {
-            let Worker { intake, held, .. } = &mut worker;
-            let tally = file.read(&mut reader, &mut buffer, |record| intake.ingest(record, held));
-            progress.file(file.bytes, tally.records.seen);
-            worker.tally.add(tally);
+        for (source, feed) in &feeds {
+            while let Some(arrived) = feed.next() {
+                let Some(file) = source.files().get(arrived.nth) else { continue };
+                let Worker { intake, held, .. } = &mut worker;
+                let (reader, buffer, has_more) = (&mut reader, &mut buffer, arrived.has_more);
+                let ingest = |record: &Record<'_>| intake.ingest(record, held);
+                let tally = arrived.read(&file.file, reader, buffer, ingest);
+                if !has_more {
+                    progress.file(file.bytes, tally.records.seen);
+                }
+                worker.tally.add(tally);
+            }
+        }
+        while let Some(path) = partials.get(next.fetch_add(1, Ordering::Relaxed)) {
+            worker.read_partial(job, path)?;
         }
         // Here, where every thread does its own share.
         worker.held.ticks.sort();
-        worker
+        Ok(worker)
     };
     if threads == 1 {
-        return Ok(vec![work()]);
+        return Ok(vec![work()?]);
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    Ok(pool.broadcast(|_| work()))
+    pool.broadcast(|_| work()).into_iter().collect()
 }
 
 impl Worker<'_> {
-    fn read_partials(&mut self, job: &Job<'_>) -> Result<(), HistoryError> {
-        for path in &job.partials {
-            let mut rows = PartialRows::open(path, job.fingerprint())?;
-            while let Some(row) = rows.next() {
-                let (_, row) = row?;
-                let taken = self.intake.ingest_kept(&row, &mut self.held);
-                let fate = taken.map_err(|damaged| rows.damaged(damaged))?;
-                self.tally.record(fate);
-            }
+    fn read_partial(&mut self, job: &Job<'_>, path: &Path) -> Result<(), HistoryError> {
+        let mut rows = PartialRows::open(path, job.fingerprint())?;
+        while let Some(row) = rows.next() {
+            let (_, row) = row?;
+            let taken = self.intake.ingest_kept(&row, &mut self.held);
+            let fate = taken.map_err(|damaged| rows.damaged(damaged))?;
+            self.tally.record(fate);
         }
         Ok(())
     }

@@ -291,7 +291,7 @@ pub fn write_damage(out: &mut impl Write, damage: &Damage, style: Style) -> io::
     Ok(())
 }
 
-fn harm_word(harm: Harm) -> &'static str {
+pub(crate) fn harm_word(harm: Harm) -> &'static str {
     match harm {
         Harm::Shared => "opened to others",
         Harm::Created => "created         ",

@@ -4,9 +4,11 @@ use std::io::{self, Write};
 
 use tripline_attribution::{Coverage, Session};
 use tripline_cloudtrail::{Counts, Tally};
-use tripline_detector::Verdict;
+use tripline_detector::{Reason, Verdict};
 use tripline_engine::{Incident, Scored};
 use tripline_text::{Untrusted, escape};
+
+use crate::wrap::{write_lines_wrapped, write_wrapped};
 
 /// Whether colours are wanted. They repeat what the words say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,7 @@ pub fn cut(text: &Untrusted<'_>, columns: usize) -> String {
 /// # Errors
 /// Those of `out`.
 pub fn write_scored_head(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{:<20} {:<6} {:<24} CALL", "TIME", "", "AGENT")
+    writeln!(out, "{:<20} {:<6} {:<20} CALL", "TIME", "", "AGENT")
 }
 
 /// A call, and its reasons below it.
@@ -65,23 +67,45 @@ pub fn write_scored_head(out: &mut impl Write) -> io::Result<()> {
 /// # Errors
 /// Those of `out`.
 pub fn write_scored(out: &mut impl Write, scored: &Scored, style: Style) -> io::Result<()> {
-    let agent = scored.agent.as_ref().map(|agent| cut(&agent.untrusted(), 24));
-    writeln!(
+    let agent = scored.agent.as_ref().map(|agent| cut(&agent.untrusted(), 20));
+    let action = scored.call.action.to_string();
+    write!(
         out,
-        "{:<20} {} {:<24} {}",
+        "{:<20} {} {:<20}",
         scored.call.time.to_string(),
         style.verdict(scored.assessment.verdict),
         agent.as_deref().unwrap_or("-"),
-        scored.call.action
     )?;
+    // Of the 80 columns, 31 are left.
+    if action.chars().count() > 31 {
+        write!(out, "\n   ")?;
+    }
+    writeln!(out, " {action}")?;
     for reason in &scored.assessment.reasons {
-        let value = escape::terminal(&reason.value).to_string();
-        match reason.detail.contains(&value) {
-            true => writeln!(out, "{:<27} {}", "", reason.detail)?,
-            false => writeln!(out, "{:<27} {}: {}", "", reason.detail, cut(&reason.value, 100))?,
-        }
+        write_wrapped(out, &told(reason), REASON_COLUMN, REASON_COLUMN + 2)?;
     }
     Ok(())
+}
+
+/// Where what belongs to a call begins.
+pub const REASON_COLUMN: usize = 4;
+
+/// The same with the value as it is, for formats that escape it themselves.
+pub(crate) fn plain(reason: &Reason) -> String {
+    let value = reason.value.as_unescaped();
+    match reason.detail.contains(value) {
+        true => reason.detail.clone(),
+        false => format!("{}: {value}", reason.detail),
+    }
+}
+
+/// A reason in one line: the value stands behind it, unless it is named there already.
+pub(crate) fn told(reason: &Reason) -> String {
+    let value = escape::terminal(&reason.value).to_string();
+    match reason.detail.contains(&value) {
+        true => reason.detail.clone(),
+        false => format!("{}: {}", reason.detail, cut(&reason.value, 100)),
+    }
 }
 
 /// The head of the table that [`write_session`] continues.
@@ -89,31 +113,45 @@ pub fn write_scored(out: &mut impl Write, scored: &Scored, style: Style) -> io::
 /// # Errors
 /// Those of `out`.
 pub fn write_session_head(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "{:<20} {:>7}  {:<24} {:<22} BASIS", "FIRST", "RECORDS", "AGENT", "SESSION")
+    writeln!(out, "{:<16} {:>6} {:<20} {:<20} BASIS", "FIRST", "CALLS", "AGENT", "SESSION")
 }
 
-/// A session in one line; children are indented by their depth.
+/// A session in one line; agents of children are indented by their depth. `^` stands behind a basis
+/// that a session above has, and not itself.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn write_session(out: &mut impl Write, session: &Session) -> io::Result<()> {
-    let agent = session.agent().map(|agent| cut(&agent.id.untrusted(), 24));
-    let basis = match &session.named {
-        Ok(named) if named.inherited => format!("{} (inherited)", named.basis),
-        Ok(named) => named.basis.to_string(),
-        Err(cause) => format!("- {cause}"),
-    };
     let depth = session.lineage.len().saturating_sub(1).min(4);
-    let id = format!("{}{}", " ".repeat(depth), cut(&session.id.untrusted(), 22 - depth));
+    let agent = session.agent().map(|agent| cut(&agent.id.untrusted(), 20 - depth));
+    let agent = format!("{:depth$}{}", "", agent.as_deref().unwrap_or("-"));
+    let basis = match &session.named {
+        Ok(named) if named.inherited => format!("{} ^", named.basis),
+        Ok(named) => named.basis.to_string(),
+        Err(cause) => cause.to_string(),
+    };
+    let first = session.first.to_string();
     writeln!(
         out,
-        "{:<20} {:>7}  {:<24} {:<22} {}",
-        session.first.to_string(),
+        "{:<16} {:>6} {agent:<20} {:<20} {basis}",
+        first.get(..16).unwrap_or(&first),
         session.records,
-        agent.as_deref().unwrap_or("-"),
-        id,
-        basis
+        cut(&session.id.untrusted(), 20),
     )
+}
+
+/// What was found of the session of the line above.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_found(
+    out: &mut impl Write,
+    strongest: Verdict,
+    findings: u64,
+    style: Style,
+) -> io::Result<()> {
+    let plural = if findings == 1 { "" } else { "s" };
+    writeln!(out, "{:24}{} {findings} finding{plural}", "", style.verdict(strongest))
 }
 
 /// What was read, passed over and lost; the sums reconcile.
@@ -132,7 +170,7 @@ pub fn write_tally(out: &mut impl Write, tally: &Tally) -> io::Result<()> {
     if !tally.skips.is_empty() {
         let parts: Vec<String> =
             tally.skips.iter().map(|(why, count)| format!("{why} {count}")).collect();
-        writeln!(out, "skipped: {}", parts.join(", "))?;
+        write_wrapped(out, &format!("skipped: {}", parts.join(", ")), 0, 2)?;
     }
     Ok(())
 }
@@ -155,7 +193,7 @@ pub fn write_coverage(out: &mut impl Write, coverage: &Coverage, style: Style) -
         );
         if cause.is_worrying() {
             writeln!(out, "{}", style.paint("1;33", &line))?;
-            writeln!(out, "  {}", cause.hint())?;
+            write_wrapped(out, cause.hint(), 2, 2)?;
         } else {
             writeln!(out, "{line}")?;
         }
@@ -169,15 +207,16 @@ pub fn write_coverage(out: &mut impl Write, coverage: &Coverage, style: Style) -
 /// Those of `out`.
 pub fn write_incident(out: &mut impl Write, incident: &Incident, style: Style) -> io::Result<()> {
     let agent = incident.agent.as_ref().map(|agent| cut(&agent.untrusted(), 60));
-    let title = format!(
-        "kill: {} at {}, {} findings in {} calls of {} sessions",
-        agent.as_deref().unwrap_or("nobody's agent"),
-        incident.opened,
+    let title =
+        format!("kill: {} at {}", agent.as_deref().unwrap_or("nobody's agent"), incident.opened);
+    writeln!(out, "{}", style.title(&title))?;
+    writeln!(
+        out,
+        "  {} findings in {} calls of {} sessions",
         incident.findings_total,
         incident.calls,
         incident.lineage.len()
-    );
-    writeln!(out, "{}", style.title(&title))?;
+    )?;
     writeln!(out, "  plan, as of then; nothing is written to AWS:")?;
     match &incident.plan {
         Err(refusal) => writeln!(out, "  nothing can be planned: {refusal}"),
@@ -185,7 +224,7 @@ pub fn write_incident(out: &mut impl Write, incident: &Incident, style: Style) -
             let mut text = String::new();
             // INVARIANT: writing to a string cannot fail.
             let _ = plan.write_text(&mut text);
-            out.write_all(text.as_bytes())
+            write_lines_wrapped(out, &text)
         }
     }
 }

@@ -16,7 +16,6 @@ use tripline_engine::{Config, Mode};
 use tripline_iam::{AccountId, ActionPattern, Arn};
 use tripline_text::Untrusted;
 
-use crate::messenger::{Messenger, PostError};
 use crate::settings::{SettingsError, all_baselines, all_scopes};
 use crate::shelf::{Leaf, Shelf};
 
@@ -283,25 +282,4 @@ pub fn models_of(directory: &Path) -> Result<ModelFacts, SettingsError> {
     models.scopes = u32::try_from(scopes.len()).unwrap_or(u32::MAX);
     models.learned = learned;
     Ok(models)
-}
-
-/// What Slack says to a message without a text, which it does not post (Slack, "Handling errors" of
-/// incoming webhooks).
-const EMPTY_IS_REFUSED_BY: [&str; 3] =
-    ["no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"];
-
-/// Whether a chat takes messages, without posting one: an empty message is refused for being empty by a
-/// webhook that works, and for other reasons by one that does not.
-///
-/// # Errors
-/// Why it takes none.
-pub async fn reach(messenger: &impl Messenger) -> Result<(), PostError> {
-    match messenger.post(&json!({})).await {
-        Err(PostError::Refused(why))
-            if EMPTY_IS_REFUSED_BY.iter().any(|word| why.contains(word)) =>
-        {
-            Ok(())
-        }
-        answer => answer,
-    }
 }

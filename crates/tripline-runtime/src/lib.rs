@@ -9,11 +9,14 @@
 mod doctor;
 mod drill;
 mod executor;
+#[cfg(feature = "webhook")]
+mod http;
 mod journal;
 mod live;
 mod local;
 mod messenger;
 mod notice;
+mod outbox;
 mod responder;
 mod settings;
 mod shelf;
@@ -27,14 +30,17 @@ mod trail;
 #[cfg(feature = "webhook")]
 mod webhook;
 
-pub use doctor::{Asked, Examined, Function, Probe, examine, models_of, reach};
+pub use doctor::{Asked, Examined, Function, Probe, examine, models_of};
 pub use drill::{Canary, Chirp, Drilled, drill, drill_target};
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
+#[cfg(feature = "webhook")]
+pub use http::{Address, Http, InvalidAddress, NoRoots};
 pub use journal::{Journal, JournalError, read_log};
-pub use live::{Delivered, Live, LiveError};
-pub use local::{LocalFile, Unlisted, files};
-pub use messenger::{Messenger, PostError, deliver};
+pub use live::{Delivered, Live, LiveError, Witness};
+pub use local::{LocalFile, Unlisted, delivery_stamp, files};
+pub use messenger::{Channel, Post, PostError, Posted};
 pub use notice::{Ask, DECIDED, Message, ObjectRef, UnknownMessage, asks_of, messages};
+pub use outbox::{Drained, Outbox};
 pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{
     SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, read_decisions,
@@ -43,11 +49,11 @@ pub use settings::{
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
 #[cfg(feature = "signatures")]
 pub use signatures::{RsaKeys, UnusableKey};
-pub use source::Page;
+pub use source::{Arrived, Content, Feed, Listed, LocalLogs, Page, Source, Unread};
 pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
 pub use switch::{Pulled, Switch, TickError, Ticked, describe};
 pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
 pub use tripline_engine::Permit;
 #[cfg(feature = "webhook")]
-pub use webhook::{InvalidWebhook, Webhook};
+pub use webhook::{HttpChannel, SLACK_API, reach_slack, say_to_slack};

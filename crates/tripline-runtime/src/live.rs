@@ -3,6 +3,8 @@
 //! Nothing is marked as done before its effects are: a delivery that fails anywhere is delivered again
 //! as a whole, and ends where it would have ended.
 
+mod confirm;
+
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -13,10 +15,10 @@ use tripline_engine::{
     Partition, PartitionId, Provenance, Scored, Slice,
 };
 
-use crate::messenger::{Messenger, PostError, deliver};
-use crate::responder::Clock;
 use crate::source::Page;
 use crate::state::{State, StateError};
+
+pub use confirm::Witness;
 
 /// How many sets are read at once, and how many reads are made at the same time.
 const SETS_AT_ONCE: usize = 64;
@@ -54,9 +56,6 @@ pub enum LiveError {
     /// Something in the state is not this program's.
     #[error("the state holds what this version of tripline cannot read")]
     Damaged(#[from] DamagedRow),
-    /// Nobody could be told.
-    #[error("the message could not be posted: {0}")]
-    Untold(#[from] PostError),
 }
 
 impl<'a, S: State> Live<'a, S> {
@@ -160,29 +159,6 @@ impl<'a, S: State> Live<'a, S> {
     /// [`LiveError`].
     pub async fn told(&self, delivered: &Delivered) -> Result<(), LiveError> {
         Ok(self.state.put(&delivered.told).await?)
-    }
-
-    /// Posts a message about an incident, unless one was posted that says the same: `news` is what is
-    /// new in it. That the agent did more of what it did is not.
-    ///
-    /// # Errors
-    /// [`LiveError`], and [`LiveError::Untold`] when the message could not be posted: it is to be posted
-    /// again.
-    pub async fn post(
-        &self,
-        messenger: &impl Messenger,
-        clock: &impl Clock,
-        (incident, news): (&LiveIncident, &str),
-        message: &serde_json::Value,
-        now: EventTime,
-    ) -> Result<(), LiveError> {
-        let saying = incident.saying(news, now);
-        let said = self.state.read(&[saying.partition]).await?;
-        if said.iter().flatten().any(|said| *said == saying.value) {
-            return Ok(());
-        }
-        deliver(messenger, clock, message).await?;
-        Ok(self.state.put(&[saying]).await?)
     }
 
     /// Reads what the slice wants; whether it wanted anything that there was.

@@ -9,7 +9,7 @@ use tripline_cloudtrail::{Fate, Reader, Record, Tally};
 use tripline_text::Untrusted;
 use walkdir::WalkDir;
 
-use crate::source::Page;
+use crate::source::{Listed, Page};
 
 /// A file below a path that the user gave. What is in it is found out by reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,9 @@ pub fn files(paths: &[PathBuf]) -> (Vec<LocalFile>, Vec<Unlisted>) {
             match entry.and_then(|entry| Ok((entry.metadata()?, entry.into_path()))) {
                 Ok((metadata, _)) if metadata.is_dir() => {}
                 Ok((metadata, path)) => {
-                    let rank = (delivery_stamp(&path), path.clone());
+                    let name = path.file_name().unwrap_or_default();
+                    let stamp = delivery_stamp(&name.to_string_lossy()).to_owned();
+                    let rank = (stamp, path.clone());
                     files.push(LocalFile { path, bytes: metadata.len(), rank });
                 }
                 Err(error) => unlisted.push(Unlisted {
@@ -68,20 +70,30 @@ pub fn files(paths: &[PathBuf]) -> (Vec<LocalFile>, Vec<Unlisted>) {
 
 /// The `YYYYMMDDTHHmmZ` of `ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHmmZ_UNIQUE.json.gz`, or nothing
 /// (UG/get-and-view-cloudtrail-log-files).
-fn delivery_stamp(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+pub fn delivery_stamp(name: &str) -> &str {
     let is_stamp = |part: &&str| {
         part.len() == 14
             && part.ends_with('Z')
             && part.bytes().take(8).all(|byte| byte.is_ascii_digit())
     };
-    name.split('_').find(is_stamp).unwrap_or_default().to_owned()
+    name.split('_').find(is_stamp).unwrap_or_default()
 }
 
 impl LocalFile {
     /// A path as text, for messages; bytes that are not UTF-8 become U+FFFD.
     pub fn name_of(path: &Path) -> Arc<Untrusted<'static>> {
         Arc::new(Untrusted::new(path.to_string_lossy().into_owned()))
+    }
+
+    /// What a listing says of it.
+    pub(crate) fn listed(&self) -> Listed {
+        let (delivered, path) = &self.rank;
+        Listed {
+            file: Self::name_of(path),
+            bytes: self.bytes,
+            delivered: delivered.clone(),
+            version: None,
+        }
     }
 
     /// The file as it is, for a delivery.

@@ -1,14 +1,44 @@
 //! The port through which people are told.
 
-use serde_json::Value;
+use std::fmt::Debug;
+
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tripline_chat::Message;
 
-use crate::responder::Clock;
+/// One place where people are told. Calls answer once; whoever calls tries again.
+pub trait Channel: Debug + Send + Sync {
+    /// Its name, another one for each.
+    fn name(&self) -> &str;
 
-/// Posts messages to one place.
-pub trait Messenger: Sync {
-    /// Posts a message, once.
-    fn post(&self, message: &Value) -> impl Future<Output = Result<(), PostError>> + Send;
+    /// Whether it changes what it posted before. One that cannot is told only what is news.
+    fn is_in_place(&self) -> bool {
+        false
+    }
+
+    /// Posts a message.
+    fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>>;
+}
+
+/// What is to be posted.
+#[derive(Clone, Copy, Debug)]
+pub struct Post<'a> {
+    /// The message.
+    pub message: &'a Message,
+    /// What the channel knows the message by that it is to take the place of.
+    pub before: Option<&'a str>,
+    /// Whether it says something that the message before did not, and not just more of the same.
+    pub is_news: bool,
+    /// When, in milliseconds since 1970.
+    pub now_unix_ms: i64,
+}
+
+/// A message that was posted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posted {
+    /// What the service knows it by, if it can be changed.
+    pub handle: Option<String>,
 }
 
 /// A message that was not posted.
@@ -22,39 +52,7 @@ pub enum PostError {
         /// What happened.
         why: String,
     },
-    /// It will never be taken.
+    /// It is not taken as it is: somebody has to look at the channel.
     #[error("{0}")]
     Refused(String),
-}
-
-/// How often a message is posted before it is given up, and the first wait between; each further one
-/// is twice as long.
-const TRIES: u32 = 5;
-const FIRST_WAIT_MS: u64 = 500;
-/// What a service may make one wait at the most.
-const WAIT_SECS_MAX: u64 = 30;
-
-/// Posts a message, again where that helps.
-///
-/// # Errors
-/// The last [`PostError`].
-pub async fn deliver(
-    messenger: &impl Messenger,
-    clock: &impl Clock,
-    message: &Value,
-) -> Result<(), PostError> {
-    let mut tried = 0;
-    loop {
-        let error = match messenger.post(message).await {
-            Err(error @ PostError::Again { .. }) => error,
-            ended => return ended,
-        };
-        tried += 1;
-        if tried >= TRIES {
-            return Err(error);
-        }
-        let PostError::Again { after_secs, .. } = &error else { return Err(error) };
-        let asked = after_secs.map(|secs| secs.min(WAIT_SECS_MAX).saturating_mul(1_000));
-        clock.sleep(asked.unwrap_or(FIRST_WAIT_MS << (tried - 1))).await;
-    }
 }

@@ -12,7 +12,9 @@ use tripline_baseline::{
     MANIFEST_BYTES_MAX, Scope, ScopeError, Subject, Whose,
 };
 use tripline_containment::Work;
-use tripline_detector::{Invariants, SettingsError as InvariantError};
+use tripline_detector::{
+    Calibration, CalibrationError, Invariants, SettingsError as InvariantError,
+};
 use tripline_engine::{Config, ConfigError, Model, ScopeTwice};
 use tripline_iam::ActionPattern;
 use tripline_iam::policy::PolicyText;
@@ -52,6 +54,9 @@ pub enum SettingsProblem {
     /// It is no list of decisions of ours.
     #[error("{0}")]
     Decisions(#[from] DecisionsError),
+    /// It is no calibration that holds here.
+    #[error("{0}")]
+    Calibration(#[from] CalibrationError),
     /// A learned baseline stands where another one belongs.
     #[error("is the baseline of another agent or class: it belongs in `{}`", .0.display())]
     Misplaced(PathBuf),
@@ -71,7 +76,7 @@ fn subject(twice: &ScopeTwice) -> String {
 }
 
 /// Reads `config`, or takes the defaults without one, and from the folder of baselines the declared
-/// scopes, the learned baselines that are in force, and what people decided.
+/// scopes, the learned baselines that are in force, the calibration, and what people decided.
 ///
 /// # Errors
 /// When a file cannot be read or does not hold what it should.
@@ -84,7 +89,10 @@ pub fn settings(
     let shelf = Shelf::new(directory);
     let paths = shelf.all(Leaf::Baseline).map_err(at(directory))?;
     let learned = paths.iter().map(|path| read_baseline(&shelf, path));
-    let model = model.with_learned(learned, hash_seed())?;
+    let mut model = model.with_learned(learned, hash_seed())?;
+    if let Some(calibration) = read_calibration(&shelf)? {
+        model = model.with_calibration(calibration, config.budgets);
+    }
     Ok((config, model.with_decisions(read_decisions(&shelf)?)))
 }
 
@@ -194,6 +202,19 @@ pub fn read_decisions(shelf: &Shelf) -> Result<Decisions, SettingsError> {
     }
     Decisions::parse(&read_text(&path, DECISIONS_BYTES_MAX)?).map_err(at(&path))
 }
+
+/// The calibration; nothing where there is no such file.
+fn read_calibration(shelf: &Shelf) -> Result<Option<Calibration>, SettingsError> {
+    let path = shelf.calibration_path();
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = read_text(&path, CALIBRATION_BYTES_MAX)?;
+    Calibration::parse(&text).map(Some).map_err(at(&path))
+}
+
+/// How large a calibration may be: that of a million agents.
+const CALIBRATION_BYTES_MAX: usize = 256 << 20;
 
 /// A key for hash tables that nobody can guess. No result depends on it.
 pub fn hash_seed() -> u64 {

@@ -8,6 +8,7 @@
 //! classes/<class>/…           the same of a class
 //! @fleet/…                    the same of all agents together
 //! decisions.toml              what people approved, and exceptions
+//! calibration.json            where benign episodes ended up, which lines are drawn by
 //! ```
 //!
 //! Files are replaced whole: whoever reads, and whatever crash comes, finds the old one or the new.
@@ -70,6 +71,11 @@ impl Shelf {
     /// Where the decisions of people stand.
     pub fn decisions_path(&self) -> PathBuf {
         self.root.join("decisions.toml")
+    }
+
+    /// Where the calibration stands.
+    pub fn calibration_path(&self) -> PathBuf {
+        self.root.join("calibration.json")
     }
 
     /// Where the baselines of somebody stand that were in force before.

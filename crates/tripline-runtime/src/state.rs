@@ -17,6 +17,13 @@ pub trait State: Sync {
     /// [`StateError`].
     fn put(&self, entries: &[Entry]) -> impl Future<Output = Result<(), StateError>> + Send;
 
+    /// Adds an element that nobody added before; whether it was this call that did. Of several at once
+    /// it is one.
+    ///
+    /// # Errors
+    /// [`StateError`]; the element may be there then.
+    fn claim(&self, entry: &Entry) -> impl Future<Output = Result<bool, StateError>> + Send;
+
     /// What each of these sets holds, in the order in which they are asked for: everything that was
     /// put before this was called, by whomever.
     ///
@@ -95,8 +102,10 @@ impl EmbeddedState {
         forget().map_err(|error| broken(&self.path, &error))
     }
 
-    fn keep(&self, kept: &[Entry]) -> Result<(), redb::Error> {
+    /// How many of these were not there.
+    fn keep(&self, kept: &[Entry]) -> Result<u64, redb::Error> {
         let transaction = self.database.begin_write()?;
+        let mut added = 0;
         {
             let mut entries = transaction.open_table(ENTRIES)?;
             let mut ends = transaction.open_table(ENDS)?;
@@ -107,6 +116,7 @@ impl EmbeddedState {
                 if before.is_some_and(|before| before >= end) {
                     continue;
                 }
+                added += u64::from(before.is_none());
                 if let Some(before) = before {
                     ends.remove((before, place.as_slice()))?;
                 }
@@ -116,7 +126,7 @@ impl EmbeddedState {
             }
         }
         transaction.commit()?;
-        Ok(())
+        Ok(added)
     }
 
     fn look_up(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, redb::Error> {
@@ -146,7 +156,12 @@ impl State for EmbeddedState {
         if entries.is_empty() {
             return Ok(());
         }
-        self.keep(entries).map_err(|error| broken(&self.path, &error))
+        self.keep(entries).map(drop).map_err(|error| broken(&self.path, &error))
+    }
+
+    async fn claim(&self, entry: &Entry) -> Result<bool, StateError> {
+        let added = self.keep(std::slice::from_ref(entry));
+        added.map(|added| added == 1).map_err(|error| broken(&self.path, &error))
     }
 
     async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {

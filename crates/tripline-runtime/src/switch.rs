@@ -1,8 +1,7 @@
 //! The switch as the detector pulls it: from an incident to what was done about it.
 
-use std::collections::BTreeSet;
-
 use thiserror::Error;
+use tripline_chat::Outcome;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
     Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Step, Subject, Target, plan_kill,
@@ -80,26 +79,16 @@ pub enum TickError {
 }
 
 impl Pulled {
-    /// What was done, in a few words for people.
-    pub fn done(&self) -> String {
-        let steps = |plan: &Plan| match plan.steps.len() {
-            1 => "1 step".to_owned(),
-            count => format!("{count} steps"),
-        };
+    /// The same, to be told at this moment.
+    pub fn outcome(&self, now: EventTime) -> Outcome<'_> {
         match self {
-            Self::Contained(case) => format!("contained: {}", steps(&case.plan)),
-            Self::WouldHave(plan) => {
-                format!("nothing, in this mode; {} would have been done", steps(plan))
-            }
-            Self::Ask(plan) => format!("nothing yet: {} wait for a person", steps(plan)),
-            Self::Held(held, _) => format!("nothing: held by the brakes, {held}"),
-            Self::Unconfirmed(_) => {
-                "nothing yet: the trail's own bucket does not tell of it so far".to_owned()
-            }
-            Self::GivenBack => {
-                "nothing: it was given back, and nothing new was done since".to_owned()
-            }
-            Self::Refused(refusal) => format!("nothing can be done: {refusal}"),
+            Self::Contained(case) => Outcome::Contained { case, now_unix_secs: now.unix_secs() },
+            Self::WouldHave(plan) => Outcome::WouldHave(plan),
+            Self::Ask(plan) => Outcome::Ask(plan),
+            Self::Held(held, plan) => Outcome::Held(held, plan),
+            Self::Unconfirmed(_) => Outcome::Unconfirmed,
+            Self::GivenBack => Outcome::GivenBack,
+            Self::Refused(refusal) => Outcome::Refused(refusal),
         }
     }
 
@@ -107,21 +96,6 @@ impl Pulled {
     pub fn is_incomplete(&self, now: EventTime) -> bool {
         let is_complete = |case: &Case| case.proof(now.unix_secs()) != Proof::Incomplete;
         matches!(self, Self::Contained(case) if !is_complete(case))
-    }
-
-    /// What a person may run now.
-    pub fn next(&self) -> String {
-        match self {
-            Self::Contained(case) => {
-                format!("tripline restore {} --reason TEXT", case.plan.incident)
-            }
-            Self::Ask(_) | Self::Held(..) => {
-                "tripline kill --agent NAME --mode approve PATH...".to_owned()
-            }
-            Self::WouldHave(_) | Self::Unconfirmed(_) | Self::GivenBack | Self::Refused(_) => {
-                "tripline score --plan-file plan.json PATH...".to_owned()
-            }
-        }
     }
 }
 
@@ -157,8 +131,11 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         }
         let class = live.incident.lineage.iter().find_map(|session| session.agent()?.class.clone());
         let class: Option<Untrusted<'static>> = class.map(|class| class.untrusted().into_owned());
-        // Statistics alone come to no verdict of kill yet.
-        let evidence = Evidence { is_rule: true, families: BTreeSet::new(), class: class.as_ref() };
+        let evidence = Evidence {
+            is_rule: live.incident.rests_on_rule(),
+            kinds: live.incident.kinds(),
+            class: class.as_ref(),
+        };
         let ledger = self.journal.ledger().await;
         let (asked, now) = (Asked::ByDetector(evidence), self.clock.now_unix_ms());
         match authorize(&plan, self.mode, &asked, self.brakes, &ledger, now) {

@@ -1,181 +1,212 @@
-//! Messages over HTTP, to a URL that is itself the secret (Slack's incoming webhooks).
+//! Channels over HTTPS: Slack by bot and by webhook, Microsoft Teams, and one's own webhook.
 
-use std::fmt;
-use std::time::Duration;
+use futures_util::future::BoxFuture;
+use serde_json::{Value, json};
+use tripline_chat::{SigningKey, signature};
 
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, RETRY_AFTER};
-use hyper::{Request, Response, StatusCode, Uri};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use serde_json::Value;
-use thiserror::Error;
+use crate::http::{Address, Http, said};
+use crate::messenger::{Channel, Post, PostError, Posted};
 
-use crate::messenger::{Messenger, PostError};
-
-/// How long one call may take.
-const CALL: Duration = Duration::from_secs(10);
-/// How much of an answer is read.
-const ANSWER_BYTES_MAX: usize = 1 << 10;
-
-/// Posts to a webhook.
-pub struct Webhook {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    url: Uri,
+/// A channel that is reached over HTTPS.
+#[derive(Debug)]
+pub struct HttpChannel {
+    name: String,
+    http: Http,
+    to: To,
 }
 
-impl fmt::Debug for Webhook {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Whoever knows the path may post.
-        f.debug_struct("Webhook").field("host", &self.url.host()).finish_non_exhaustive()
+#[derive(Debug)]
+enum To {
+    Slack(Bot),
+    SlackWebhook(Address),
+    Teams(Address),
+    Webhook(Address, SigningKey),
+}
+
+/// A bot of Slack's.
+struct Bot {
+    channel: String,
+    token: String,
+    post: Address,
+    update: Address,
+}
+
+impl std::fmt::Debug for Bot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bot").field("channel", &self.channel).finish_non_exhaustive()
     }
 }
 
-/// A URL that messages are not posted to. It is not repeated: it may be a secret.
-#[derive(Debug, Error)]
-pub enum InvalidWebhook {
-    /// It is no URL.
-    #[error("the webhook is no URL")]
-    NoUrl,
-    /// Anybody on the way could read and change it.
-    #[error("the webhook is not https")]
-    NotHttps,
-    /// This machine trusts nobody.
-    #[error("this machine has no certificates to trust: {0}")]
-    NoRoots(std::io::Error),
-}
+/// Where Slack's API is.
+pub const SLACK_API: &str = "https://slack.com/api";
 
-impl Webhook {
-    /// The webhook at this URL: https, or on this very machine.
+impl HttpChannel {
+    /// An incoming webhook of Slack.
+    pub fn slack_webhook(name: String, http: Http, url: Address) -> Self {
+        Self { name, http, to: To::SlackWebhook(url) }
+    }
+
+    /// A channel of Slack, through the bot that has this token.
     ///
     /// # Errors
-    /// [`InvalidWebhook`].
-    pub fn new(url: &str) -> Result<Self, InvalidWebhook> {
-        let url: Uri = url.trim().parse().map_err(|_| InvalidWebhook::NoUrl)?;
-        let host = url.host().ok_or(InvalidWebhook::NoUrl)?;
-        let is_here = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
-        if url.scheme_str() != Some("https") && !is_here {
-            return Err(InvalidWebhook::NotHttps);
-        }
-        let connector = HttpsConnectorBuilder::new()
-            .with_native_roots()
-            .map_err(InvalidWebhook::NoRoots)?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), url })
+    /// When the URL of the API is none.
+    pub fn slack(
+        name: String,
+        http: Http,
+        channel: String,
+        token: &str,
+        api: &str,
+    ) -> Result<Self, crate::http::InvalidAddress> {
+        let method =
+            |method: &str| Address::parse(&format!("{}/{method}", api.trim_end_matches('/')));
+        let (post, update) = (method("chat.postMessage")?, method("chat.update")?);
+        let token = token.trim().to_owned();
+        Ok(Self { name, http, to: To::Slack(Bot { channel, token, post, update }) })
     }
 
-    async fn call(&self, message: &Value) -> Result<Response<hyper::body::Incoming>, String> {
-        let body = Full::new(Bytes::from(message.to_string()));
-        let request = Request::post(&self.url).header(CONTENT_TYPE, "application/json").body(body);
-        let request = request.map_err(|error| error.to_string())?;
-        let answer = tokio::time::timeout(CALL, self.client.request(request)).await;
-        // The error of the client names no URL.
-        answer.map_err(|_| "no answer in time".to_owned())?.map_err(|error| error.to_string())
+    /// A Workflows webhook of Microsoft Teams.
+    pub fn teams(name: String, http: Http, url: Address) -> Self {
+        Self { name, http, to: To::Teams(url) }
+    }
+
+    /// One's own webhook.
+    pub fn signed(name: String, http: Http, url: Address, key: SigningKey) -> Self {
+        Self { name, http, to: To::Webhook(url, key) }
+    }
+
+    async fn send(&self, post: Post<'_>) -> Result<Posted, PostError> {
+        let message = post.message;
+        match &self.to {
+            To::Slack(bot) => return self.by_bot(bot, post).await,
+            To::SlackWebhook(url) => self.http.post(url, None, &[], &message.to_slack()).await?,
+            To::Teams(url) => self.http.post(url, None, &[], &message.to_teams()).await?,
+            To::Webhook(url, key) => {
+                let (body, secs) = (message.to_webhook(), post.now_unix_ms.div_euclid(1_000));
+                let headers = [
+                    ("tripline-timestamp", secs.to_string()),
+                    ("tripline-signature", signature(key, secs, body.to_string().as_bytes())),
+                ];
+                self.http.post(url, None, &headers, &body).await?
+            }
+        };
+        Ok(Posted::default())
+    }
+
+    /// Posts by a bot: what is there already is changed, and its thread says how.
+    async fn by_bot(&self, bot: &Bot, post: Post<'_>) -> Result<Posted, PostError> {
+        let Post { message, before, is_news, .. } = post;
+        let place = before.and_then(|handle| handle.split_once(' '));
+        if let Some((channel, at)) = place {
+            let mut body = message.to_slack();
+            set(&mut body, &[("channel", channel), ("ts", at)]);
+            match self.api(bot, &bot.update, &body).await {
+                Err(PostError::Refused(why)) if GONE.iter().any(|gone| why.ends_with(gone)) => {}
+                Err(error) => return Err(error),
+                Ok(_) if !is_news => return Ok(Posted { handle: before.map(str::to_owned) }),
+                Ok(_) => {
+                    let mut reply = json!({"text": message.to_slack_reply()});
+                    set(&mut reply, &[("channel", channel), ("thread_ts", at)]);
+                    self.api(bot, &bot.post, &quiet(reply)).await?;
+                    return Ok(Posted { handle: before.map(str::to_owned) });
+                }
+            }
+        }
+        let mut body = message.to_slack();
+        set(&mut body, &[("channel", &bot.channel)]);
+        let answer = self.api(bot, &bot.post, &quiet(body)).await?;
+        let part = |name| answer.get(name).and_then(Value::as_str);
+        let handle = part("channel").zip(part("ts")).map(|(channel, at)| format!("{channel} {at}"));
+        Ok(Posted { handle })
+    }
+
+    /// Calls a method of Slack's API, which answers 200 whatever happened.
+    async fn api(&self, bot: &Bot, method: &Address, body: &Value) -> Result<Value, PostError> {
+        let answered = self.http.post(method, Some(&bot.token), &[], body).await?;
+        let answer: Value = serde_json::from_slice(&answered).unwrap_or_default();
+        if answer.get("ok") == Some(&Value::Bool(true)) {
+            return Ok(answer);
+        }
+        let error = answer.get("error").and_then(Value::as_str).unwrap_or("no JSON");
+        let why = format!("Slack answered: {}", said(error.as_bytes()));
+        Err(match PASSING.contains(&error) {
+            true => PostError::Again { after_secs: None, why },
+            false => PostError::Refused(why),
+        })
     }
 }
 
-impl Messenger for Webhook {
-    async fn post(&self, message: &Value) -> Result<(), PostError> {
-        let again = |after_secs, why| PostError::Again { after_secs, why };
-        let answer = self.call(message).await.map_err(|why| again(None, why))?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(());
+/// Slack's errors that pass (Web API, errors of chat.postMessage), and those of chat.update after which
+/// the message is posted afresh.
+const PASSING: &[&str] = &[
+    "ratelimited",
+    "rate_limited",
+    "fatal_error",
+    "internal_error",
+    "request_timeout",
+    "service_unavailable",
+    "no JSON",
+];
+const GONE: &[&str] = &["message_not_found", "cant_update_message", "edit_window_closed"];
+
+/// No previews: they would fetch what somebody else wrote.
+fn quiet(mut body: Value) -> Value {
+    if let Some(body) = body.as_object_mut() {
+        body.insert("unfurl_links".to_owned(), Value::Bool(false));
+        body.insert("unfurl_media".to_owned(), Value::Bool(false));
+    }
+    body
+}
+
+fn set(body: &mut Value, fields: &[(&str, &str)]) {
+    if let Some(body) = body.as_object_mut() {
+        for (name, value) in fields {
+            body.insert((*name).to_owned(), json!(value));
         }
-        let after = answer.headers().get(RETRY_AFTER);
-        let after = after.and_then(|value| value.to_str().ok()?.trim().parse().ok());
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-        let said = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned());
-        let said: String = said.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-        let why = format!("the service answered {}: {said}", status.as_u16());
-        let may_pass = status == StatusCode::TOO_MANY_REQUESTS
-            || status == StatusCode::REQUEST_TIMEOUT
-            || status.is_server_error();
-        Err(if may_pass { again(after, why) } else { PostError::Refused(why) })
+    }
+}
+
+/// What Slack says to a message without a text, which it does not post (Slack, "Handling errors" of
+/// incoming webhooks).
+const EMPTY_IS_REFUSED_BY: [&str; 3] =
+    ["no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"];
+
+/// Whether a webhook of Slack's takes messages, without posting one: an empty message is refused for
+/// being empty by a webhook that works, and for other reasons by one that does not.
+///
+/// # Errors
+/// Why it takes none.
+pub async fn reach_slack(http: &Http, url: &Address) -> Result<(), PostError> {
+    match http.post(url, None, &[], &json!({})).await {
+        Err(PostError::Refused(why))
+            if EMPTY_IS_REFUSED_BY.iter().any(|word| why.contains(word)) =>
+        {
+            Ok(())
+        }
+        answer => answer.map(drop),
+    }
+}
+
+/// Posts a line of our own to a webhook of Slack's.
+///
+/// # Errors
+/// [`PostError`].
+pub async fn say_to_slack(http: &Http, url: &Address, text: &'static str) -> Result<(), PostError> {
+    http.post(url, None, &[], &json!({"text": text})).await.map(drop)
+}
+
+impl Channel for HttpChannel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn is_in_place(&self) -> bool {
+        matches!(self.to, To::Slack(_))
+    }
+
+    fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {
+        Box::pin(self.send(post))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use serde_json::json;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    use super::*;
-    use crate::messenger::deliver;
-    use crate::responder::Clock;
-
-    /// Answers one connection after another; what each asked for.
-    async fn serve(listener: TcpListener, answers: &[&str]) -> Vec<String> {
-        let mut asked = Vec::new();
-        for answer in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = String::new();
-            let mut buffer = [0; 4_096];
-            while !request.ends_with('}') {
-                let count = stream.read(&mut buffer).await.unwrap();
-                request.push_str(&String::from_utf8_lossy(&buffer[..count]));
-            }
-            stream.write_all(answer.as_bytes()).await.unwrap();
-            asked.push(request);
-        }
-        asked
-    }
-
-    #[derive(Default)]
-    struct Waits(Mutex<Vec<u64>>);
-
-    impl Clock for Waits {
-        fn now_unix_ms(&self) -> i64 {
-            0
-        }
-        async fn sleep(&self, milliseconds: u64) {
-            self.0.lock().unwrap().push(milliseconds);
-        }
-    }
-
-    async fn posted(answers: &[&str]) -> (Result<(), PostError>, Vec<String>, Vec<u64>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/services/SECRET", listener.local_addr().unwrap());
-        let webhook = Webhook::new(&url).unwrap();
-        assert!(!format!("{webhook:?}").contains("SECRET"));
-        let (waits, message) = (Waits::default(), json!({"text": "hello"}));
-        let posts = deliver(&webhook, &waits, &message);
-        let (ended, asked) = tokio::join!(posts, serve(listener, answers));
-        (ended, asked, waits.0.into_inner().unwrap())
-    }
-
-    #[tokio::test]
-    async fn a_message_is_posted_again_when_the_service_asks_for_it() {
-        let busy = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 7\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        let down = "HTTP/1.1 503 Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
-        let fine = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
-        let (ended, asked, waits) = posted(&[busy, down, fine]).await;
-        assert_eq!((ended, waits), (Ok(()), vec![7_000, 1_000]));
-        assert!(asked.iter().all(|asked| asked.starts_with("POST /services/SECRET HTTP/1.1")));
-        assert!(asked.iter().all(|asked| asked.ends_with(r#"{"text":"hello"}"#)));
-    }
-
-    #[tokio::test]
-    async fn a_message_that_is_refused_is_not_posted_again() {
-        let gone =
-            "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 10\r\n\r\nno_service";
-        let (ended, asked, _) = posted(&[gone]).await;
-        let why = "the service answered 404: no_service".to_owned();
-        assert_eq!((ended, asked.len()), (Err(PostError::Refused(why)), 1));
-    }
-
-    #[test]
-    fn a_webhook_is_https_or_here() {
-        assert!(matches!(Webhook::new("http://example.org/x"), Err(InvalidWebhook::NotHttps)));
-        assert!(matches!(Webhook::new("not a url"), Err(InvalidWebhook::NoUrl)));
-        assert!(Webhook::new("https://hooks.slack.com/services/x").is_ok());
-    }
-}
+mod tests;

@@ -56,18 +56,22 @@ pub(crate) const LOOT: &str = "customer-exports";
 pub(crate) const CANARY: &str = "prod/break-glass/do-not-use";
 
 /// One call of an attack.
-struct Step<'a> {
-    source: &'a str,
-    name: &'a str,
-    read_only: bool,
-    data: bool,
-    request: &'a str,
-    response: Body<'a>,
-    error: Option<(&'a str, &'a str)>,
-    resources: &'a str,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step<'a> {
+    pub(crate) source: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) read_only: bool,
+    pub(crate) data: bool,
+    pub(crate) request: &'a str,
+    pub(crate) response: Body<'a>,
+    pub(crate) error: Option<(&'a str, &'a str)>,
+    pub(crate) resources: &'a str,
+    /// Empty for what a large object's reading looks like, on S3.
+    pub(crate) extra: &'a str,
 }
 
-const fn step<'a>(source: &'a str, name: &'a str, request: &'a str) -> Step<'a> {
+/// A call that reads.
+pub(crate) const fn step<'a>(source: &'a str, name: &'a str, request: &'a str) -> Step<'a> {
     Step {
         source,
         name,
@@ -77,6 +81,7 @@ const fn step<'a>(source: &'a str, name: &'a str, request: &'a str) -> Step<'a> 
         response: Body::Null,
         error: None,
         resources: "",
+        extra: "",
     }
 }
 
@@ -174,34 +179,49 @@ impl Raid<'_> {
     fn go(&mut self, pen: &mut Pen<'_>, live: &Live, step: &Step<'_>) {
         self.time +=
             if step.name == "GetObject" { pen.rng.below(4) } else { pen.rng.between(1, 9) } as i64;
-        let global = matches!(step.source, "iam" | "organizations");
-        let region = if global { 0 } else { self.agent.region };
-        let note = Note::new(self.agent.account, region, "attack")
-            .attack(Some(self.attack.name()))
-            .by(live.session);
-        let places = pen.places(self.agent.taste, &note, &self.agent.id, &live.role_arn, self.time);
-        let call = Call {
-            read_only: step.read_only,
-            category: if step.data { "Data" } else { "Management" },
-            error: step.error,
-            request: Body::Template(step.request),
-            response: step.response,
-            extra: if step.source == "s3" {
-                Body::Template(
-                    r#"{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"$x","bytesTransferredOut":9$n}"#,
-                )
-            } else {
-                Body::Absent
-            },
-            resources: if step.resources.is_empty() {
-                Body::Absent
-            } else {
-                Body::Template(step.resources)
-            },
-            ..pen.call(&note, &live.seat, step.source, step.name, self.time)
-        };
-        pen.emit(Some(&live.identity), &call, &places, note);
+        write_step(pen, self.agent, live, self.attack.name(), step, self.time);
     }
+}
+
+/// Whether a service logs in one Region, wherever it is called from.
+pub(crate) fn is_global(source: &str) -> bool {
+    matches!(source, "iam" | "organizations" | "route53")
+}
+
+/// What S3 adds to the reading of a large object.
+const LARGE: &str = r#"{"SignatureVersion":"SigV4","CipherSuite":"TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","x-amz-id-2":"$x","bytesTransferredOut":9$n}"#;
+
+/// Writes one call of an attack.
+pub(crate) fn write_step(
+    pen: &mut Pen<'_>,
+    agent: &Agent,
+    live: &Live,
+    attack: &'static str,
+    step: &Step<'_>,
+    time: i64,
+) {
+    let region = if is_global(step.source) { 0 } else { agent.region };
+    let note = Note::new(agent.account, region, "attack").attack(Some(attack)).by(live.session);
+    let places = pen.places(agent.taste, &note, &agent.id, &live.role_arn, time);
+    let call = Call {
+        read_only: step.read_only,
+        category: if step.data { "Data" } else { "Management" },
+        error: step.error,
+        request: Body::Template(step.request),
+        response: step.response,
+        extra: match step.extra {
+            "" if step.source == "s3" => Body::Template(LARGE),
+            "" => Body::Absent,
+            extra => Body::Template(extra),
+        },
+        resources: if step.resources.is_empty() {
+            Body::Absent
+        } else {
+            Body::Template(step.resources)
+        },
+        ..pen.call(&note, &live.seat, step.source, step.name, time)
+    };
+    pen.emit(Some(&live.identity), &call, &places, note);
 }
 
 /// A log line tells the investigator to "rotate the credentials": it does, and the credentials leave.

@@ -49,11 +49,24 @@ pub(crate) fn one_call(
     pen: &mut Pen<'_>,
     agent: &Agent,
     live: &Live,
-    mut time: i64,
+    time: i64,
     shape: &'static str,
 ) -> i64 {
     let action = choose(pen, agent, time);
+    perform(pen, agent, live, action, time, shape)
+}
+
+/// A call of one action, with its retries and forwarded calls. Returns the time it ended.
+pub(crate) fn perform(
+    pen: &mut Pen<'_>,
+    agent: &Agent,
+    live: &Live,
+    action: &Action,
+    mut time: i64,
+    shape: &'static str,
+) -> i64 {
     let region = if pen.rng.chance(150) { agent.other_region } else { agent.region };
+    let region = if attack::is_global(action.source) { 0 } else { region };
     let note = Note::new(agent.account, region, shape).by(live.session);
     let places = pen.places(agent.taste, &note, &agent.id, &live.role_arn, time);
     while pen.rng.chance(12) {

@@ -52,6 +52,25 @@ pub fn slack_code<'a>(text: &'a Untrusted<'_>) -> SlackCode<'a> {
     SlackCode(text.reborrow())
 }
 
+/// For a reader of which no escape is known, or several at once: an e-mail, a pager, a card, whatever a
+/// topic or a webhook hands on to. Nothing is left that any of them makes a link, a mention, an emoji,
+/// formatting, markup or a formula of.
+///
+/// Every mark that one of them knows becomes its full-width form, and a dot before a letter likewise
+/// (see [`slack`]); a leading `=`, `+` or `-` too, with which a spreadsheet begins a formula. Full-width
+/// forms in the text itself, and everything that [`terminal`] escapes, become `\u{…}`.
+#[must_use]
+pub fn inert<'a>(text: &'a Untrusted<'_>) -> Inert<'a> {
+    Inert { text: text.reborrow(), is_code: false }
+}
+
+/// The same for identifiers that a person will copy, such as ARNs: a colon stays unless a slash follows,
+/// and an underscore stays.
+#[must_use]
+pub fn inert_code<'a>(text: &'a Untrusted<'_>) -> Inert<'a> {
+    Inert { text: text.reborrow(), is_code: true }
+}
+
 /// For a pattern in an IAM policy document (a `StringLike` or `Arn…` condition value, or a `Resource`), before it is quoted as JSON: `*`, `?` and `$` become `${*}`, `${?}` and
 /// `${$}`, so that a session named `*` matches the session named `*` only.
 ///
@@ -196,6 +215,38 @@ impl fmt::Display for SlackCode<'_> {
     }
 }
 
+/// Displays text as for [`inert`] or [`inert_code`].
+#[derive(Debug, Clone)]
+pub struct Inert<'a> {
+    text: Untrusted<'a>,
+    is_code: bool,
+}
+
+impl fmt::Display for Inert<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.text.as_unescaped().chars().peekable();
+        let mut is_first = true;
+        while let Some(character) = characters.next() {
+            let is_mark = match character {
+                '<' | '>' | '&' | '*' | '~' | '`' | '@' | '#' | '[' | ']' | '(' | ')' | '{'
+                | '}' | '|' | '!' | '"' | '$' => true,
+                '_' => !self.is_code,
+                ':' => !self.is_code || characters.peek() == Some(&'/'),
+                '.' => characters.peek().is_some_and(|next| next.is_alphabetic()),
+                '=' | '+' | '-' => is_first,
+                _ => false,
+            };
+            is_first = false;
+            match character {
+                _ if is_mark => f.write_char(full_width(character))?,
+                '\u{ff01}'..='\u{ff5e}' => write_code_point(f, character)?,
+                other => write_visible(f, other)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Displays text as for [`policy_literal`].
 #[derive(Debug, Clone)]
 pub struct PolicyLiteral<'a>(Untrusted<'a>);
@@ -319,6 +370,17 @@ mod tests {
     }
 
     #[test]
+    fn inert_text_is_only_text_to_anybody() {
+        let shown = |text: &str| inert(&untrusted(text)).to_string();
+        let code = |text: &str| inert_code(&untrusted(text)).to_string();
+        assert_eq!(shown("[x](https://a.b) <b>!</b>"), "［x］（https：//a．b） ＜b＞！＜/b＞");
+        assert_eq!(shown("=SUM(1)"), "＝SUM（1）");
+        assert_eq!(shown("a-b={{DATE}}"), "a-b=｛｛DATE｝｝");
+        assert_eq!(code("arn:aws:iam::1:role/my_role"), "arn:aws:iam::1:role/my_role");
+        assert_eq!(code("http://a.b/`x`"), "http：//a．b/｀x｀");
+    }
+
+    #[test]
     fn policy_text_has_no_wildcards_or_variables() {
         let exact = |text: &str| policy_exact(&untrusted(text)).map(|shown| shown.to_string());
         assert_eq!(exact("a*?$b${x}$").as_deref(), Ok("a*?$b${$}{x}$"));
@@ -370,6 +432,15 @@ mod tests {
         text
     }
 
+    /// Undoes what [`inert`] does.
+    fn escapes_apart(shown: &str) -> String {
+        let narrow = |character| match character {
+            '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(character) - 0xfee0).unwrap(),
+            other => other,
+        };
+        unescape(&shown.chars().map(narrow).collect::<String>())
+    }
+
     proptest! {
         #[test]
         fn a_code_span_ends_where_it_should(text in any::<String>()) {
@@ -409,6 +480,19 @@ mod tests {
                 })
                 .collect::<String>();
             prop_assert_eq!(unescape(&narrowed), text);
+        }
+
+        #[test]
+        fn inert_output_has_no_marks_and_is_reversible(text in hostile(), is_code in any::<bool>()) {
+            let shown = Inert { text: untrusted(&text), is_code }.to_string();
+            let bare = shown.replace("\\u{", "").replace('}', "");
+            prop_assert!(!shown.chars().any(is_deceptive));
+            let marks = ['<', '>', '&', '*', '~', '`', '@', '#', '[', '(', '{', '|', '!'];
+            prop_assert!(!bare.contains(marks));
+            prop_assert!(!shown.contains("://") && !shown.starts_with(['=', '+', '-']));
+            // The escapes' own braces are plain ones, the text's are not.
+            let narrowed = escapes_apart(&shown);
+            prop_assert_eq!(narrowed, text);
         }
 
         #[test]

@@ -255,11 +255,8 @@ impl Baseline {
             self.keys.iter().map(|(name, fact)| (name.family, fact.first)).collect();
         for root in self.tries.values() {
             let mut note = |node: &Node| {
-                if !node.is_open() {
-                    let together: BTreeSet<First> =
-                        node.children.values().map(|child| child.fact.first).collect();
-                    firsts.extend(together.into_iter().map(|first| (Family::Resource, first)));
-                }
+                let together: BTreeSet<First> = node.closed_firsts().collect();
+                firsts.extend(together.into_iter().map(|first| (Family::Resource, first)));
             };
             note(root);
             root.walk(&mut String::new(), &mut |_, node| note(node));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tripline_cloudtrail::EventTime;
+use tripline_cloudtrail::{EventTime, is_refusal};
 use tripline_text::Untrusted;
 
 use super::day::{First, MINUTE_MAX};
@@ -90,9 +90,30 @@ pub struct Draw<'a> {
 }
 
 impl<'a> Draw<'a> {
+    /// What it counts as where discoveries are counted, each once an episode: a new action each by
+    /// itself, all new resources of an action together, since whoever finds one bucket finds the next,
+    /// and so on. Nothing for errors that are no refusal: those happen to everybody.
+    pub fn discovery(&self) -> Option<(Family, &'a str)> {
+        discovery(self.family, self.given(), self.value)
+    }
+
     /// The action where the family asks for it, else nothing.
     pub(crate) fn given(&self) -> &'a str {
         self.action.filter(|_| self.family.is_given_action()).unwrap_or_default()
+    }
+}
+
+/// See [`Draw::discovery`].
+pub(crate) fn discovery<'a>(
+    family: Family,
+    given: &'a str,
+    value: &'a str,
+) -> Option<(Family, &'a str)> {
+    match family {
+        Family::Action => Some((family, value)),
+        Family::Error if !is_refusal(value) => None,
+        Family::Resource | Family::Error | Family::Bytes => Some((family, given)),
+        Family::Region | Family::Network | Family::UserAgent => Some((family, "")),
     }
 }
 

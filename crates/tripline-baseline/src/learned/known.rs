@@ -6,6 +6,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 
 use super::baseline::{Baseline, State};
+use super::discoveries::Discoveries;
 use super::family::{Draw, Family, Home};
 use super::keys::bounded;
 use super::rate::{PeakHistogram, RateClass, RateWindow};
@@ -105,6 +106,10 @@ pub struct Known {
     slots: Vec<Slot>,
     edges: Vec<Edge>,
     limits: [[Option<u64>; RateClass::COUNT]; RateWindow::COUNT],
+    tails: [[Option<Tail>; RateClass::COUNT]; RateWindow::COUNT],
+    /// Visits of closed slots, and what was found in them.
+    closed: (u64, u64),
+    discoveries: Discoveries,
     overflow: [bool; Family::COUNT],
     episodes: u32,
     agents: u32,
@@ -130,6 +135,9 @@ impl Baseline {
             slots: Vec::new(),
             edges: Vec::new(),
             limits: Default::default(),
+            tails: Default::default(),
+            closed: (0, 0),
+            discoveries: self.discoveries(),
             overflow: Family::ALL.map(|family| self.overflow.contains(&family)),
             episodes: self.episodes,
             agents: self.agents,
@@ -153,8 +161,16 @@ impl Baseline {
         if self.state == State::Live {
             known.limits =
                 RateWindow::ALL.map(|window| RateClass::ALL.map(|class| self.limit(window, class)));
+            known.tails =
+                RateWindow::ALL.map(|window| RateClass::ALL.map(|class| self.tail(window, class)));
         }
         known
+    }
+
+    fn tail(&self, window: RateWindow, class: RateClass) -> Option<Tail> {
+        let peaks = self.peaks.get(&(window, class))?;
+        let limit = self.limit(window, class)?;
+        Some(Tail { limit, episodes: self.episodes, index: peaks.tail_index() })
     }
 
     /// The most that was learned in a window, and that the anchor allows; nothing where nothing was
@@ -163,6 +179,36 @@ impl Baseline {
         let learned = self.peaks.get(&(window, class)).map(PeakHistogram::max)?;
         let anchor = self.anchors.get(&(window, class)).copied();
         Some(anchor.map_or(learned, |anchor| learned.min(super::promotion::ceiling(anchor))))
+    }
+}
+
+/// How peaks beyond the highest that was learned are taken to thin out: as a power of the excess.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tail {
+    /// The highest peak that is normal.
+    pub limit: u64,
+    /// The episodes that it is the highest of.
+    pub episodes: u32,
+    /// The index of the tail; the larger, the more a burst is to be expected.
+    pub index: f64,
+}
+
+/// Peaks up to here are all alike.
+const HANDFUL: u64 = 5;
+
+impl Tail {
+    /// Whether a count is one that means anything.
+    pub fn is_excess(&self, count: u64) -> bool {
+        count > self.limit.max(HANDFUL)
+    }
+
+    /// log10 of the chance that an episode's peak reaches `count`, above the limit: its rank among the
+    /// episodes learned, and a Pareto tail from there on (detector.md, section 2).
+    pub fn log_chance(&self, count: u64) -> f64 {
+        // One more where there were a handful is no burst.
+        let excess = count as f64 / self.limit.max(HANDFUL) as f64;
+        -libm::log10(f64::from(self.episodes) + 1.0)
+            - libm::log10(excess.max(1.0)) / self.index.max(0.01)
     }
 }
 
@@ -184,6 +230,10 @@ impl Known {
             } else {
                 edges.push(Edge { prefix: prefix(token), token: token.clone(), slot });
             }
+        }
+        if !node.is_open() {
+            self.closed.0 += u64::from(node.fact.episodes);
+            self.closed.1 += u64::from(node.found);
         }
         let from = self.edges.len();
         self.edges.extend(edges);
@@ -282,6 +332,33 @@ impl Known {
     /// The most that is normal in a window; nothing where nothing was learned.
     pub fn limit(&self, window: RateWindow, class: RateClass) -> Option<u64> {
         *self.limits.get(window as usize)?.get(class as usize)?
+    }
+
+    /// How far above it a count is; nothing where nothing was learned.
+    pub fn tail(&self, window: RateWindow, class: RateClass) -> Option<Tail> {
+        *self.tails.get(window as usize)?.get(class as usize)?
+    }
+
+    /// How many pairs of a window and a class of calls anything was learned of.
+    pub fn paces(&self) -> usize {
+        self.tails.iter().flatten().flatten().count()
+    }
+
+    /// What was found, and when.
+    pub fn discoveries(&self) -> &Discoveries {
+        &self.discoveries
+    }
+
+    /// How often a visit to a closed slot of a resource's name finds something new.
+    pub fn slot_rate(&self) -> f64 {
+        let (visits, found) = self.closed;
+        (found as f64 + 0.02) / (visits as f64 + 1.0)
+    }
+
+    /// The actions that resources are known of, with the episodes that came to each.
+    pub fn visits_by_action(&self) -> impl Iterator<Item = (&str, u32)> {
+        let visits = |slot: &usize| self.slots.get(*slot).map_or(0, |slot| slot.visits);
+        self.roots.iter().map(move |(action, slot)| (&**action, visits(slot)))
     }
 
     /// Whether a count is above the most that is normal in a window; never where nothing was learned.

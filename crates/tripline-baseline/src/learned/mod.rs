@@ -8,6 +8,7 @@ mod baseline;
 mod day;
 mod decisions;
 mod diff;
+mod discoveries;
 mod encode;
 mod error;
 mod family;
@@ -34,10 +35,11 @@ pub use decisions::{
     EXCEPTION_DAYS_MAX, Exception,
 };
 pub use diff::BaselineDiff;
+pub use discoveries::{CHAIN_STEPS, Discoveries};
 pub use error::{BaselineError, BaselineProblem};
 pub use family::{Draw, EpisodeKey, Family, Home};
 pub use key::{Approval, KeyName, Provenance};
-pub use known::{Knowledge, Known};
+pub use known::{Knowledge, Known, Tail};
 pub use learner::{Learner, LearnerLimits};
 pub use maturity::{MATURE_DAYS, MATURE_EPISODES, Maturity, Stage};
 pub use peers::Peers;

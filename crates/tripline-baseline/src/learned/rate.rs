@@ -150,6 +150,9 @@ impl fmt::Display for RateWindow {
 /// A pace: what, and over which window.
 pub(crate) type Pace = (RateWindow, RateClass);
 
+/// A peak of twice the highest is never taken to be rarer than one in sixteen of those.
+const INDEX_MIN: f64 = 0.25;
+
 /// The peaks of episodes: how often the busiest bucket of an episode held about so much.
 ///
 /// Eight sub-buckets an octave, so a peak is known to an eighth; the highest one is exact.
@@ -234,6 +237,24 @@ impl PeakHistogram {
         }
     }
 
+    /// The index of a Pareto tail: Hill's estimate over the highest twentieth of the peaks, and not
+    /// less than what so few of them can tell.
+    pub(crate) fn tail_index(&self) -> f64 {
+        let episodes = f64::from(self.episodes().max(1));
+        let wanted = (episodes / 20.0).max(1.0);
+        let (mut seen, mut sum, mut from) = (0.0, 0.0, self.max);
+        for (low, count) in self.buckets.iter().rev().map(|(&it, &count)| (low_of(it), count)) {
+            from = low.max(1);
+            if seen >= wanted {
+                break;
+            }
+            seen += f64::from(count);
+            sum += f64::from(count) * libm::log(low.max(1) as f64);
+        }
+        let hill = (sum / seen.max(1.0) - libm::log(from as f64)).max(0.0);
+        hill.max(INDEX_MIN).max(1.5 / episodes.sqrt())
+    }
+
     /// Only the highest bucket, for texts that would be too large.
     pub(crate) fn flatten(&mut self) {
         let episodes = self.episodes();
@@ -301,6 +322,21 @@ mod tests {
         }
         assert_eq!((bucket_of(16), bucket_of(17), bucket_of(18), bucket_of(32)), (16, 16, 17, 24));
         assert_eq!(low_of(bucket_of(u64::MAX)), 15 << 60);
+    }
+
+    #[test]
+    fn the_burstier_the_agent_the_heavier_its_tail() {
+        let index = |peaks: &mut dyn Iterator<Item = u64>| {
+            let mut histogram = PeakHistogram::default();
+            peaks.for_each(|peak| histogram.add(peak));
+            histogram.tail_index()
+        };
+        // Never a different peak: as calm as it is ever taken to be, once that is seen often enough.
+        assert_eq!(index(&mut (0..400).map(|_| 40)), INDEX_MIN);
+        assert!(index(&mut (0..4).map(|_| 40)) > 0.7);
+        // Peaks of a Pareto law of index 1: the n-th of N is N / n.
+        let heavy = index(&mut (1..=2_000).map(|n| 20_000 / n));
+        assert!((0.7..1.3).contains(&heavy), "{heavy}");
     }
 
     #[test]

@@ -44,6 +44,13 @@ impl Node {
         is_open(self.fact.episodes, self.found)
     }
 
+    /// The episodes in which a closed slot's parts were first seen; nothing for an open one, where new
+    /// parts are nothing new.
+    pub(crate) fn closed_firsts(&self) -> impl Iterator<Item = First> {
+        let is_closed = !self.is_open();
+        self.children.values().filter(move |_| is_closed).map(|child| child.fact.first)
+    }
+
     /// The episodes in which the literal children were first seen.
     pub(crate) fn firsts(&self) -> u32 {
         let literal = self.children.iter().filter(|(token, _)| &***token != STAR);

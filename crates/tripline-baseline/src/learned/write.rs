@@ -26,18 +26,24 @@ impl Baseline {
     /// The baseline as text: sorted, one fact a line, printable ASCII, the last line a digest of
     /// those before.
     pub fn to_text(&self) -> String {
-        let mut text = String::new();
-        // INVARIANT: writing to a string does not fail.
-        let _ = self.write(&mut text);
+        let mut text = self.body();
         let digest = hex_digest(&text);
+        // INVARIANT: writing to a string does not fail.
         let _ = writeln!(text, "{DIGEST}{digest}");
+        text
+    }
+
+    /// All of that but the last line.
+    pub(crate) fn body(&self) -> String {
+        let mut text = String::new();
+        // INVARIANT: as above.
+        let _ = self.write(&mut text);
         text
     }
 
     /// The digest in the last line of [`Self::to_text`], 64 hex digits: it names this very content.
     pub fn digest(&self) -> String {
-        let text = self.to_text();
-        text.trim_end().rsplit(':').next().unwrap_or_default().to_owned()
+        hex_digest(&self.body())
     }
 
     fn write(&self, out: &mut String) -> fmt::Result {

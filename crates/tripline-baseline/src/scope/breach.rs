@@ -35,6 +35,8 @@ pub enum Feature {
     Bytes,
     /// The pace of calls, against what was learned.
     Rate,
+    /// What all that was new in an episode proves together.
+    Evidence,
 }
 
 impl fmt::Display for Feature {
@@ -53,6 +55,7 @@ impl fmt::Display for Feature {
             Self::Error => "error",
             Self::Bytes => "bytes",
             Self::Rate => "rate",
+            Self::Evidence => "evidence",
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What a scope says of a call.
 
+use std::fmt::Write as _;
+
 use tripline_iam::{Action, ActionPattern, Region};
 use tripline_text::Untrusted;
 
@@ -320,7 +322,8 @@ fn write_list(out: &mut String, key: &str, mut texts: Vec<String>) {
     texts.sort_unstable();
     texts.dedup();
     for text in texts {
-        out.push_str(&format!("{key} {} {text}\n", text.len()));
+        // INVARIANT: writing to a string does not fail.
+        let _ = writeln!(out, "{key} {} {text}", text.len());
     }
 }
 

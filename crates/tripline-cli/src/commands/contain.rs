@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 
 use tripline_attribution::{Agent, Session, SessionId};
 use tripline_cloudtrail::{EventTime, Fate, Limits, Reader};
@@ -11,24 +12,26 @@ use tripline_containment::{
     plan_kill,
 };
 use tripline_engine::{
-    Asked, Authorized, Config, Damage, Decision, Evidence, Marks, Mode, Watch, authorize,
+    Asked, Authorized, Config, Damage, Decision, Evidence, Filter, Marks, Mode, Watch, authorize,
     role_users, target,
 };
+use tripline_history::Selection;
 use tripline_iam::Arn;
 use tripline_iam::policy::Quota;
 use tripline_report::status;
 use tripline_report::table::Style;
 use tripline_runtime::{
-    Cause, Clock, EmbeddedStore, Executor, Journal, Patience, SystemClock, describe, files,
-    settings, work_of,
+    Cause, Clock, EmbeddedStore, Executor, Journal, Listed, Patience, Source, SystemClock,
+    describe, settings, work_of,
 };
 use tripline_text::{Untrusted, escape};
 
-use crate::args::{ContainArgs, FenceArgs, KillArgs};
+use crate::args::{ContainArgs, FenceArgs, InputArgs, KillArgs};
 use crate::exit::{Ended, Failure};
 use crate::input::{duration, now};
 use crate::output::{Output, problems};
 use crate::progress::Bar;
+use crate::sources;
 use crate::switch::{self, Hands, now_unix_ms, said_yes};
 
 /// What is to be done to the agent.
@@ -113,7 +116,7 @@ fn choose(arguments: &ContainArgs) -> Result<Chosen, Failure> {
     }
     let users = role_users(&report.sessions, &meant);
     let last = meant.iter().map(|session| session.last).max();
-    let damage = damage(&input.paths, &meant);
+    let damage = damage(prepared.sources(), &meant);
     let incident = incident_of(&meant);
     let mut target = target(incident, &meant, Some(&users), prepared.config(), now());
     keep_recent(&mut target);
@@ -169,14 +172,15 @@ fn choose_role(arguments: &ContainArgs, role: &str) -> Result<Chosen, Failure> {
 
 /// What the sessions left behind. The logs are read a second time for it: only now it is known whose
 /// calls matter.
-fn damage(paths: &[PathBuf], sessions: &[Session]) -> Damage {
+fn damage(sources: &[Box<dyn Source>], sessions: &[Session]) -> Damage {
     let marks = Marks::of(sessions.iter().map(|session| session.id.untrusted()));
     let mut damage = Damage::default();
     let mut reader = Reader::new(Limits::default());
     let mut buffer = Vec::new();
-    for file in files(paths).0 {
-        // What cannot be read was named the first time.
-        let _ = file.read(&mut reader, &mut buffer, |record| {
+    // What cannot be read was named the first time.
+    let (logs, _) = Selection::all_of(sources);
+    for logs in logs {
+        let _ = logs.read(&mut reader, &mut buffer, |record| {
             damage.note(record, &marks);
             Fate::Read
         });
@@ -283,11 +287,7 @@ impl<'a> Run<'a> {
         let mode = Mode::from(self.arguments.switch.mode);
         let journal = switch::journal(self.arguments.switch.state.as_deref()).await?;
         let asked = match mode {
-            Mode::Enforce => Asked::ByDetector(Evidence {
-                is_rule: true,
-                families: BTreeSet::new(),
-                class: None,
-            }),
+            Mode::Enforce => Asked::ByDetector(Evidence { is_rule: true, kinds: 0, class: None }),
             Mode::Approve => {
                 let question = format!("Carry out these {} steps?", plan.steps.len());
                 Asked::ByPerson { said_yes: said_yes(&question, self.arguments.switch.yes)? }
@@ -338,7 +338,7 @@ impl<'a> Run<'a> {
         let mut is_proven = case.proof(now().unix_secs()) != Proof::Incomplete;
         if self.arguments.wait {
             let watch = Watch::new(authorized.plan(), hands.identity().clone());
-            let mut logs = Logs::new(&self.arguments.input.paths, case.times.decided);
+            let mut logs = Logs::new(&self.arguments.input, case.times.decided);
             let at_most = self.arguments.wait_at_most.as_deref().map(duration).transpose()?;
             let until = at_most.map(|secs| now().plus_secs(secs));
             loop {
@@ -383,16 +383,16 @@ fn mode_word(mode: Mode) -> &'static str {
 
 /// Logs that go on growing: each file is read again when it changed.
 struct Logs<'a> {
-    paths: &'a [PathBuf],
+    input: &'a InputArgs,
     /// What was before is known.
     since_unix_ms: i64,
-    read: BTreeMap<PathBuf, u64>,
+    read: BTreeMap<Arc<Untrusted<'static>>, Listed>,
     told: BTreeSet<u128>,
 }
 
 impl<'a> Logs<'a> {
-    fn new(paths: &'a [PathBuf], since_unix_ms: i64) -> Self {
-        Self { paths, since_unix_ms, read: BTreeMap::new(), told: BTreeSet::new() }
+    fn new(input: &'a InputArgs, since_unix_ms: i64) -> Self {
+        Self { input, since_unix_ms, read: BTreeMap::new(), told: BTreeSet::new() }
     }
 
     async fn look(
@@ -401,15 +401,37 @@ impl<'a> Logs<'a> {
         journal: &Journal<EmbeddedStore>,
         incident: IncidentId,
     ) -> Result<(), Failure> {
-        let mut events: Vec<Event> = Vec::new();
-        let mut reader = Reader::new(Limits::default());
-        let mut buffer = Vec::new();
-        for file in files(self.paths).0 {
-            if self.read.insert(file.path.clone(), file.bytes) == Some(file.bytes) {
-                continue;
+        // On a thread of its own: what reads buckets waits for a runtime of its own.
+        let read = thread::scope(|scope| scope.spawn(|| self.read(watch)).join());
+        let events = read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        for event in events {
+            let tells = journal
+                .look(|ledger| ledger.case(incident).is_some_and(|case| case.learns_from(&event)));
+            if tells.await {
+                journal.append(Some(incident), now_unix_ms(), event).await?;
             }
-            let (since, told) = (self.since_unix_ms.div_euclid(1_000), &mut self.told);
-            let _ = file.read(&mut reader, &mut buffer, |record| {
+        }
+        Ok(())
+    }
+
+    /// What is told by files that are new, or changed.
+    fn read(&mut self, watch: &Watch<'_>) -> Result<Vec<Event>, Failure> {
+        let since = self.since_unix_ms.div_euclid(1_000);
+        let filter = Filter { since: EventTime::from_unix_secs(since), ..Filter::default() };
+        let sources = sources::of(self.input, &filter)?;
+        let mut events: Vec<Event> = Vec::new();
+        let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
+        for source in &sources {
+            let mut which = Vec::new();
+            for (nth, file) in source.files().iter().enumerate() {
+                let known = self.read.insert(Arc::clone(&file.file), file.clone());
+                if known.as_ref() != Some(file) || file.bytes == 0 {
+                    which.push(nth);
+                }
+            }
+            let told = &mut self.told;
+            let selection = Selection { source: &**source, which };
+            let _ = selection.read(&mut reader, &mut buffer, |record| {
                 if record.time().unix_secs() >= since
                     && let Some(event) = watch.look(record)
                     && told.insert(record.id().bits())
@@ -419,13 +441,6 @@ impl<'a> Logs<'a> {
                 Fate::Read
             });
         }
-        for event in events {
-            let tells = journal
-                .look(|ledger| ledger.case(incident).is_some_and(|case| case.learns_from(&event)));
-            if tells.await {
-                journal.append(Some(incident), now_unix_ms(), event).await?;
-            }
-        }
-        Ok(())
+        Ok(events)
     }
 }

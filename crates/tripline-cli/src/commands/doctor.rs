@@ -22,14 +22,13 @@ mod with_aws {
     use std::path::Path;
 
     use aws_config::{BehaviorVersion, SdkConfig};
-    use serde_json::json;
     use tripline_aws::{AwsProbe, DynamoStore};
     use tripline_engine::doctor::{Answer, Check, Found, ModelFacts, Unknown, judge};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Asked, LOG_FILE, Messenger, PostError, Store, Webhook, examine, models_of, reach, read_log,
-        settings,
+        Address, Asked, Http, LOG_FILE, PostError, Store, examine, models_of, reach_slack,
+        read_log, say_to_slack, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -162,15 +161,14 @@ mod with_aws {
                 return Err(Unknown::NotAsked("no chat is set up: --slack-webhook-env NAME"));
             }
         };
-        let webhook = match Webhook::new(&url) {
-            Ok(webhook) => webhook,
-            Err(error) => return Ok(Err(Untrusted::new(error.to_string()))),
+        let (http, url) = match (Http::new(), Address::parse(&url)) {
+            (Ok(http), Ok(url)) => (http, url),
+            (Err(error), _) => return Ok(Err(Untrusted::new(error.to_string()))),
+            (_, Err(error)) => return Ok(Err(Untrusted::new(error.to_string()))),
         };
         let answer: Result<(), PostError> = match arguments.post {
-            true => {
-                webhook.post(&json!({"text": "Tripline's doctor can reach this channel."})).await
-            }
-            false => reach(&webhook).await,
+            true => say_to_slack(&http, &url, "Tripline's doctor can reach this channel.").await,
+            false => reach_slack(&http, &url).await,
         };
         Ok(answer.map_err(|error| Untrusted::new(error.to_string())))
     }

@@ -44,7 +44,11 @@ fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
     let mut job = prepared.job();
     job.partials = arguments.merge.clone();
     let bar = Bar::new(input.quiet);
-    let report = tripline_history::learn(&job, &bar, &mut |baseline| learned.take(baseline))?;
+    let mut take = |baseline| learned.take(baseline);
+    let report = match prepared.parts()? {
+        Some(parts) => tripline_history::learn_in_parts(&job, &parts, &bar, &mut take)?,
+        None => tripline_history::learn(&job, &bar, &mut take)?,
+    };
     bar.finish();
     if let Some(failure) = learned.failure {
         return Err(failure);
@@ -62,6 +66,9 @@ fn account(to: &mut Output, report: &LearnReport) -> io::Result<()> {
     let style = to.style();
     table::write_tally(to, &report.tally)?;
     table::write_coverage(to, &report.coverage, style)?;
+    if report.files_before > 0 {
+        writeln!(to, "read by an earlier run: {} of the files", report.files_before)?;
+    }
     write_spilled(to, report.spilled_bytes)?;
     to.flush()
 }

@@ -8,12 +8,16 @@ use serde_json::json;
 use tripline_detector::Verdict;
 use tripline_engine::{Incident, Scored};
 use tripline_history::Report;
-use tripline_report::{ndjson, table};
+use tripline_report::sarif::Sarif;
+use tripline_report::{ndjson, ocsf, table};
 
-use crate::args::{FailOn, Format, ScoreArgs};
+use crate::args::{FailOn, FindingsFormat, ScoreArgs};
 use crate::exit::{Ended, Failure};
 use crate::output::{Output, problems};
 use crate::progress::Bar;
+
+/// The program's, for findings that name what found them.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
     let input = &arguments.input;
@@ -22,19 +26,27 @@ pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
     let mut out = Output::new(input.color);
     let style = out.style();
     let mut strongest = Verdict::Normal;
-    if input.format == Format::Table {
-        table::write_scored_head(&mut out)?;
+    let mut sarif = Sarif::default();
+    match input.format {
+        FindingsFormat::Table => table::write_scored_head(&mut out)?,
+        FindingsFormat::Sarif => sarif.begin(&mut out)?,
+        FindingsFormat::Ndjson | FindingsFormat::Ocsf => {}
     }
     let mut sink = |scored: &Scored| {
         strongest = strongest.max(scored.assessment.verdict);
         match input.format {
-            Format::Table => table::write_scored(&mut out, scored, style),
-            Format::Ndjson => ndjson::write_scored(&mut out, scored, prepared.model.id()),
+            FindingsFormat::Table => table::write_scored(&mut out, scored, style),
+            FindingsFormat::Ndjson => ndjson::write_scored(&mut out, scored, prepared.model.id()),
+            FindingsFormat::Ocsf => ocsf::write(&mut out, scored, prepared.model.id(), VERSION),
+            FindingsFormat::Sarif => sarif.write(&mut out, scored),
         }
     };
     let report = tripline_history::score(&prepared.job(), arguments.all, &bar, &mut sink)?;
     bar.finish();
-    if input.format == Format::Table {
+    if input.format == FindingsFormat::Sarif {
+        sarif.end(&mut out, prepared.model.id(), VERSION)?;
+    }
+    if input.format == FindingsFormat::Table {
         for incident in &report.incidents {
             writeln!(out)?;
             table::write_incident(&mut out, incident, style)?;
@@ -43,7 +55,7 @@ pub(crate) fn run(arguments: &ScoreArgs) -> Result<Ended, Failure> {
     }
     out.flush()?;
     problems(&report.tally)?;
-    summarise(&mut out.for_summary(input.format, input.quiet), &report)?;
+    summarise(&mut out.for_summary(input.format.into(), input.quiet), &report)?;
     if let Some(file) = &arguments.plan_file {
         write_plans(file, &report.incidents)?;
     }

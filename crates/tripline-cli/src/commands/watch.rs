@@ -1,23 +1,22 @@
 //! `tripline watch`: the live pipeline as a program that goes on and on.
 
-use std::collections::BTreeMap;
-#[cfg(feature = "aws")]
-use std::env;
+mod histories;
+mod pending;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tripline_chat::Message;
+use tripline_chat::{Message, Outcome};
 use tripline_cloudtrail::Tally;
-use tripline_engine::{Config, LiveIncident, Mode, Model, Provenance};
+use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Page, Patience, Switch,
-    SystemClock, files, hash_seed, settings,
+    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Outbox, Page,
+    Patience, Switch, SystemClock, files, hash_seed, settings,
 };
-#[cfg(feature = "aws")]
-use tripline_text::Untrusted;
-use tripline_text::escape;
+use tripline_text::{Untrusted, escape};
 
 use crate::args::{Format, WatchArgs};
 use crate::exit::{Ended, Failure};
@@ -28,18 +27,23 @@ use crate::switch::{self, Hands};
 pub(crate) fn run(arguments: &WatchArgs) -> Result<Ended, Failure> {
     let config = config_file(arguments.config.as_deref());
     let (config, model) = settings(config.as_deref(), arguments.baselines.as_deref())?;
-    for path in &arguments.paths {
+    let is_history = |path: &&PathBuf| path.to_string_lossy().starts_with("lookup-events://");
+    let (histories, directories): (Vec<_>, Vec<_>) =
+        arguments.paths.iter().cloned().partition(|path| is_history(&path));
+    for path in &directories {
         if !path.exists() {
             return Err(Failure::Usage {
                 message: format!("`{}` is not there", path.display()),
-                hint: "name the directories that logs are delivered to",
+                hint: "name directories that logs are delivered to, or lookup-events://REGION",
             });
         }
     }
     let directory = switch::state_dir(arguments.state.as_deref())?;
     let state = EmbeddedState::open(&directory)?;
     switch::runtime()?.block_on(async {
-        let watcher = Watcher::new(arguments, &config, &model, &state).await?;
+        let mut watcher = Watcher::new(arguments, &config, &model, &state).await?;
+        watcher.directories = directories;
+        watcher.histories = histories::open(arguments, &histories, &state).await?;
         watcher.watch().await
     })
 }
@@ -56,17 +60,22 @@ struct Watcher<'a> {
     mode: Mode,
     /// What the switch needs, unless the mode writes nothing.
     hands: Option<(Hands, Journal<EmbeddedStore>)>,
-    #[cfg(feature = "aws")]
-    slack: Option<tripline_runtime::Webhook>,
+    channels: Vec<Box<dyn Channel>>,
     #[cfg(feature = "aws")]
     queue: Option<(tripline_aws::Queue, tripline_aws::Entrance)>,
+    directories: Vec<PathBuf>,
+    histories: histories::Histories,
     /// Files that were taken in, and how long they were then.
     taken: BTreeMap<PathBuf, u64>,
+    /// Lineages that were answered once CloudTrail told of them.
+    confirmed_since: BTreeSet<Anchor>,
     out: Output,
     tally: Tally,
     passed_over: u64,
     unread: bool,
     unproven: bool,
+    /// Whether somebody is still to be told something.
+    untold: bool,
 }
 
 impl<'a> Watcher<'a> {
@@ -85,7 +94,9 @@ impl<'a> Watcher<'a> {
             }
         };
         #[cfg(not(feature = "aws"))]
-        if arguments.queue.is_some() || arguments.slack_webhook_env.is_some() {
+        let needs_http = arguments.slack_webhook_env.is_some() || !config.channels.is_empty();
+        #[cfg(not(feature = "aws"))]
+        if arguments.queue.is_some() || needs_http {
             return Err(Failure::Usage {
                 message: "this program was built without AWS and chat".to_owned(),
                 hint: "build it with its default features: cargo build --release --bin tripline",
@@ -99,16 +110,19 @@ impl<'a> Watcher<'a> {
             live: Live::new(config, model, state, hash_seed()),
             mode,
             hands,
-            #[cfg(feature = "aws")]
-            slack: slack(arguments)?,
+            channels: channels(arguments, config).await?,
             #[cfg(feature = "aws")]
             queue: queue(arguments).await,
+            directories: Vec::new(),
+            histories: Default::default(),
             taken: BTreeMap::new(),
+            confirmed_since: BTreeSet::new(),
             out: Output::new(arguments.color),
             tally: Tally::default(),
             passed_over: 0,
             unread: false,
             unproven: false,
+            untold: false,
         })
     }
 
@@ -121,6 +135,7 @@ impl<'a> Watcher<'a> {
         let mut ticked: Option<Instant> = None;
         loop {
             self.look_through().await?;
+            self.look_up().await?;
             if ticked.is_none_or(|at| at.elapsed() >= TICK) {
                 ticked = Some(Instant::now());
                 self.tick().await?;
@@ -146,15 +161,15 @@ impl<'a> Watcher<'a> {
             )?;
         }
         summary.flush()?;
-        Ok(Ended { unread: self.unread, findings: false, unproven: self.unproven })
+        Ok(Ended { unread: self.unread, findings: false, unproven: self.unproven || self.untold })
     }
 
     /// Takes in what is new in the directories, or longer than it was.
     async fn look_through(&mut self) -> Result<(), Failure> {
-        if self.arguments.paths.is_empty() {
+        if self.directories.is_empty() {
             return Ok(());
         }
-        let (found, unlisted) = files(&self.arguments.paths);
+        let (found, unlisted) = files(&self.directories);
         for directory in unlisted {
             self.unread = true;
             // Once: it is looked for again and again.
@@ -187,6 +202,9 @@ impl<'a> Watcher<'a> {
             self.answer(incident).await?;
         }
         self.live.told(&delivered).await?;
+        if !delivered.incidents.is_empty() {
+            self.post().await?;
+        }
         self.passed_over += delivered.passed_over;
         self.tally.add(delivered.tally);
         Ok(())
@@ -205,39 +223,47 @@ impl<'a> Watcher<'a> {
 
     /// Does about an incident what the mode allows, and says so.
     async fn answer(&mut self, incident: &LiveIncident) -> Result<(), Failure> {
+        let told = self.confirmed(incident).await?;
+        let incident = told.as_ref().unwrap_or(incident);
         let pulled = match self.switch() {
             Some(switch) => Some(switch.pull(incident).await?),
             None => None,
         };
-        let message = Message::of(&incident.incident);
-        let message = match &pulled {
-            Some(pulled) => message.with_outcome(pulled.done(), pulled.next()),
-            None => message,
+        let outcome = match &pulled {
+            Some(pulled) => pulled.outcome(now()),
+            None => Outcome::of_plan(&incident.incident.plan),
         };
+        let message = Message::of(&incident.incident, &outcome);
         self.unproven |= pulled.as_ref().is_some_and(|pulled| pulled.is_incomplete(now()));
         if self.arguments.format == Format::Table {
             let style = self.out.style();
             writeln!(self.out)?;
             table::write_incident(&mut self.out, &incident.incident, style)?;
-            if let Some(pulled) = &pulled {
-                writeln!(self.out, "{}; next: {}", pulled.done(), pulled.next())?;
+            if pulled.is_some() {
+                let (done, next) = (message.done_text(), message.next_text());
+                writeln!(self.out, "done: {done}; next: {next}")?;
             }
             writeln!(self.out)?;
             self.out.flush()?;
         }
-        #[cfg(feature = "aws")]
-        if let Some(slack) = &self.slack {
-            let news = pulled.as_ref().map_or_else(String::new, tripline_runtime::Pulled::done);
-            let (about, message) = ((incident, &*news), message.to_slack());
-            let posted = self.live.post(slack, &SystemClock, about, &message, now()).await;
-            if let Err(error) = posted {
-                // What was done is done and on record; the chat is not worth stopping for.
-                writeln!(std::io::stderr(), "{error}")?;
-                self.unproven = true;
-            }
+        // What was done is done and on record, and what is told is kept: it is posted once the rest of
+        // the delivery is taken in.
+        Ok(self.outbox().put(&message).await?)
+    }
+
+    fn outbox(&self) -> Outbox<'_, EmbeddedState, SystemClock> {
+        Outbox::new(self.state, &self.channels, &SystemClock)
+    }
+
+    /// Posts what is to be posted; what a channel does not take now comes again with the next tick.
+    async fn post(&mut self) -> Result<(), Failure> {
+        let drained = self.outbox().drain().await?;
+        for (channel, error) in &drained.failed {
+            let channel = Untrusted::borrowed(channel);
+            let channel = escape::terminal(&channel);
+            writeln!(std::io::stderr(), "channel `{channel}`: {error}; it is tried again")?;
         }
-        #[cfg(not(feature = "aws"))]
-        drop(message);
+        self.untold = drained.due > 0;
         Ok(())
     }
 
@@ -245,8 +271,12 @@ impl<'a> Watcher<'a> {
         self.state.forget(now())?;
         if let Some(switch) = self.switch() {
             switch.tick(self.state).await?;
+            self.answer_pending().await?;
         }
-        Ok(())
+        if let Some((_, journal)) = &self.hands {
+            self.outbox().follow(&journal.ledger().await).await?;
+        }
+        self.post().await
     }
 
     fn switch(&self) -> Option<Switch<'_, Hands, EmbeddedStore, SystemClock>> {
@@ -321,16 +351,35 @@ impl<'a> Watcher<'a> {
     }
 }
 
+/// The channels of the configuration, and the one of the command line.
 #[cfg(feature = "aws")]
-fn slack(arguments: &WatchArgs) -> Result<Option<tripline_runtime::Webhook>, Failure> {
-    let Some(name) = &arguments.slack_webhook_env else { return Ok(None) };
-    let unusable = |message: String| Failure::Usage {
-        message,
-        hint: "set the variable to the URL that Slack gave: https://hooks.slack.com/services/…",
-    };
-    let url = env::var(name).map_err(|_| unusable(format!("`{name}` is not set")))?;
-    let webhook = tripline_runtime::Webhook::new(&url);
-    webhook.map(Some).map_err(|error| unusable(format!("`{name}` cannot be used: {error}")))
+async fn channels(
+    arguments: &WatchArgs,
+    config: &Config,
+) -> Result<Vec<Box<dyn Channel>>, Failure> {
+    let mut settings = config.channels.clone();
+    settings.extend(arguments.slack_webhook_env.as_ref().map(|variable| {
+        let url = tripline_engine::SecretRef::Environment(variable.clone());
+        let service = tripline_engine::Service::SlackWebhook { url };
+        tripline_engine::Channel { name: "slack-webhook-env".to_owned(), service }
+    }));
+    if settings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let (channels, unusable) = tripline_aws::channels(&aws, &settings).await;
+    match unusable.into_iter().next() {
+        None => Ok(channels),
+        Some(error) => Err(Failure::Usage {
+            message: error.to_string(),
+            hint: "the README tells how channels are set up, under \"Live\"",
+        }),
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+async fn channels(_: &WatchArgs, _: &Config) -> Result<Vec<Box<dyn Channel>>, Failure> {
+    Ok(Vec::new())
 }
 
 #[cfg(feature = "aws")]

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tripline_attribution::{AnchorKind, Attributor, Use};
-use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
+use tripline_cloudtrail::{EventTime, Limits, Reader, Record, Tally};
 use tripline_text::Untrusted;
 
 use super::blob::pack;
-use super::{Anchor, Entry, HORIZON_SECS, Partition, Provenance};
+use super::{Anchor, Entry, HORIZON_SECS, Hearsay, Partition, Provenance};
 use crate::aftermath::outcome;
 use crate::config::Config;
 use crate::filter::Filter;
@@ -70,6 +70,9 @@ impl<'m> Arrivals<'m> {
             sorted.passed_over += u64::from(!is_watched);
             if let Some(kept) = kept {
                 sorted.take(call_key(record.time(), record.id()), &kept, provenance);
+                if provenance == Provenance::Event {
+                    sorted.doubt(record, &kept);
+                }
                 // A message alone proves no kill.
                 let is_refused = provenance == Provenance::Trail && outcome(record) == Some(true);
                 if let Some(call) = kept.call.as_ref().filter(|_| is_refused) {
@@ -160,6 +163,16 @@ impl<'m> Sorted<'m> {
         }
         self.row(Partition::Rows(anchor.clone()), key, row, provenance, until);
         self.touched.insert(anchor);
+    }
+
+    /// Notes where CloudTrail can be asked about a record.
+    fn doubt(&mut self, record: &Record<'_>, kept: &Kept) {
+        let Some(said) = Hearsay::of(record, kept.mint.is_some()) else { return };
+        let by = kept.call.as_ref().map(|call| Anchor::of(call.used.anchor()));
+        let minted = kept.mint.as_ref().map(|mint| Anchor::key(mint.key()));
+        for anchor in by.into_iter().chain(minted).filter(|_| record.time() >= self.oldest) {
+            self.entries.insert(said.clone().said(anchor, record.time()));
+        }
     }
 
     fn row(

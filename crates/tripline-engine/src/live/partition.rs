@@ -6,6 +6,7 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 use tripline_attribution::{AgentId, CREATION_SECS_APART_MAX, SessionId};
 use tripline_cloudtrail::{EventTime, SharedEventId};
+use tripline_containment::IncidentId;
 
 use super::Anchor;
 
@@ -30,6 +31,16 @@ pub enum Partition {
     Incidents(AgentId),
     /// What was told of a lineage already, by its root.
     Told(SessionId),
+    /// Which incidents there is something to tell of, by the day since 1970.
+    Outbox(i64),
+    /// What was told of an incident, where, and what is to be.
+    Thread(IncidentId),
+    /// The records of a session that messages alone told of.
+    Hearsay(Anchor),
+    /// The lineages that CloudTrail is to be asked about, in one span of time.
+    Pending(i64),
+    /// Up to when an event history was looked up.
+    LookedUp(Box<str>),
 }
 
 /// A partition's name in a store: nothing that somebody else wrote, and of one length.
@@ -76,9 +87,14 @@ impl Partition {
                 let span = span.to_le_bytes().to_vec();
                 vec![b"peers".to_vec(), principal.as_bytes().to_vec(), span]
             }
+            Self::Hearsay(of) => anchor("hearsay", of),
+            Self::Pending(span) => vec![b"pending".to_vec(), span.to_le_bytes().to_vec()],
+            Self::LookedUp(place) => vec![b"looked-up".to_vec(), place.as_bytes().to_vec()],
             Self::Copies(shared) => vec![b"copies".to_vec(), shared.bits().to_le_bytes().to_vec()],
             Self::Sessions(of) => agent("sessions", of),
             Self::Incidents(of) => agent("incidents", of),
+            Self::Outbox(day) => vec![b"outbox".to_vec(), day.to_le_bytes().to_vec()],
+            Self::Thread(of) => vec![b"thread".to_vec(), of.to_string().into_bytes()],
             Self::Told(root) => {
                 vec![b"told".to_vec(), root.untrusted().as_unescaped().as_bytes().to_vec()]
             }
@@ -103,7 +119,8 @@ impl Partition {
 const PEERS_SPAN_SECS: i64 = 16;
 
 impl Entry {
-    pub(crate) fn new(partition: &Partition, value: Vec<u8>, until: EventTime) -> Self {
+    /// An element of a set.
+    pub fn new(partition: &Partition, value: Vec<u8>, until: EventTime) -> Self {
         Self { partition: partition.id(), value, until }
     }
 

@@ -68,13 +68,6 @@ pub struct LiveIncident {
     pub is_confirmed: bool,
 }
 
-impl LiveIncident {
-    /// What says, once it is in the state, that this was said of it.
-    pub fn saying(&self, text: &str, now: EventTime) -> Entry {
-        telling(&self.incident.root, &("said", stable_hash_of(text)), now)
-    }
-}
-
 /// Where the sessions of a slice stand.
 struct Standing {
     sessions: Sessions,
@@ -141,8 +134,13 @@ impl<'m> Slice<'m> {
                 Partition::Told(_) => {
                     self.told.insert(value);
                 }
-                // Asked for by whoever watches what was contained.
-                Partition::Refusals(_) => {}
+                // Asked for by whoever watches what was contained, confirms, looks up or tells.
+                Partition::Refusals(_)
+                | Partition::Hearsay(_)
+                | Partition::Pending(_)
+                | Partition::LookedUp(_)
+                | Partition::Outbox(_)
+                | Partition::Thread(_) => {}
             }
         }
         Ok(())

@@ -1,0 +1,400 @@
+//! Tables, for people and as CSV.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use tripline_detector::Verdict;
+use tripline_testkit::simulation::{Origin, RaidKind, Tempo};
+
+use crate::Arguments;
+use crate::outcome::{Benign, METHODS, Outcome, Run, Verdicts};
+use crate::stats::{bounds, is_below, line, quantile, upper};
+
+/// False actions per agent-month that all methods are set to alike.
+const BUDGETS: [f64; 4] = [0.02, 0.1, 1.0, 5.0];
+/// A kind is detected where so many of its runs are.
+const DETECTED: f64 = 0.9;
+
+/// All figures.
+pub(crate) struct Report {
+    outcome: Outcome,
+    boil: f64,
+    lines: Vec<[f64; BUDGETS.len()]>,
+}
+
+impl Report {
+    pub(crate) fn of(outcome: Outcome, boil: f64) -> Self {
+        let lines = (0..METHODS.len())
+            .map(|method| {
+                let mut scores: Vec<f64> =
+                    outcome.benign(method).iter().map(|benign| benign.score).collect();
+                BUDGETS.map(|budget| {
+                    line(&mut scores, (budget * outcome.agent_months).floor() as usize)
+                })
+            })
+            .collect();
+        Self { outcome, boil, lines }
+    }
+
+    /// Calls of the attack until a method's score is above its line for a budget.
+    fn caught(&self, run: &Run, method: usize, budget: usize) -> Option<u32> {
+        let line = self.lines[method][budget];
+        let trace = &run.traces[method];
+        trace.iter().find(|(_, score)| *score > line).map(|(calls, _)| (*calls).max(1))
+    }
+
+    fn runs(&self, kind: RaidKind) -> impl Iterator<Item = &Run> {
+        self.outcome.runs.iter().filter(move |run| run.kind == kind)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        self.size(&mut out);
+        self.detection(&mut out);
+        self.cells(&mut out);
+        self.worse(&mut out);
+        self.verdicts(&mut out);
+        self.reliability(&mut out);
+        self.shocks(&mut out);
+        out
+    }
+
+    fn size(&self, out: &mut String) {
+        let it = &self.outcome;
+        let _ = writeln!(
+            out,
+            "benign episodes: {} calibrating, {} tested ({:.0} agent-months); {} calls; {} attacks",
+            it.calibrating,
+            it.tested,
+            it.agent_months,
+            it.calls,
+            it.runs.len()
+        );
+        let above = it.test.len() as f64 / it.tested as f64;
+        let _ = writeln!(out, "episodes of the test with any evidence: {:.2} %", above * 100.0);
+        let _ = writeln!(out, "slow boil: {:.2} times in 90 days\n", self.boil);
+    }
+
+    fn detection(&self, out: &mut String) {
+        let _ = writeln!(out, "Share of runs caught, at false actions per agent-month (test)");
+        for (method, name) in METHODS.iter().enumerate() {
+            let _ = writeln!(out, "\n{name}");
+            let _ = write!(out, "{:<28}", "");
+            BUDGETS.iter().for_each(|budget| {
+                let _ = write!(out, "{budget:>16}");
+            });
+            let _ = writeln!(out);
+            let mut kinds = [0.0; BUDGETS.len()];
+            let mut mean = [0.0; BUDGETS.len()];
+            let counted = RaidKind::ALL.iter().filter(|kind| !kind.is_in_vocabulary()).count();
+            for kind in RaidKind::ALL {
+                let _ = write!(out, "{:<28}", kind.name());
+                for budget in 0..BUDGETS.len() {
+                    let cell = Caught::of(self.runs(kind), &|run| self.caught(run, method, budget));
+                    if !kind.is_in_vocabulary() {
+                        mean[budget] += cell.share / counted as f64;
+                        kinds[budget] += f64::from(u8::from(cell.share >= DETECTED));
+                    }
+                    let _ = write!(out, "{:>16}", cell.text());
+                }
+                let _ = writeln!(out);
+            }
+            let _ = write!(out, "{:<28}", "mean of kinds");
+            mean.iter().for_each(|mean| {
+                let _ = write!(out, "{mean:>16.2}");
+            });
+            let _ = write!(out, "\n{:<28}", "kinds detected");
+            kinds.iter().for_each(|kinds| {
+                let _ = write!(out, "{:>16}", format!("{kinds} of {counted}"));
+            });
+            let _ = write!(out, "\n{:<28}", "line");
+            self.lines[method].iter().for_each(|line| {
+                let _ = write!(out, "{line:>16.2}");
+            });
+            let _ = writeln!(out);
+        }
+        let _ = writeln!(out, "(in brackets: calls of the attack until then, median and 95 %)\n");
+    }
+
+    fn cells(&self, out: &mut String) {
+        let _ = writeln!(out, "Evidence at 1 false action per agent-month, by tempo and origin");
+        let cells: BTreeSet<(Origin, Tempo)> =
+            self.outcome.runs.iter().map(|run| (run.origin, run.tempo)).collect();
+        let _ = write!(out, "{:<28}", "");
+        for (origin, tempo) in &cells {
+            let origin = if *origin == Origin::Victim { "own" } else { "other" };
+            let _ = write!(out, "{:>18}", format!("{tempo:?}, {origin}").to_lowercase());
+        }
+        let _ = writeln!(out);
+        for kind in RaidKind::ALL {
+            let _ = write!(out, "{:<28}", kind.name());
+            for cell in &cells {
+                let runs: Vec<&Run> =
+                    self.runs(kind).filter(|run| (run.origin, run.tempo) == *cell).collect();
+                let hits = runs.iter().filter(|run| self.caught(run, 0, 2).is_some()).count();
+                let shown = match runs.len() {
+                    0 => "-".to_owned(),
+                    all => format!("{:.2}", hits as f64 / all as f64),
+                };
+                let _ = write!(out, "{shown:>18}");
+            }
+            let _ = writeln!(out);
+        }
+        let _ = writeln!(out);
+    }
+
+    /// Kinds of which another method catches more, for sure.
+    fn worse(&self, out: &mut String) {
+        let _ = writeln!(out, "Kinds that another method catches more of, at 95 % confidence");
+        for (place, budget) in BUDGETS.iter().enumerate() {
+            let hits = |kind, method| {
+                self.runs(kind).filter(|run| self.caught(run, method, place).is_some()).count()
+            };
+            for kind in RaidKind::ALL {
+                let all = self.runs(kind).count();
+                for (method, name) in METHODS.iter().enumerate().skip(1) {
+                    let (own, others) = (hits(kind, 0), hits(kind, method));
+                    if is_below(own, all, others, all) {
+                        let (own, others) = (share(own, all), share(others, all));
+                        let _ = writeln!(
+                            out,
+                            "{budget:>6}  {:<28}{own:.2}, {others:.2} by {name}",
+                            kind.name()
+                        );
+                    }
+                }
+            }
+        }
+        let _ = writeln!(out);
+    }
+
+    /// The verdicts as the program gives them.
+    fn verdicts(&self, out: &mut String) {
+        let it = &self.outcome;
+        let _ = writeln!(out, "The program's own verdicts");
+        for row in self.false_ones() {
+            let _ = writeln!(
+                out,
+                "false {:<18}{:>7} episodes, {:.3} per agent-month (at most {:.3} at 95 %), {} agent-days",
+                row.what,
+                row.episodes,
+                row.episodes as f64 / it.agent_months,
+                upper(row.episodes, it.tested, it.agent_months),
+                row.days,
+            );
+        }
+        let _ = write!(out, "{:<28}", "caught");
+        for (name, _) in &VERDICTS {
+            let _ = write!(out, "{name:>20}");
+        }
+        let _ = writeln!(out);
+        for kind in RaidKind::ALL {
+            let _ = write!(out, "{:<28}", kind.name());
+            for (_, column) in &VERDICTS {
+                let cell = Caught::of(self.runs(kind), column);
+                let _ = write!(out, "{:>20}", cell.text());
+            }
+            let _ = writeln!(out);
+        }
+        let _ = writeln!(out);
+    }
+
+    fn false_ones(&self) -> Vec<FalseOnes> {
+        let mut rows = Vec::new();
+        for verdict in [Verdict::Alert, Verdict::Fence, Verdict::Kill] {
+            for (how, of) in [
+                ("by evidence", (|it| it.by_evidence) as fn(Verdicts) -> Verdict),
+                ("by rule", |it| it.by_rule),
+            ] {
+                let hit = self.outcome.test.iter().filter(|benign| of(benign.verdicts) >= verdict);
+                let days: BTreeSet<_> = hit.clone().map(|it| (it.seed, it.agent, it.day)).collect();
+                let what = format!("{verdict}, {how}");
+                rows.push(FalseOnes { what, episodes: hit.count() as u64, days: days.len() });
+            }
+        }
+        rows
+    }
+
+    /// Split-conformal lines from the calibration, held against the test.
+    fn realised(&self) -> Vec<(f64, u64, f64, f64, f64)> {
+        let it = &self.outcome;
+        let mut scores: Vec<f64> = it.calibration.iter().map(|benign| benign.score).collect();
+        let mut rows = Vec::new();
+        for alpha in [1e-1, 1e-2, 1e-3, 1e-4] {
+            let rank = (alpha * (it.calibrating as f64 + 1.0)).floor() as usize;
+            if rank == 0 {
+                continue;
+            }
+            let line = line(&mut scores, rank - 1);
+            let hits = it.test.iter().filter(|benign| benign.score > line).count() as u64;
+            let (low, high) = bounds(hits, it.tested);
+            rows.push((alpha, hits, hits as f64 / it.tested as f64, low, high));
+        }
+        rows
+    }
+
+    fn reliability(&self, out: &mut String) {
+        let _ =
+            writeln!(out, "Nominal and realised, lines from days 30 to 59, held on days 60 to 89");
+        for (alpha, hits, share, low, high) in self.realised() {
+            let _ = writeln!(
+                out,
+                "{alpha:>8.0e}  {share:.2e}  (95 %: {low:.2e} to {high:.2e}; {hits} episodes)  ratio {:.2}",
+                share / alpha
+            );
+        }
+        let _ = writeln!(out);
+    }
+
+    fn shocks(&self, out: &mut String) {
+        let line = self.lines[0][0];
+        let mut worst = 0;
+        for (seed, class, day) in &self.outcome.shocks {
+            let hit: BTreeSet<u32> = self
+                .outcome
+                .test
+                .iter()
+                .filter(|it| (it.seed, it.class) == (*seed, class))
+                .filter(|it| (*day..day + 2).contains(&it.day) && it.score > line)
+                .map(|it| it.agent)
+                .collect();
+            worst = worst.max(hit.len());
+        }
+        let _ = writeln!(
+            out,
+            "deployments to a class: {}; agents above the line of 0.02 on such a day and the next: at most {worst}",
+            self.outcome.shocks.len()
+        );
+    }
+
+    pub(crate) fn csv(&self, arguments: &Arguments) -> String {
+        let mut out = format!(
+            "# cargo bench -p tripline-benches --bench evaluate -- --seeds {} --first-seed {} --agents {} --runs {}\nwhat,method,kind,budget,value,median_calls,p95_calls\n",
+            arguments.seeds, arguments.first_seed, arguments.agents, arguments.runs
+        );
+        let it = &self.outcome;
+        for (what, value) in [
+            ("episodes calibrating", it.calibrating as f64),
+            ("episodes tested", it.tested as f64),
+            ("agent-months", it.agent_months),
+            ("slow boil factor", self.boil),
+        ] {
+            let _ = writeln!(out, "{what},,,,{value:.3},,");
+        }
+        for (method, name) in METHODS.iter().enumerate() {
+            for kind in RaidKind::ALL {
+                for (place, budget) in BUDGETS.iter().enumerate() {
+                    let cell = Caught::of(self.runs(kind), &|run| self.caught(run, method, place));
+                    let _ = writeln!(
+                        out,
+                        "caught,\"{name}\",\"{}\",{budget},{}",
+                        kind.name(),
+                        cell.csv()
+                    );
+                }
+            }
+        }
+        for kind in RaidKind::ALL {
+            for (name, column) in &VERDICTS {
+                let cell = Caught::of(self.runs(kind), column);
+                let _ = writeln!(out, "caught,\"{name}\",\"{}\",,{}", kind.name(), cell.csv());
+            }
+        }
+        for row in self.false_ones() {
+            let rate = row.episodes as f64 / it.agent_months;
+            let _ = writeln!(out, "false per agent-month,\"{}\",,,{rate:.4},,", row.what);
+            let most = upper(row.episodes, it.tested, it.agent_months);
+            let _ = writeln!(out, "the same at most,\"{}\",,,{most:.4},,", row.what);
+            let days = row.days as f64 / it.agent_months;
+            let _ = writeln!(out, "agent-days per agent-month,\"{}\",,,{days:.4},,", row.what);
+        }
+        for (alpha, _, share, low, high) in self.realised() {
+            let _ = writeln!(out, "realised,evidence,,{alpha:e},{share:.3e},,");
+            let _ = writeln!(out, "realised low 95 %,evidence,,{alpha:e},{low:.3e},,");
+            let _ = writeln!(out, "realised high 95 %,evidence,,{alpha:e},{high:.3e},,");
+        }
+        out
+    }
+}
+
+/// Calls of an attack until something.
+type Until = fn(&Run) -> Option<u32>;
+
+/// The program's own verdicts on attacks.
+const VERDICTS: [(&str, Until); 4] = [
+    ("fence", |run| run.fenced),
+    ("fence, evidence", |run| run.fenced_by_evidence),
+    ("kill", |run| run.killed),
+    ("kill, evidence", |run| run.killed_by_evidence),
+];
+
+struct FalseOnes {
+    what: String,
+    episodes: u64,
+    days: usize,
+}
+
+/// How many of some runs were caught, and after how many calls of the attack.
+struct Caught {
+    share: f64,
+    median: Option<u32>,
+    late: Option<u32>,
+}
+
+impl Caught {
+    fn of<'r>(runs: impl Iterator<Item = &'r Run>, when: &dyn Fn(&Run) -> Option<u32>) -> Self {
+        let calls: Vec<Option<u32>> = runs.map(when).collect();
+        let mut hits: Vec<u32> = calls.iter().flatten().copied().collect();
+        hits.sort_unstable();
+        Self {
+            share: share(hits.len(), calls.len()),
+            median: quantile(&hits, 0.5),
+            late: quantile(&hits, 0.95),
+        }
+    }
+
+    fn text(&self) -> String {
+        let of = |calls: Option<u32>| calls.map_or("-".to_owned(), |calls| calls.to_string());
+        format!("{:.2} ({}, {})", self.share, of(self.median), of(self.late))
+    }
+
+    fn csv(&self) -> String {
+        let of = |calls: Option<u32>| calls.map_or(String::new(), |calls| calls.to_string());
+        format!("{:.4},{},{}", self.share, of(self.median), of(self.late))
+    }
+}
+
+fn share(hits: usize, of: usize) -> f64 {
+    hits as f64 / of as f64
+}
+
+/// What the highest benign scores rest on.
+pub(crate) fn explained(outcome: &Outcome) -> String {
+    let mut out = String::from("\nThe highest benign scores, calibration and test\n");
+    let mut all: Vec<&Benign> = outcome.calibration.iter().chain(&outcome.test).collect();
+    all.sort_by(|one, other| other.score.total_cmp(&one.score));
+    for it in all.iter().take(60) {
+        let _ = writeln!(
+            out,
+            "{:.2} {} day {} {}",
+            it.score, it.class, it.day, it.verdicts.by_evidence
+        );
+        it.why.iter().take(8).for_each(|why| {
+            let _ = writeln!(out, "    {why}");
+        });
+    }
+    let mut kinds: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+    for it in all.iter().take(1_000) {
+        for why in &it.why {
+            let mut words = why.split(' ');
+            let weight: f64 = words.next().and_then(|it| it.parse().ok()).unwrap_or(0.0);
+            let entry = kinds.entry(words.next().unwrap_or_default().to_owned()).or_default();
+            *entry = (entry.0 + 1, entry.1 + weight);
+        }
+    }
+    let _ = writeln!(out, "\nof the thousand highest: reasons and their weight, by family");
+    for (family, (count, weight)) in kinds {
+        let _ = writeln!(out, "{family:<12}{count:>8}{weight:>12.0}");
+    }
+    out
+}

@@ -1,0 +1,221 @@
+//! One fleet, from its first day to its last.
+
+use std::collections::BTreeMap;
+
+use rayon::prelude::*;
+use tripline_attribution::{EpisodeCutter, EpisodeId};
+use tripline_cloudtrail::{EventId, EventTime};
+use tripline_detector::Verdict;
+use tripline_engine::{Purpose, Scored};
+use tripline_testkit::simulation::{Raid, RaidKind, Shift, Temper};
+use tripline_testkit::{Class, Rng, Simulation};
+
+use crate::Arguments;
+use crate::operator::{DAY, Desk, Operator};
+use crate::outcome::{Benign, METHODS, Outcome, Run, Trace, Verdicts, evidence};
+use crate::rivals;
+
+const LEARNED: u32 = 30;
+const TEST_FROM: u32 = 60;
+const END: u32 = 90;
+/// The operator learns anew this often …
+const EVERY: u32 = 7;
+
+/// An attack that is to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    pub(crate) raid: Raid,
+    pub(crate) shift: Shift,
+    pub(crate) day: u32,
+}
+
+/// Runs a fleet.
+pub(crate) fn run(seed: u64, arguments: &Arguments) -> Outcome {
+    let simulation = Simulation::new(seed, arguments.agents, END);
+    let plan = plan(seed, &simulation, arguments);
+    let mut outcome = Outcome {
+        agent_months: f64::from(arguments.agents) * f64::from(END - TEST_FROM) / 30.0,
+        ..Outcome::default()
+    };
+    for class in Class::ALL {
+        let days = (TEST_FROM..END).filter(|day| simulation.class_deploys(class, *day));
+        outcome.shocks.extend(days.map(|day| (seed, class.name(), day)));
+    }
+    let mut runs: Vec<Option<Run>> = vec![None; plan.len()];
+    let mut operator = Operator::new(&simulation);
+    operator.learn(0..LEARNED);
+    for day in LEARNED..END {
+        let told = score(seed, &operator, day, arguments.explain, &mut outcome);
+        let due: Vec<_> = plan.iter().enumerate().filter(|(_, it)| it.day == day).collect();
+        let done: Vec<(usize, Run)> =
+            due.into_par_iter().map(|(nth, planned)| (nth, attack(&operator, planned))).collect();
+        done.into_iter().for_each(|(nth, run)| runs[nth] = Some(run));
+        operator.answer(&told);
+        if (day + 1 - LEARNED).is_multiple_of(EVERY) {
+            operator.learn(day + 1 - LEARNED..day + 1);
+        }
+    }
+    let mut runs: Vec<Run> = runs.into_iter().map(Option::unwrap).collect();
+    let compared = rivals::run(seed, &simulation, &plan);
+    outcome.sessions = compared.sessions;
+    outcome.rivals = compared.benign;
+    for (run, traces) in runs.iter_mut().zip(compared.traces) {
+        for (slot, trace) in run.traces.iter_mut().skip(1).zip(traces) {
+            *slot = trace;
+        }
+    }
+    outcome.runs = runs;
+    outcome
+}
+
+/// Who is attacked, when and how: agents that have been at work for a while.
+fn plan(seed: u64, simulation: &Simulation, arguments: &Arguments) -> Vec<Planned> {
+    let at_work = |temper| !matches!(temper, Temper::Idle | Temper::Newcomer);
+    let workers = simulation.workers().iter().enumerate();
+    let victims: Vec<u32> =
+        workers.filter(|(_, worker)| at_work(worker.temper)).map(|(nth, _)| nth as u32).collect();
+    let mut rng = Rng::stream(seed, &[40]);
+    let mut plan = Vec::new();
+    for kind in RaidKind::ALL {
+        for (tempo, origin) in Raid::cells(kind) {
+            for variant in 0..u64::from(arguments.runs) {
+                let (shift, day) = loop {
+                    let day = rng.between(u64::from(TEST_FROM), u64::from(END) - 1) as u32;
+                    let shifts = simulation.shifts(*rng.pick(&victims), day);
+                    if !shifts.is_empty() {
+                        break (*rng.pick(&shifts), day);
+                    }
+                };
+                plan.push(Planned {
+                    raid: Raid { kind, tempo, origin, variant, spread: None },
+                    shift,
+                    day,
+                });
+            }
+        }
+    }
+    plan
+}
+
+/// Scores a day of all agents' work; what was told of it.
+fn score(
+    seed: u64,
+    operator: &Operator<'_>,
+    day: u32,
+    explain: bool,
+    outcome: &mut Outcome,
+) -> Vec<Scored> {
+    let simulation = operator.simulation;
+    let workers = 0..simulation.workers().len() as u32;
+    let days: Vec<_> = workers
+        .into_par_iter()
+        .map(|worker| {
+            let (mut episodes, mut calls) = ([0_u64; 2], 0_u64);
+            let mut cutter = EpisodeCutter::default();
+            let mut nth = 0;
+            let mut count = |shift: &Shift, desk: &Desk| {
+                nth += 1;
+                let is_test = shift.begin >= simulation.start() + i64::from(TEST_FROM) * DAY;
+                let mut last = None;
+                for (_, time, is_agents, _) in desk.records.truths() {
+                    calls += 1;
+                    let Some(time) = EventTime::from_unix_secs(time).filter(|_| is_agents) else {
+                        continue;
+                    };
+                    let start = cutter.start_of(nth, time);
+                    if last.replace(start) != Some(start) {
+                        episodes[usize::from(is_test)] += 1;
+                    }
+                }
+            };
+            let shifts = operator.shifts(worker, day..day + 1);
+            let report = operator.read(Purpose::ShowFindings, shifts, &|_| None, &mut count);
+            (worker, episodes, calls, report.scored)
+        })
+        .collect();
+    let mut told = Vec::new();
+    for (worker, episodes, calls, scored) in days {
+        outcome.calibrating += episodes[0];
+        outcome.tested += episodes[1];
+        outcome.calls += calls;
+        let class = simulation.workers()[worker as usize].class();
+        let mut by_episode: BTreeMap<EpisodeId, Benign> = BTreeMap::new();
+        for one in &scored {
+            let entry = by_episode.entry(one.episode.clone()).or_insert_with(|| Benign {
+                seed,
+                agent: worker,
+                class,
+                day,
+                score: 0.0,
+                verdicts: Verdicts::default(),
+                why: Vec::new(),
+            });
+            entry.score = evidence(one, entry.score).max(entry.score);
+            entry.verdicts = entry.verdicts.max(Verdicts::of(one));
+            if explain {
+                let reasons = one.assessment.reasons.iter();
+                entry.why.extend(reasons.map(|reason| {
+                    let value = reason.value.as_unescaped();
+                    format!("{:+.2} {} {value}: {}", reason.weight, reason.feature, reason.detail)
+                }));
+            }
+        }
+        for benign in by_episode.into_values() {
+            let of =
+                if benign.day < TEST_FROM { &mut outcome.calibration } else { &mut outcome.test };
+            of.push(benign);
+        }
+        told.extend(scored.into_iter().filter(|one| one.assessment.verdict >= Verdict::Alert));
+    }
+    told
+}
+
+/// An attack, seen by the program.
+fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
+    let mut order: Vec<(u128, i64, bool)> = Vec::new();
+    let mut note = |_: &Shift, desk: &Desk| {
+        let truths = desk.records.truths().filter(|(_, _, is_agents, _)| *is_agents);
+        order.extend(truths.map(|(id, time, _, attack)| (id, time, attack.is_some())));
+    };
+    let shifts = std::iter::once(planned.shift);
+    let raid = planned.raid;
+    let report = operator.read(Purpose::ShowFindings, shifts, &|_| Some(raid), &mut note);
+    // The program judges in order of time and id.
+    order.sort_by_key(|(id, time, _)| (*time, *id));
+    let mut calls = 0;
+    let mut so_far: BTreeMap<u128, u32> = BTreeMap::new();
+    for (id, _, is_attack) in &order {
+        calls += u32::from(*is_attack);
+        so_far.insert(*id, calls);
+    }
+    let [mut fenced, mut killed, mut fenced_by_evidence, mut killed_by_evidence] = [None; 4];
+    let mut trace = Trace::new();
+    let mut sums: BTreeMap<EpisodeId, f64> = BTreeMap::new();
+    for one in &report.scored {
+        let nth = so_far.get(&EventId::bits(one.call.id)).copied().unwrap_or(0);
+        let sum = sums.entry(one.episode.clone()).or_default();
+        *sum = evidence(one, *sum);
+        if nth == 0 {
+            continue;
+        }
+        if trace.last().is_none_or(|(_, highest)| *highest < *sum) {
+            trace.push((nth, *sum));
+        }
+        let Verdicts { by_rule, by_evidence } = Verdicts::of(one);
+        for (least, first, first_by_evidence) in [
+            (Verdict::Fence, &mut fenced, &mut fenced_by_evidence),
+            (Verdict::Kill, &mut killed, &mut killed_by_evidence),
+        ] {
+            if by_rule.max(by_evidence) >= least {
+                first.get_or_insert(nth);
+            }
+            if by_evidence >= least {
+                first_by_evidence.get_or_insert(nth);
+            }
+        }
+    }
+    let mut traces: [Trace; METHODS.len()] = Default::default();
+    traces[0] = trace;
+    let Raid { kind, tempo, origin, .. } = raid;
+    Run { kind, tempo, origin, traces, fenced, killed, fenced_by_evidence, killed_by_evidence }
+}

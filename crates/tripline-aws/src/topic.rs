@@ -1,0 +1,79 @@
+//! Topics of SNS as channels.
+
+use aws_config::SdkConfig;
+use aws_sdk_sns::Client;
+use aws_sdk_sns::config::Region;
+use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata};
+use futures_util::future::BoxFuture;
+use tripline_iam::Arn;
+use tripline_runtime::{Channel, Post, PostError, Posted};
+
+/// What a topic's subscribers read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reads {
+    /// Text.
+    Text,
+    /// Custom notifications of Amazon Q Developer in chat applications.
+    AmazonQ,
+}
+
+/// A topic.
+#[derive(Debug)]
+pub(crate) struct Topic {
+    name: String,
+    client: Client,
+    arn: String,
+    reads: Reads,
+}
+
+/// SNS's errors that no later try mends.
+const LASTING: &[&str] = &[
+    "AuthorizationError",
+    "InvalidParameter",
+    "InvalidParameterValue",
+    "NotFound",
+    "EndpointDisabled",
+];
+
+impl Topic {
+    pub(crate) fn new(name: String, config: &SdkConfig, topic: &Arn, reads: Reads) -> Self {
+        let mut builder = aws_sdk_sns::config::Builder::from(config);
+        // A topic is asked in its own Region.
+        let arn = topic.untrusted().as_unescaped().to_owned();
+        if let Some(region) = arn.split(':').nth(3).filter(|region| !region.is_empty()) {
+            builder = builder.region(Region::new(region.to_owned()));
+        }
+        Self { name, client: Client::from_conf(builder.build()), arn, reads }
+    }
+
+    async fn publish(&self, post: Post<'_>) -> Result<Posted, PostError> {
+        let request = self.client.publish().topic_arn(&self.arn);
+        let request = match self.reads {
+            Reads::Text => {
+                request.subject(post.message.to_subject()).message(post.message.to_mail())
+            }
+            Reads::AmazonQ => request.message(post.message.to_amazon_q().to_string()),
+        };
+        match request.send().await {
+            Ok(_) => Ok(Posted::default()),
+            Err(error) => {
+                let is_lasting = error.code().is_some_and(|code| LASTING.contains(&code));
+                let why = DisplayErrorContext(error).to_string();
+                Err(match is_lasting {
+                    true => PostError::Refused(why),
+                    false => PostError::Again { after_secs: None, why },
+                })
+            }
+        }
+    }
+}
+
+impl Channel for Topic {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {
+        Box::pin(self.publish(post))
+    }
+}

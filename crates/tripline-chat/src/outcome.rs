@@ -1,0 +1,240 @@
+//! What was done about an incident, in words.
+
+use serde::{Deserialize, Serialize};
+use tripline_containment::{Case, Plan, Proof, Refusal, Response, counted};
+use tripline_engine::Held;
+use tripline_text::Untrusted;
+
+use crate::line::Line;
+
+/// How far an incident is: what a message says first, and the one thing that makes it news.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// It was found; nothing is done about it in this mode.
+    Open,
+    /// A person has to say yes.
+    Waiting,
+    /// Something was to be done, and is not, or not all of it.
+    Incomplete,
+    /// The agent is held to its known work; not seen yet.
+    Fenced,
+    /// The agent is cut off; not seen yet.
+    Killed,
+    /// What was done is seen to hold.
+    Holds,
+    /// What was done does not hold.
+    Broken,
+    /// A person gave everything back.
+    Restored,
+    /// A fence had its time.
+    Expired,
+}
+
+impl Stage {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Waiting => "WAITS FOR YOU",
+            Self::Incomplete => "NOT STOPPED",
+            Self::Fenced => "FENCED",
+            Self::Killed => "KILLED",
+            Self::Holds => "HOLDS",
+            Self::Broken => "DOES NOT HOLD",
+            Self::Restored => "RESTORED",
+            Self::Expired => "EXPIRED",
+        }
+    }
+
+    /// Whether somebody should look at it now.
+    pub fn is_urgent(self) -> bool {
+        matches!(self, Self::Open | Self::Waiting | Self::Incomplete | Self::Broken)
+    }
+}
+
+/// What became of an incident.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome<'a> {
+    /// In this mode nothing is written to AWS; the plan says what would have been.
+    WouldHave(&'a Plan),
+    /// A person has to say yes.
+    Ask(&'a Plan),
+    /// The brakes hold it.
+    Held(&'a Held, &'a Plan),
+    /// The trail's own bucket does not tell of it yet.
+    Unconfirmed,
+    /// It was given back, and the agent did nothing since that it would have to be stopped for.
+    GivenBack,
+    /// There is no plan that could be carried out.
+    Refused(&'a Refusal),
+    /// It was contained, or had been; the case says how far it is at this moment.
+    Contained {
+        /// What the action log says of it.
+        case: &'a Case,
+        /// The moment.
+        now_unix_secs: i64,
+    },
+}
+
+/// How many of a case's failures, and how many reasons, are named.
+const NAMED_MAX: usize = 3;
+
+impl<'a> Outcome<'a> {
+    /// What becomes of a plan where nobody may carry it out.
+    pub fn of_plan(plan: &'a Result<Plan, Refusal>) -> Self {
+        plan.as_ref().map_or_else(Self::Refused, Self::WouldHave)
+    }
+
+    /// How far it is.
+    pub fn stage(&self) -> Stage {
+        match self {
+            Self::WouldHave(_) | Self::Unconfirmed => Stage::Open,
+            Self::Ask(_) | Self::Held(..) => Stage::Waiting,
+            Self::GivenBack => Stage::Restored,
+            Self::Refused(_) => Stage::Incomplete,
+            Self::Contained { case, now_unix_secs } => stage_of(case, *now_unix_secs),
+        }
+    }
+
+    /// What was done, what was cut, and whether it is seen to hold.
+    pub fn done(&self) -> Vec<Line> {
+        match self {
+            Self::WouldHave(plan) => {
+                vec![Line::ours(format!("nothing, in this mode. The plan: {}", sum(plan)))]
+            }
+            Self::Ask(plan) => {
+                vec![Line::ours(format!("nothing yet: a person has to say yes to {}", sum(plan)))]
+            }
+            Self::Held(held, plan) => vec![
+                Line::ours(format!("nothing: held by the brakes, {held}")),
+                Line::ours(format!("the plan: {}", sum(plan))),
+            ],
+            Self::Unconfirmed => {
+                vec![Line::ours("nothing yet: the trail's own bucket does not tell of it so far")]
+            }
+            Self::GivenBack => {
+                vec![Line::ours("nothing: it was given back, and nothing new was done since")]
+            }
+            Self::Refused(refusal) => vec![Line::ours(format!("nothing can be done: {refusal}"))],
+            Self::Contained { case, now_unix_secs } => contained(case, *now_unix_secs),
+        }
+    }
+
+    /// What a person may run now.
+    pub fn next(&self) -> Line {
+        let run = |text: String| Line::code(&Untrusted::new(text));
+        match self {
+            Self::Contained { case, .. } if case.closed.is_none() => {
+                run(format!("tripline restore {} --reason TEXT", case.plan.incident))
+            }
+            Self::Contained { .. } | Self::GivenBack => run("tripline status".to_owned()),
+            Self::Ask(_) | Self::Held(..) => {
+                run("tripline kill --agent NAME --mode approve PATH...".to_owned())
+            }
+            Self::WouldHave(_) | Self::Unconfirmed | Self::Refused(_) => {
+                run("tripline score --plan-file plan.json PATH...".to_owned())
+            }
+        }
+    }
+}
+
+fn stage_of(case: &Case, now_unix_secs: i64) -> Stage {
+    if let Some((_, closed_unix_ms, _)) = &case.closed {
+        let expired = case.plan.has_expired(closed_unix_ms.div_euclid(1_000));
+        return if expired { Stage::Expired } else { Stage::Restored };
+    }
+    match (case.proof(now_unix_secs), case.plan.response) {
+        (Proof::Incomplete, _) => Stage::Incomplete,
+        (Proof::Broken, _) => Stage::Broken,
+        (Proof::Effective | Proof::Lapsed, _) => Stage::Holds,
+        (Proof::Attached, Response::Fence { .. }) => Stage::Fenced,
+        (Proof::Attached, Response::Kill) => Stage::Killed,
+    }
+}
+
+/// What a plan comes to: how many places are changed, who loses by it and who does not.
+fn sum(plan: &Plan) -> String {
+    let spared = plan.steps.iter().map(|step| step.others_spared).max().unwrap_or(0);
+    let hit = plan.steps.iter().map(|step| step.others_hit).max().unwrap_or(0);
+    let mut sum = format!(
+        "{}, {} cut off, {} of the role spared",
+        counted(plan.steps.len(), "step"),
+        counted(plan.sessions.len(), "session"),
+        counted(spared, "other user"),
+    );
+    if hit > 0 {
+        sum.push_str(&format!(", {} NOT spared", counted(hit, "other user")));
+    }
+    sum
+}
+
+fn contained(case: &Case, now_unix_secs: i64) -> Vec<Line> {
+    if let Some((who, _, why)) = &case.closed {
+        let by = Line::ours("given back by ").then(Line::name(who)).and(": ");
+        return vec![by.then(Line::name(why))];
+    }
+    let open: Vec<_> = case.open_steps().collect();
+    let planned = case.plan.steps.len();
+    let what = match case.plan.response {
+        Response::Kill => "stopped",
+        Response::Fence { .. } => "held to its known work",
+    };
+    let by = match case.is_automatic {
+        true => Line::ours(format!("{what} on its own: ")),
+        false => Line::ours(format!("{what} by ")).then(Line::name(&case.actor)).and(": "),
+    };
+    let places = match open.len() {
+        0 => format!("all of {}", counted(planned, "step")),
+        left => format!("{} of {}", planned.saturating_sub(left), counted(planned, "step")),
+    };
+    let mut lines = vec![by.and(format!("{places} in place; {}", sum(&case.plan)))];
+    lines.push(Line::ours(proof(case, now_unix_secs)));
+    let mut failed = Vec::new();
+    for (step, failure) in open {
+        let line = Line::ours(format!("NOT done: {}", step.purpose()));
+        let place = Line::code(&Untrusted::new(step.place.to_string()));
+        let why = failure.map_or_else(|| "under way".to_owned(), words);
+        failed.push(line.and(" (").then(place).and(format!("): {why}")));
+    }
+    lines.extend(named(failed, "more not done"));
+    if !case.plan.survives.is_empty() {
+        let survives = counted(case.plan.survives.len(), "thing");
+        let line = Line::ours(format!("{survives} may go on in spite of it: "));
+        lines.push(line.then(Line::code(&Untrusted::borrowed("tripline status"))));
+    }
+    lines
+}
+
+fn words(failure: &tripline_containment::Failure) -> String {
+    match failure {
+        // AWS's own words may repeat somebody's name.
+        tripline_containment::Failure::Other { .. } => {
+            "AWS answered with an error of another kind: see `tripline status`".to_owned()
+        }
+        known => known.to_string(),
+    }
+}
+
+fn proof(case: &Case, now_unix_secs: i64) -> String {
+    let denied = case.times.first_denied.map(|at| at.saturating_sub(case.times.decided).max(0));
+    let after =
+        denied.map_or_else(String::new, |after| format!(", first after {} s", after / 1_000));
+    match case.proof(now_unix_secs) {
+        Proof::Incomplete => "it is not known to hold: not all is in place".to_owned(),
+        Proof::Attached => "not seen to hold yet: no call since".to_owned(),
+        Proof::Broken => "DOES NOT HOLD: a session goes on, or somebody took it away".to_owned(),
+        Proof::Lapsed => "holds: all its sessions have ended, and none was seen since".to_owned(),
+        Proof::Effective => format!("holds: each session was seen to be refused{after}"),
+    }
+}
+
+/// The first few, and how many there are besides.
+pub(crate) fn named(mut lines: Vec<Line>, rest: &str) -> Vec<Line> {
+    let more = lines.len().saturating_sub(NAMED_MAX);
+    lines.truncate(NAMED_MAX);
+    if more > 0 {
+        lines.push(Line::ours(format!("and {more} {rest}")));
+    }
+    lines
+}

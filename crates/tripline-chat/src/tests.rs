@@ -1,0 +1,178 @@
+//! What each service is sent, and that nothing in it acts.
+
+use proptest::prelude::*;
+use serde_json::Value;
+use tripline_containment::IncidentId;
+use tripline_text::Untrusted;
+
+use crate::{Line, Message, Stage};
+
+/// A message in which others wrote all that others can write.
+fn message(text: &str) -> Message {
+    let text = Untrusted::borrowed(text);
+    let (name, code) = (Line::name(&text), Line::code(&text));
+    Message {
+        incident: IncidentId::new(0xfeed),
+        stage: Stage::Broken,
+        subject: name.clone(),
+        headline: name.clone().and(" called iam:CreateAccessKey, which it must never do"),
+        who: ["agent", "task", "version", "tenant", "role", "account", "session", "started by"]
+            .into_iter()
+            .map(|label| (label.to_owned(), code.clone().and(" (by ").then(name.clone())))
+            .collect(),
+        reasons: vec![
+            Line::ours("`iam:CreateAccessKey` creates a long-lived credential (2 calls)"),
+            Line::ours("new to agent (0 of 4,212 sessions), 0 of 12 peers"),
+            Line::ours("outside the declared scope (6 resource patterns)"),
+            Line::ours("and 4 more reasons"),
+        ],
+        done: vec![
+            Line::ours("stopped by ").then(name.clone()).and(": all of 5 steps in place"),
+            Line::ours("DOES NOT HOLD: a session goes on").then(name),
+            Line::ours("NOT done: deny everything (").then(code.clone()).and(")"),
+        ],
+        damage: Line::ours("iam:CreateAccessKey ×1, s3:GetObject ×29"),
+        next: Line::code(&Untrusted::borrowed("tripline restore 000000000000feed --reason TEXT")),
+    }
+}
+
+/// All strings of a JSON value, names of fields left out.
+fn strings(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(values) => values.iter().flat_map(strings).collect(),
+        Value::Object(fields) => fields.values().flat_map(strings).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What would act somewhere.
+const NASTY: &[&str] = &[
+    "<!channel>",
+    "<@U012AB3CD>",
+    "<https://evil.example|here>",
+    "@here",
+    "[x](https://evil.example)",
+    "<b onmouseover=alert(1)>",
+    "<script>",
+    "\u{1b}[2J\u{1b}]0;x\u{7}",
+    "\u{202e}gnp.exe",
+    "=SUM(A1)",
+    "`code`",
+    "*bold*",
+    "_i_",
+    "~s~",
+    ":joy:",
+    "www.evil.example",
+    "{{DATE(2017-02-14T06:08:39Z)}}",
+    "${secret}",
+    "<at>all</at>",
+    "&lt;",
+    "\r\nSubject: x",
+    "\u{200b}",
+    "![x](http://a.b/c.png)",
+    "|x|",
+    "https://evil.example/",
+    "\u{feff}",
+    "\u{2066}",
+    "\u{e0041}",
+    "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+];
+
+fn hostile() -> impl Strategy<Value = String> {
+    let nasty = prop::sample::select(NASTY).prop_map(str::to_owned);
+    let parts = prop::collection::vec(prop_oneof![nasty, any::<String>()], 0..8);
+    (parts, 1_usize..400).prop_map(|(parts, times)| {
+        let text = parts.concat().repeat(times);
+        text.chars().take(10_000).collect()
+    })
+}
+
+fn has_hidden(text: &str) -> bool {
+    text.chars().any(|character| {
+        (character.is_control() && character != '\n')
+            || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    })
+}
+
+proptest! {
+    #[test]
+    fn nothing_that_others_wrote_acts_in_slack(text in hostile()) {
+        let message = message(&text);
+        let slack = message.to_slack();
+        let reply = message.to_slack_reply();
+        for text in strings(&slack).into_iter().chain([&*reply]) {
+            // Every mention, link and date of Slack's begins with this.
+            prop_assert!(!text.contains(['<', '>']) && !has_hidden(text), "{text}");
+            // No entity was cut in two.
+            let bare = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
+            prop_assert!(!bare.contains('&'), "{bare}");
+            prop_assert!(text.chars().count() <= 3_000);
+            prop_assert_eq!(text.matches('`').count() % 2, 0, "{}", text);
+        }
+        let header = slack["blocks"][0]["text"]["text"].as_str().unwrap();
+        prop_assert!(header.chars().count() <= 150);
+        prop_assert!(slack["blocks"].as_array().unwrap().len() <= 50);
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_acts_in_a_card(text in hostile()) {
+        let teams = message(&text).to_teams();
+        // Teams takes 28 KB.
+        prop_assert!(teams.to_string().len() <= 28 << 10, "{}", teams.to_string().len());
+        let card = &teams["attachments"][0]["content"];
+        for block in card["body"].as_array().unwrap() {
+            prop_assert_eq!(&block["type"], "RichTextBlock");
+            for run in block["inlines"].as_array().unwrap() {
+                prop_assert_eq!(&run["type"], "TextRun");
+                let text = run["text"].as_str().unwrap();
+                let ours = text.replace("[DOES NOT HOLD]", "").replace("`iam:", "").replace("\\u{", "");
+                prop_assert!(!has_hidden(text), "{text}");
+                prop_assert!(!ours.contains(['<', '>', '*', '[', '{', '@']), "{text}");
+                prop_assert!(!ours.contains("://"), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_others_wrote_acts_in_mail_or_behind_a_topic_or_a_webhook(text in hostile()) {
+        let message = message(&text);
+        let subject = message.to_subject();
+        prop_assert!(subject.is_ascii() && subject.len() < 100 && !subject.contains('\n'));
+        let mail = message.to_mail();
+        let (amazon_q, webhook) = (message.to_amazon_q(), message.to_webhook());
+        let lines = strings(&amazon_q).into_iter().chain(strings(&webhook)).chain([&*mail]);
+        for text in lines.flat_map(str::lines) {
+            prop_assert!(!has_hidden(text), "{text}");
+            prop_assert!(!text.contains(['<', '>', '@']) && !text.contains("://"), "{text}");
+            prop_assert!(!text.contains("www.evil") && !text.contains("]("), "{text}");
+            prop_assert!(!text.starts_with(['=', '+', '-']), "{text}");
+        }
+        // 256 KB is what a topic takes.
+        prop_assert!(mail.len() < 200_000 && amazon_q.to_string().len() < 200_000);
+    }
+
+    #[test]
+    fn a_message_comes_back_from_the_state(text in hostile()) {
+        let message = message(&text);
+        let stored = serde_json::to_vec(&message).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<Message>(&stored).unwrap(), message);
+    }
+}
+
+#[test]
+fn what_each_service_is_sent() {
+    let message = message("oncall-<!here>");
+    insta::assert_snapshot!("text", message.to_text());
+    insta::assert_snapshot!("slack", pretty(&message.to_slack()));
+    insta::assert_snapshot!("slack_reply", message.to_slack_reply());
+    insta::assert_snapshot!("teams", pretty(&message.to_teams()));
+    insta::assert_snapshot!("mail", format!("{}\n\n{}", message.to_subject(), message.to_mail()));
+    insta::assert_snapshot!("amazon_q", pretty(&message.to_amazon_q()));
+    insta::assert_snapshot!("webhook", pretty(&message.to_webhook()));
+}
+
+fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}

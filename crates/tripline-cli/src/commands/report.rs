@@ -1,0 +1,78 @@
+//! `tripline report PATH...`
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use tripline_cloudtrail::{Fate, Limits, Reader};
+use tripline_report::html::{self, About, Gathered, Look, Selection};
+use tripline_runtime::{Leaf, Shelf, all_baselines, files, hash_seed};
+
+use crate::args::ReportArgs;
+use crate::exit::{Ended, Failure};
+use crate::input::now;
+use crate::output::problems;
+use crate::progress::Bar;
+
+pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
+    let input = &arguments.input;
+    let prepared = input.prepare(arguments.baselines.as_deref())?;
+    // Before anything is read: a place that cannot be written to is told at once.
+    let failed = |source| Failure::File { path: arguments.out.clone(), source };
+    let folder = arguments.out.parent().filter(|it| !it.as_os_str().is_empty());
+    let mut page =
+        tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| ".".as_ref())).map_err(failed)?;
+    let bar = Bar::new(input.quiet);
+    let mut gathered = Gathered::new(hash_seed());
+    let mut sink = |scored: &_| {
+        gathered.note(scored);
+        Ok(())
+    };
+    let report = tripline_history::score(&prepared.job(), true, &bar, &mut sink)?;
+    let selection = Selection::new(gathered, &report.sessions, &report.incidents, &prepared.filter);
+    let mut look = Look::new(&selection);
+    if selection.wants_records() {
+        look_again(&input.paths, &mut look);
+    }
+    let about = About {
+        made: now(),
+        model: prepared.model.id(),
+        tally: &report.tally,
+        coverage: report.sessions.coverage(),
+        lines: None,
+    };
+    // They were read once already, when they were found sound.
+    let shelf = arguments.baselines.as_deref().map(Shelf::new);
+    let known = shelf.as_ref().map(|shelf| all_baselines(shelf, Leaf::Baseline)).transpose()?;
+    let known = known.into_iter().flatten().filter_map(Result::ok);
+    let mut out = BufWriter::new(page.as_file_mut());
+    html::write(&mut out, &about, selection, &look, known).map_err(failed)?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    let bytes = page.as_file().metadata().map_err(failed)?.len();
+    // A temporary file is its owner's alone, and so is the report: it tells much of the fleet.
+    page.persist(&arguments.out).map_err(|error| failed(error.error))?;
+    bar.finish();
+    problems(&report.tally)?;
+    if !input.quiet {
+        let path = arguments.out.display();
+        writeln!(
+            io::stdout(),
+            "{path}: {} incidents, {} KB",
+            report.incidents.len(),
+            bytes.div_ceil(1_000)
+        )?;
+    }
+    Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
+}
+
+/// The logs a second time: only now it is known whose records are wanted.
+fn look_again(paths: &[PathBuf], look: &mut Look) {
+    let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
+    for file in files(paths).0 {
+        // What cannot be read was named the first time.
+        let _ = file.read(&mut reader, &mut buffer, |record| {
+            look.note(record);
+            Fate::Read
+        });
+    }
+}

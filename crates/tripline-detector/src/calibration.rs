@@ -1,0 +1,394 @@
+//! The other lock of a kill: lines drawn where benign episodes of the past ended up.
+//!
+//! The highest score of an episode is one number. If `n` benign episodes were scored against
+//! baselines that hold none of them, the next one passes the `k`-th highest of them with a chance of
+//! `k / (n + 1)` at most, whatever the model is worth and however an episode's calls hang together
+//! (split-conformal prediction; detector.md section 4). So a budget of false actions becomes a line,
+//! and a budget that the history is too short for becomes none: it is not armed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tripline_text::Untrusted;
+
+use crate::evidence::{Evidence, SCORING, Score};
+use crate::verdict::Verdict;
+
+/// How many false actions of each kind are accepted, of one agent in one month of thirty days.
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default, try_from = "BudgetsText")]
+pub struct Budgets {
+    alert: f64,
+    fence: f64,
+    kill: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BudgetsText {
+    alert: f64,
+    fence: f64,
+    kill: f64,
+}
+
+impl Default for BudgetsText {
+    fn default() -> Self {
+        let Budgets { alert, fence, kill } = Budgets::default();
+        Self { alert, fence, kill }
+    }
+}
+
+impl TryFrom<BudgetsText> for Budgets {
+    type Error = String;
+
+    fn try_from(text: BudgetsText) -> Result<Self, String> {
+        let BudgetsText { alert, fence, kill } = text;
+        Self::new(alert, fence, kill)
+            .ok_or_else(|| "budgets are above 0, and kill <= fence <= alert".to_owned())
+    }
+}
+
+impl Default for Budgets {
+    /// Five alerts, one fence, a fiftieth of a kill (detector.md section 5).
+    fn default() -> Self {
+        Self { alert: 5.0, fence: 1.0, kill: 0.02 }
+    }
+}
+
+impl Budgets {
+    /// These; `None` unless all are above 0 and the stronger is the rarer.
+    pub fn new(alert: f64, fence: f64, kill: f64) -> Option<Self> {
+        let fits = 0.0 < kill && kill <= fence && fence <= alert && alert.is_finite();
+        fits.then_some(Self { alert, fence, kill })
+    }
+
+    /// That of a verdict, false actions per agent-month; nothing for none.
+    pub fn of(&self, verdict: Verdict) -> Option<f64> {
+        match verdict {
+            Verdict::Normal => None,
+            Verdict::Alert => Some(self.alert),
+            Verdict::Fence => Some(self.fence),
+            Verdict::Kill => Some(self.kill),
+        }
+    }
+}
+
+/// Where the benign episodes of some agents ended up: exact counts, which merge by addition.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Calibration {
+    /// By name.
+    agents: BTreeMap<String, AgentScores>,
+    /// Episodes by their highest score.
+    scores: BTreeMap<Score, u64>,
+}
+
+/// What the episodes of one agent came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentScores {
+    /// Episodes.
+    pub episodes: u64,
+    /// Days that the agent could have been stopped on: from its first to its last.
+    pub days: u32,
+    /// The highest score of any.
+    pub max: Score,
+}
+
+/// The days of a month, as budgets have it.
+pub const MONTH_DAYS: f64 = 30.0;
+
+impl Calibration {
+    /// Adds what one agent's episodes came to: how many reached each score as their highest, over so
+    /// many days.
+    pub fn add(
+        &mut self,
+        agent: &Untrusted<'_>,
+        days: u32,
+        scores: impl IntoIterator<Item = (Score, u64)>,
+    ) {
+        let of_agent = self.agents.entry(agent.as_unescaped().to_owned()).or_default();
+        of_agent.days = of_agent.days.saturating_add(days);
+        for (score, episodes) in scores {
+            let total = self.scores.entry(score).or_default();
+            *total = total.saturating_add(episodes);
+            of_agent.episodes = of_agent.episodes.saturating_add(episodes);
+            of_agent.max = of_agent.max.max(score);
+        }
+    }
+
+    /// Its agents, in order of their names.
+    pub fn agents(&self) -> impl Iterator<Item = (Untrusted<'_>, &AgentScores)> {
+        self.agents.iter().map(|(name, scores)| (Untrusted::borrowed(name), scores))
+    }
+
+    /// What one agent's episodes came to.
+    pub fn agent(&self, agent: &Untrusted<'_>) -> Option<&AgentScores> {
+        self.agents.get(agent.as_unescaped())
+    }
+
+    /// Episodes in all.
+    pub fn episodes(&self) -> u64 {
+        self.scores.values().sum()
+    }
+
+    /// Months of thirty days, of all agents together.
+    pub fn agent_months(&self) -> f64 {
+        let days: f64 = self.agents.values().map(|agent| f64::from(agent.days)).sum();
+        days / MONTH_DAYS
+    }
+
+    /// How many episodes reached a score.
+    pub fn reaching(&self, score: Score) -> u64 {
+        self.scores.range(score..).map(|(_, episodes)| episodes).sum()
+    }
+
+    /// The chance that a benign episode comes as high as this, by rank; 1 without a history.
+    pub fn chance(&self, score: Score) -> f64 {
+        (self.reaching(score) as f64 + 1.0) / (self.episodes() as f64 + 1.0)
+    }
+
+    /// The share of benign episodes that may pass a line of this budget; nothing without a history.
+    pub fn share_of(&self, budget: f64) -> Option<f64> {
+        let episodes = self.episodes();
+        let months = self.agent_months();
+        (episodes > 0 && months > 0.0).then(|| (budget * months / episodes as f64).min(1.0))
+    }
+
+    /// The lowest score that benign episodes reach in a share of at most `share`; nothing where the
+    /// history is too short to tell.
+    pub fn line(&self, share: f64) -> Option<Score> {
+        let mut left = libm::floor(share * (self.episodes() as f64 + 1.0)) as u64;
+        // The k-th highest: what is above it passed in less than k cases.
+        for (score, episodes) in self.scores.iter().rev() {
+            if left == 0 {
+                return None;
+            }
+            if *episodes >= left {
+                return Some(score.next());
+            }
+            left -= episodes;
+        }
+        // Every episode may pass; nothing is no evidence, all the same.
+        self.scores.first_key_value().map(|_| Score::default().next())
+    }
+}
+
+/// A calibration as it is stored: JSON, sorted, the same for the same counts.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    tripline_calibration: u32,
+    scoring: u32,
+    agents: BTreeMap<String, AgentScores>,
+    /// By hundredths of the score.
+    scores: BTreeMap<Score, u64>,
+}
+
+/// The format of [`Calibration::to_text`].
+const FORMAT: u32 = 1;
+
+/// Why a text is no calibration that can be used.
+#[derive(Debug, Error)]
+pub enum CalibrationError {
+    /// Something else, or damaged.
+    #[error("is no calibration: {0}")]
+    Foreign(#[from] serde_json::Error),
+    /// Of a program that is newer than this one.
+    #[error(
+        "has format {0}, which a newer tripline wrote; this one reads {FORMAT}: update tripline"
+    )]
+    Newer(u32),
+    /// Of scores that mean something else.
+    #[error(
+        "is of scoring {0}, and this program scores by {SCORING}: run `tripline backtest --save` again"
+    )]
+    OtherScoring(u32),
+    /// Counts that no history leads to.
+    #[error("is damaged: its agents had {agents} episodes, its scores are of {scores}")]
+    DoesNotAddUp {
+        /// By the agents.
+        agents: u64,
+        /// By the scores.
+        scores: u64,
+    },
+}
+
+impl Calibration {
+    /// The text that [`Calibration::parse`] reads.
+    ///
+    /// # Errors
+    /// Never in practice: every part of it has a text.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(&Stored {
+            tripline_calibration: FORMAT,
+            scoring: SCORING,
+            agents: self.agents.clone(),
+            scores: self.scores.clone(),
+        })?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    /// Reads a text of [`Calibration::to_text`].
+    ///
+    /// # Errors
+    /// When it is none, is damaged, or was made by a program that scores otherwise.
+    pub fn parse(text: &str) -> Result<Self, CalibrationError> {
+        let stored: Stored = serde_json::from_str(text)?;
+        if stored.tripline_calibration != FORMAT {
+            return Err(CalibrationError::Newer(stored.tripline_calibration));
+        }
+        if stored.scoring != SCORING {
+            return Err(CalibrationError::OtherScoring(stored.scoring));
+        }
+        let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
+        let agents = sum(&mut stored.agents.values().map(|agent| agent.episodes));
+        let scores = sum(&mut stored.scores.values().copied());
+        if agents != scores {
+            return Err(CalibrationError::DoesNotAddUp { agents, scores });
+        }
+        Ok(Self { agents: stored.agents, scores: stored.scores })
+    }
+}
+
+/// The agent-months of history that a line for a budget takes at least.
+pub fn months_needed(budget: f64) -> f64 {
+    1.0 / budget
+}
+
+/// The lines that scores are held against, drawn from a [`Calibration`] for [`Budgets`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lines {
+    alert: Option<Score>,
+    fence: Option<Score>,
+    kill: Option<Score>,
+}
+
+impl Lines {
+    /// Draws the lines. A kill's is the higher of what the history and what the model says.
+    pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
+        let line = |budget| calibration.line(calibration.share_of(budget)?);
+        let of_model = calibration
+            .share_of(budgets.kill)
+            .map(|share| Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0));
+        Self {
+            alert: line(budgets.alert),
+            fence: line(budgets.fence),
+            kill: line(budgets.kill).zip(of_model).map(|(history, model)| history.max(model)),
+        }
+    }
+
+    /// The line of a verdict; nothing where it is not armed.
+    pub fn of(&self, verdict: Verdict) -> Option<Score> {
+        match verdict {
+            Verdict::Normal => None,
+            Verdict::Alert => self.alert,
+            Verdict::Fence => self.fence,
+            Verdict::Kill => self.kill,
+        }
+    }
+
+    /// What an episode's evidence asks for. `highest` is the agent's own highest score in the
+    /// calibration: what it did itself, it is not killed for.
+    pub fn verdict(&self, evidence: &Evidence, highest: Score) -> Verdict {
+        let score = evidence.score();
+        let passes = |line: Option<Score>| line.is_some_and(|line| score >= line);
+        if passes(self.kill) && score > highest && evidence.kinds() >= 2 {
+            Verdict::Kill
+        } else if passes(self.fence) {
+            Verdict::Fence
+        } else if passes(self.alert) {
+            Verdict::Alert
+        } else {
+            Verdict::Normal
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn of(scores: &[(u16, u64)], days: u32) -> Calibration {
+        let mut calibration = Calibration::default();
+        let scores = scores.iter().map(|(score, episodes)| (hundredths(*score), *episodes));
+        calibration.add(&Untrusted::borrowed("agent"), days, scores);
+        calibration
+    }
+
+    fn hundredths(score: u16) -> Score {
+        Score::from_hundredths(score).unwrap()
+    }
+
+    #[test]
+    fn what_the_history_cannot_tell_is_not_armed() {
+        // A month of one agent: fifty of them would be needed for a kill.
+        let short = of(&[(0, 420), (120, 10), (310, 1)], 30);
+        let lines = Lines::draw(&short, &Budgets::default());
+        assert_eq!(lines.of(Verdict::Kill), None);
+        assert_eq!(lines.of(Verdict::Fence), Some(hundredths(311)));
+        assert_eq!(lines.of(Verdict::Alert), Some(hundredths(121)));
+        assert_eq!(Lines::draw(&Calibration::default(), &Budgets::default()), Lines::default());
+        assert_eq!(months_needed(0.02), 50.0);
+        let long = of(&[(0, 42_000), (120, 1_000), (310, 99), (520, 1)], 30 * 100);
+        let lines = Lines::draw(&long, &Budgets::default());
+        assert_eq!(lines.of(Verdict::Kill), Some(Score::of(4.34)), "the model's line is higher");
+        assert_eq!(long.share_of(0.02).map(|share| libm::round(share * 43_100.0)), Some(2.0));
+    }
+
+    #[test]
+    fn budgets_are_ordered() {
+        assert!(Budgets::new(5.0, 1.0, 0.02).is_some());
+        for (alert, fence, kill) in
+            [(1.0, 5.0, 0.02), (5.0, 1.0, 0.0), (5.0, 1.0, f64::NAN), (f64::INFINITY, 1.0, 0.1)]
+        {
+            assert_eq!(Budgets::new(alert, fence, kill), None);
+        }
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_calibration_says_so() {
+        let text = of(&[(0, 420), (310, 1)], 30).to_text().unwrap();
+        assert_eq!(Calibration::parse(&text).unwrap(), of(&[(0, 420), (310, 1)], 30));
+        for (wrong, said) in [
+            (text.replace("\"scoring\": 1", "\"scoring\": 9"), "is of scoring 9, and this program"),
+            (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
+            (text.replace("420", "42"), "is damaged: its agents had 421 episodes"),
+            (text.replace("310", "31000"), "is no calibration: no score is above"),
+            ("{}".to_owned(), "is no calibration: missing field"),
+        ] {
+            let error = Calibration::parse(&wrong).unwrap_err().to_string();
+            assert!(error.starts_with(said) || error.contains(said), "{error}");
+        }
+    }
+
+    proptest! {
+        /// The promise of the line, on the very scores that it was drawn from and one more.
+        #[test]
+        fn no_more_pass_than_the_share(scores in prop::collection::vec(0_u16..600, 1..300), share in 0.0_f64..1.0) {
+            let counted: Vec<(u16, u64)> = scores.iter().map(|score| (*score, 1)).collect();
+            let calibration = of(&counted, 30);
+            if let Some(line) = calibration.line(share) {
+                let passing = calibration.reaching(line) as f64;
+                prop_assert!(passing < share * (scores.len() as f64 + 1.0));
+                // And no line that is lower would do, but that nothing at all is no evidence.
+                let lower = Score::from_hundredths(line.hundredths() - 1).unwrap();
+                prop_assert!(lower == Score::default() || calibration.reaching(lower) as f64 + 1.0 > share * (scores.len() as f64 + 1.0) - 1.0);
+            } else {
+                prop_assert!(share * (scores.len() as f64 + 1.0) < 1.0);
+            }
+        }
+
+        #[test]
+        fn the_sum_of_two_halves_is_the_whole(one in prop::collection::vec((0_u16..600, 1_u64..9), 0..20), other in prop::collection::vec((0_u16..600, 1_u64..9), 0..20)) {
+            let both = [one.clone(), other.clone()].concat();
+            let mut sum = of(&one, 3);
+            let scores = other.iter().map(|(score, episodes)| (hundredths(*score), *episodes));
+            sum.add(&Untrusted::borrowed("agent"), 4, scores);
+            prop_assert_eq!(sum, of(&both, 7));
+        }
+    }
+}

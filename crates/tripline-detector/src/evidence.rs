@@ -1,0 +1,351 @@
+//! What an episode proves: how its novelties and paces add up to one number.
+//!
+//! Each new value multiplies the wealth of every [`Mode`] of attack by how much more likely an
+//! intruder in that mode is to show it than the agent itself. What the agent is likely to show is a
+//! [`Chain`] of its own past episodes, then its habits, its class's and the fleet's. The average over
+//! the modes is a martingale as long as the model is right, so that it passes `1/α` in a share of at
+//! most `α` of benign episodes (Ville), whenever one looks. That is the model's bound; the other lock
+//! of a kill, which does not believe the model, is in `calibration.rs`.
+//!
+//! Values that are known never count, however often they come: what was done a thousand times proves
+//! nothing either way, and an episode costs nothing until it shows something new.
+
+mod chain;
+mod mode;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use tripline_baseline::{Family, Tail};
+
+pub use chain::Chain;
+pub(crate) use mode::ACTIONS;
+pub use mode::Mode;
+
+use crate::novelty::Novelty;
+
+/// More than this, log10, no single value weighs: the model knows nothing of such small chances.
+pub const WEIGHT_MAX: f64 = 6.0;
+
+/// How evidence is computed. A calibration made by another version holds for nothing.
+pub const SCORING: u32 = 1;
+
+/// The shares of the novelties and of the paces in the whole, log10 of 0.7 and 0.3: whichever is
+/// stronger counts, and together they may not be wrong more often than one alone would.
+const NOVELTY_SHARE: f64 = -0.155;
+const PACE_SHARE: f64 = -0.523;
+
+/// How sure an intruder is to show one more new thing.
+const GOES_ON: f64 = 0.95;
+/// How much of a novelty may be the agent's own, in the middle of an attack: no single one costs a
+/// mode more than this.
+const OWN: f64 = 0.1;
+
+/// A kind of evidence weighs something from here on, log10; a kill needs two that do.
+const KIND_WEIGHT: f64 = 1.0;
+
+/// The evidence of one episode, as far as it has come. Its novelties and paces are to come in order of
+/// time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// log10 of each mode's wealth, by what it was won with.
+    won: [[f64; Family::COUNT]; Mode::COUNT],
+    /// How many new values there were.
+    shown: usize,
+    /// The strongest pace.
+    pace: f64,
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { won: [[0.0; Family::COUNT]; Mode::COUNT], shown: 0, pace: 0.0 }
+    }
+}
+
+impl Evidence {
+    /// Adds a new value; what it weighs: its share of the evidence, log10, in the mode that leads
+    /// then.
+    pub fn add(&mut self, novelty: &Novelty, chain: &Chain) -> f64 {
+        let given_new = (chain.family(novelty.family) * novelty.base()).max(f64::MIN_POSITIVE);
+        // A value that was seen before, and waits for a person, is none of the chain's.
+        let of_agent = chain.one_more(self.shown).max(novelty.pending_share() / given_new);
+        self.shown += 1;
+        let weights = Mode::ALL.map(|mode| {
+            let ratio = GOES_ON / of_agent * mode.ratio(novelty, given_new);
+            libm::log10(OWN + (1.0 - OWN) * ratio).min(WEIGHT_MAX)
+        });
+        for (won, weight) in self.won.iter_mut().zip(weights) {
+            if let Some(won) = won.get_mut(novelty.family as usize) {
+                *won += weight;
+            }
+        }
+        weights.get(self.mode() as usize).copied().unwrap_or(0.0)
+    }
+
+    /// Adds a pace above every one that was learned; what it weighs. Any of `pairs` of a window and a
+    /// class of calls could have been the one.
+    pub fn add_pace(&mut self, tail: &Tail, count: u64, pairs: usize) -> f64 {
+        if !tail.is_excess(count) {
+            return 0.0;
+        }
+        let weight = -tail.log_chance(count) - libm::log10(pairs.max(1) as f64);
+        let weight = weight.clamp(0.0, WEIGHT_MAX);
+        self.pace = self.pace.max(weight);
+        weight
+    }
+
+    /// The mode that explains the novelties best.
+    pub fn mode(&self) -> Mode {
+        let best = Mode::ALL.into_iter().zip(self.wealth());
+        // Of equals the first.
+        let by_wealth = |one: &(Mode, f64), other: &(Mode, f64)| {
+            one.1.total_cmp(&other.1).then(other.0.cmp(&one.0))
+        };
+        best.max_by(by_wealth).map_or(Mode::Burst, |(mode, _)| mode)
+    }
+
+    /// How many kinds of evidence weigh something: families of the leading mode, and the pace.
+    pub fn kinds(&self) -> usize {
+        let won = self.won.get(self.mode() as usize);
+        let families = won.into_iter().flatten().filter(|weight| **weight >= KIND_WEIGHT);
+        families.count() + usize::from(self.pace >= KIND_WEIGHT)
+    }
+
+    /// What all of it proves.
+    pub fn score(&self) -> Score {
+        let wealth = self.wealth();
+        let most = wealth.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = wealth.into_iter().map(|log| libm::exp10(log - most)).sum();
+        let of_novelty = most + libm::log10(sum / Mode::COUNT as f64) + NOVELTY_SHARE;
+        Score::of(of_novelty.max(self.pace + PACE_SHARE))
+    }
+
+    fn wealth(&self) -> [f64; Mode::COUNT] {
+        self.won.map(|won| won.iter().sum())
+    }
+}
+
+/// The strength of evidence, log10, in hundredths: that its text is its value, and that counts of
+/// scores are counts of numbers. None is below 0, and none above [`Score::MAX`].
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(try_from = "u16")]
+pub struct Score(u16);
+
+impl TryFrom<u16> for Score {
+    type Error = &'static str;
+
+    fn try_from(hundredths: u16) -> Result<Self, Self::Error> {
+        Self::from_hundredths(hundredths).ok_or("no score is above 30")
+    }
+}
+
+impl Score {
+    /// The highest: what is stronger is not told apart.
+    pub const MAX: Self = Self(3_000);
+
+    /// The score nearest to a logarithm.
+    pub fn of(log10: f64) -> Self {
+        let hundredths = libm::round(log10 * 100.0).clamp(0.0, f64::from(Self::MAX.0));
+        // In range by the clamp; what is no number at all is no evidence.
+        Self(if hundredths.is_nan() { 0 } else { hundredths as u16 })
+    }
+
+    /// The score of so many hundredths; `None` above the highest.
+    pub fn from_hundredths(hundredths: u16) -> Option<Self> {
+        (hundredths <= Self::MAX.0).then_some(Self(hundredths))
+    }
+
+    /// In hundredths.
+    pub fn hundredths(self) -> u16 {
+        self.0
+    }
+
+    /// As a logarithm.
+    pub fn log10(self) -> f64 {
+        f64::from(self.0) / 100.0
+    }
+
+    /// The next higher one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Score {
+    /// As `4.31`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:02}", self.0 / 100, self.0 % 100)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use tripline_baseline::Discoveries;
+    use tripline_iam::{AccessLevel, Risk, Risks};
+
+    use super::*;
+    use crate::novelty::tests::{action, around, novelty};
+
+    fn calm() -> Chain {
+        let mut found = Discoveries {
+            came: [4_000.0, 40.0, 16.0, 10.0],
+            went_on: [40.0, 16.0, 6.0, 4.0],
+            by_family: [30.0, 30.0, 1.0, 2.0, 4.0, 20.0, 3.0],
+        };
+        found.by_family[0] += 1.0;
+        Chain::new(&found, None)
+    }
+
+    #[test]
+    fn nothing_proves_nothing() {
+        let evidence = Evidence::default();
+        assert_eq!((evidence.score(), evidence.kinds()), (Score::default(), 0));
+    }
+
+    #[test]
+    fn a_stolen_key_is_told_by_where_it_is_used_and_what_for() {
+        let mut evidence = Evidence::default();
+        let chain = calm();
+        evidence.add(&around(Family::Network), &chain);
+        let first = evidence.score();
+        evidence.add(&around(Family::UserAgent), &chain);
+        evidence.add(&action(AccessLevel::Read, &[Risk::CredentialExposure]), &chain);
+        assert_eq!(evidence.mode(), Mode::CredentialTheft);
+        assert!(evidence.kinds() >= 2);
+        assert!(
+            first < Score::of(3.0) && evidence.score() > Score::of(5.0),
+            "{first} {}",
+            evidence.score()
+        );
+    }
+
+    #[test]
+    fn each_mode_is_known_by_its_own_actions() {
+        let of = |level, risks: &[Risk]| {
+            let mut evidence = Evidence::default();
+            evidence.add(&action(level, risks), &calm());
+            evidence.add(&action(level, risks), &calm());
+            evidence.mode()
+        };
+        assert_eq!(of(AccessLevel::List, &[]), Mode::Recon);
+        assert_eq!(of(AccessLevel::Write, &[]), Mode::Hijacking);
+        assert_eq!(of(AccessLevel::Write, &[Risk::PrivilegeEscalation]), Mode::Escalation);
+        assert_eq!(of(AccessLevel::Write, &[Risk::Destruction]), Mode::Impact);
+        assert_eq!(of(AccessLevel::Write, &[Risk::DefenceEvasion]), Mode::Impact);
+        assert_eq!(of(AccessLevel::Read, &[Risk::DataAccess]), Mode::Exfiltration);
+    }
+
+    #[test]
+    fn harm_proves_more_than_the_same_novelty_without() {
+        let one = |it: Novelty| {
+            let mut evidence = Evidence::default();
+            evidence.add(&it, &calm());
+            evidence.score()
+        };
+        let harmful = one(action(AccessLevel::Write, &[Risk::PrivilegeEscalation]));
+        assert!(harmful > one(action(AccessLevel::Write, &[])));
+        let mut of_peers = action(AccessLevel::Write, &[Risk::PrivilegeEscalation]);
+        of_peers.class = crate::novelty::tests::peers(9);
+        assert!(one(of_peers) < harmful);
+        let mut pending = action(AccessLevel::Write, &[Risk::PrivilegeEscalation]);
+        (pending.seen, pending.episodes) = (400, 4_000);
+        assert_eq!(one(pending), Score::default());
+    }
+
+    #[test]
+    fn a_pace_alone_is_evidence_of_one_kind() {
+        let mut evidence = Evidence::default();
+        let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
+        let weight = evidence.add_pace(&tail, 41, 12);
+        assert!((2.5..2.7).contains(&weight), "{weight}");
+        evidence.add_pace(&tail, 400, 12);
+        evidence.add_pace(&tail, 60, 12);
+        assert_eq!(evidence.kinds(), 1);
+        assert_eq!(evidence.score(), Score::of(WEIGHT_MAX + PACE_SHARE));
+    }
+
+    fn any_novelty() -> impl Strategy<Value = Novelty> {
+        let levels = select(&[AccessLevel::List, AccessLevel::Write]);
+        (select(&Family::ALL[..]), levels, prop::option::of(select(&Risk::ALL[..])), 0_u64..20)
+            .prop_map(|(family, level, risk, knowing)| {
+                let risks = Risks::of(risk.as_slice());
+                Novelty { level: Some(level), ..novelty(family, risks, knowing) }
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn scores_are_numbers_and_do_not_depend_on_what_came_between(all in prop::collection::vec(any_novelty(), 0..40)) {
+            let mut evidence = Evidence::default();
+            let mut peak = Score::default();
+            for novelty in &all {
+                let weight = evidence.add(novelty, &calm());
+                prop_assert!(weight.is_finite() && weight <= WEIGHT_MAX);
+                peak = peak.max(evidence.score());
+            }
+            prop_assert!(peak <= Score::MAX);
+            let mut again = Evidence::default();
+            all.iter().for_each(|novelty| { again.add(novelty, &calm()); });
+            prop_assert_eq!(again, evidence);
+        }
+
+        #[test]
+        fn a_score_survives_its_text(hundredths in 0_u16..=3_000) {
+            let score = Score::from_hundredths(hundredths).unwrap();
+            prop_assert_eq!(Score::of(score.log10()), score);
+            prop_assert_eq!(score.to_string().parse::<f64>().unwrap(), score.log10());
+        }
+    }
+
+    /// The model's bound: where agents do show what their chains say, one in `1/α` episodes passes
+    /// `1/α` at most.
+    #[test]
+    fn benign_episodes_pass_a_line_no_more_often_than_it_says() {
+        let chain = calm();
+        // A linear congruential generator is random enough, and the same every time (Knuth, MMIX).
+        let mut state = 7_u64;
+        let mut uniform = || {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut passed = [0_u32; 3];
+        let episodes = 200_000;
+        for _ in 0..episodes {
+            let (mut evidence, mut peak) = (Evidence::default(), Score::default());
+            let mut shown = 0;
+            while uniform() < chain.one_more(shown) {
+                shown += 1;
+                let mut at = uniform();
+                let family = Family::ALL.into_iter().find(|family| {
+                    at -= chain.family(*family);
+                    at < 0.0
+                });
+                let Some(family) = family else { continue };
+                // What benign agents find, their peers know, mostly; of the rest, any action may be it.
+                let known = uniform() < 0.9;
+                let risk = Risk::ALL.into_iter().find(|_| uniform() < 0.006);
+                let risks = Risks::of(if known { &[] } else { risk.as_slice() });
+                let reads = uniform() < 0.44;
+                let level = if reads { AccessLevel::Read } else { AccessLevel::Write };
+                let mut one = novelty(family, risks, if known { 9 } else { 0 });
+                one.level = Some(level);
+                evidence.add(&one, &chain);
+                peak = peak.max(evidence.score());
+            }
+            for (nth, count) in passed.iter_mut().enumerate() {
+                *count += u32::from(peak.log10() >= nth as f64 + 1.0);
+            }
+        }
+        for (nth, count) in passed.into_iter().enumerate() {
+            let allowed = f64::from(episodes) / libm::exp10(nth as f64 + 1.0);
+            assert!(f64::from(count) <= allowed, "{count} of {allowed} beyond 10^{}", nth + 1);
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! What people are to be told, kept until they were told it: nothing waits for a channel, and a channel
+//! that was down is told later, once.
+//!
+//! Like the rest of the state it only grows. A message is noted first, then posted by whoever comes by
+//! (the delivery that brought it, else the next tick), then noted as posted. Of several who come by at
+//! once one posts: the one that claims it first.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tripline_chat::{Brief, Message, Outcome, Storm, storms};
+use tripline_cloudtrail::EventTime;
+use tripline_containment::{Case, IncidentId, Ledger};
+use tripline_engine::{Entry, Partition};
+
+use crate::messenger::{Channel, Post, PostError, Posted};
+use crate::responder::Clock;
+use crate::state::{State, StateError};
+
+/// How long a message that could not be posted is kept trying with.
+const DAY_SECS: i64 = 86_400;
+const DAYS: i64 = 2;
+/// How long is remembered what was told of an incident.
+const THREAD_SECS: i64 = 30 * DAY_SECS;
+/// How long a closed case is looked at, to tell that it was.
+const CLOSED_SECS: i64 = 2 * DAY_SECS;
+/// Who claimed a message has this long to post it: longer than a post may take.
+const SLOT_MS: i64 = 30_000;
+/// How often a message is posted at once, for how long, and the first wait between.
+const TRIES: u32 = 3;
+const TRY_MS: i64 = 8_000;
+const FIRST_WAIT_MS: u64 = 500;
+/// How long a channel is left alone that refused a message, and at most at its own wish.
+const REFUSED_MS: i64 = 600_000;
+const WAIT_MS_MAX: i64 = 3_600_000;
+
+/// Tells people what is to be told.
+#[derive(Debug)]
+pub struct Outbox<'a, S, C> {
+    state: &'a S,
+    channels: &'a [Box<dyn Channel>],
+    clock: &'a C,
+}
+
+/// What is noted of a day.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Note {
+    /// There is a message of an incident.
+    News { brief: Brief, at_unix_ms: i64, digest: u64 },
+    /// All channels have it.
+    Settled { incident: IncidentId, digest: u64 },
+    /// A channel is to be left alone.
+    Wait { channel: String, until_unix_ms: i64 },
+}
+
+/// What is noted of an incident.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+enum Mark {
+    /// A message.
+    Card { at_unix_ms: i64, message: Message },
+    /// A channel has a message.
+    Told { channel: String, at_unix_ms: i64, digest: u64, news: u64, posted: Posted },
+    /// Somebody is about to post it.
+    Claim { channel: String, digest: u64, slot: i64 },
+}
+
+/// What a round came to.
+#[derive(Debug, Default)]
+pub struct Drained {
+    /// Messages that were posted, by channel.
+    pub posted: u64,
+    /// Messages that are still to be posted, by channel.
+    pub due: u64,
+    /// What went wrong, by channel: its name and the reason.
+    pub failed: Vec<(String, PostError)>,
+}
+
+/// A message on its way.
+struct Parcel {
+    message: Message,
+    digest: u64,
+    /// What makes it worth a message of its own.
+    news: u64,
+}
+
+impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
+    /// The outbox of a state, for these channels.
+    pub fn new(state: &'a S, channels: &'a [Box<dyn Channel>], clock: &'a C) -> Self {
+        Self { state, channels, clock }
+    }
+
+    /// Notes a message, durably; it is posted by [`Self::drain`].
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn put(&self, message: &Message) -> Result<(), StateError> {
+        if self.channels.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now_unix_ms();
+        let marks = self.marks(message.incident).await?;
+        let (first, latest) = (first_at(&marks).unwrap_or(now), card(&marks));
+        let digest = digest_of(message);
+        if latest.is_some_and(|latest| digest_of(latest) == digest) {
+            return Ok(());
+        }
+        let brief = Brief {
+            incident: message.incident,
+            first_unix_ms: first,
+            subject: message.subject.clone(),
+            stage: message.stage,
+        };
+        let card = Mark::Card { at_unix_ms: now, message: message.clone() };
+        let note = Note::News { brief, at_unix_ms: now, digest };
+        // The card first: a note without one would be told of nothing.
+        self.state.put(&[mark_entry(message.incident, &card, now)]).await?;
+        self.state.put(&[note_entry(&note, now)]).await
+    }
+
+    /// Notes what became of the cases of the action log since they were told.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn follow(&self, ledger: &Ledger) -> Result<(), StateError> {
+        if self.channels.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now_unix_ms();
+        let is_fresh = |case: &Case| {
+            let closed = case.closed.as_ref().map(|(_, at, _)| *at);
+            closed.is_none_or(|at| now.saturating_sub(at) < CLOSED_SECS * 1_000)
+        };
+        for (incident, case) in ledger.cases().filter(|(_, case)| is_fresh(case)) {
+            let marks = self.marks(incident).await?;
+            let Some(told) = card(&marks) else { continue };
+            let now_unix_secs = now.div_euclid(1_000);
+            let outcome = Outcome::Contained { case, now_unix_secs };
+            self.put(&told.clone().with_outcome(&outcome)).await?;
+        }
+        Ok(())
+    }
+
+    /// Posts what is to be posted. What a channel does not take now is posted by a later round.
+    ///
+    /// # Errors
+    /// [`StateError`]; a channel that fails is none.
+    pub async fn drain(&self) -> Result<Drained, StateError> {
+        let mut drained = Drained::default();
+        if self.channels.is_empty() {
+            return Ok(drained);
+        }
+        let notes = self.notes().await?;
+        let mut latest: BTreeMap<IncidentId, (i64, u64, Brief)> = BTreeMap::new();
+        let (mut settled, mut waits) = (BTreeSet::new(), BTreeMap::new());
+        for note in notes {
+            match note {
+                Note::News { brief, at_unix_ms, digest } => {
+                    let known = latest.get(&brief.incident).map(|(at, digest, _)| (*at, *digest));
+                    if known.is_none_or(|known| known < (at_unix_ms, digest)) {
+                        latest.insert(brief.incident, (at_unix_ms, digest, brief));
+                    }
+                }
+                Note::Settled { incident, digest } => {
+                    settled.insert((incident, digest));
+                }
+                Note::Wait { channel, until_unix_ms } => {
+                    let until = waits.entry(channel).or_insert(until_unix_ms);
+                    *until = until_unix_ms.max(*until);
+                }
+            }
+        }
+        let storms = storms(latest.values().map(|(_, _, brief)| brief.clone()).collect());
+        for storm in &storms {
+            let parcel = Parcel::of_storm(storm);
+            if !settled.contains(&(parcel.message.incident, parcel.digest)) {
+                self.send(&parcel, &mut waits, &mut drained).await?;
+            }
+        }
+        let alone = |incident: &IncidentId| !storms.iter().any(|storm| storm.has(*incident));
+        for (incident, (_, digest, _)) in latest.iter().filter(|(incident, _)| alone(incident)) {
+            if settled.contains(&(*incident, *digest)) {
+                continue;
+            }
+            let marks = self.marks(*incident).await?;
+            if let Some(message) = card(&marks) {
+                self.send(&Parcel::of(message.clone()), &mut waits, &mut drained).await?;
+            }
+        }
+        Ok(drained)
+    }
+
+    /// Brings a message to every channel that does not have it.
+    async fn send(
+        &self,
+        parcel: &Parcel,
+        waits: &mut BTreeMap<String, i64>,
+        drained: &mut Drained,
+    ) -> Result<(), StateError> {
+        let incident = parcel.message.incident;
+        let marks = self.marks(incident).await?;
+        let mut is_settled = true;
+        for channel in self.channels {
+            let told = told(&marks, channel.name());
+            let has = told.is_some_and(|(digest, news, _)| {
+                digest == parcel.digest || (!channel.is_in_place() && news == parcel.news)
+            });
+            if has {
+                continue;
+            }
+            let now = self.clock.now_unix_ms();
+            let waits_still = waits.get(channel.name()).is_some_and(|until| now < *until);
+            if waits_still || !self.claim(incident, channel.name(), parcel, &marks, now).await? {
+                is_settled = false;
+                drained.due += 1;
+                continue;
+            }
+            let post = Post {
+                message: &parcel.message,
+                before: told.and_then(|(_, _, posted)| posted.handle.as_deref()),
+                is_news: told.is_none_or(|(_, news, _)| news != parcel.news),
+                now_unix_ms: now,
+            };
+            match self.post(&**channel, post).await {
+                Ok(posted) => {
+                    drained.posted += 1;
+                    let told = Mark::Told {
+                        channel: channel.name().to_owned(),
+                        at_unix_ms: now,
+                        digest: parcel.digest,
+                        news: parcel.news,
+                        posted,
+                    };
+                    self.state.put(&[mark_entry(incident, &told, now)]).await?;
+                }
+                Err(error) => {
+                    is_settled = false;
+                    drained.due += 1;
+                    if let Some(wait_ms) = wait_of(&error) {
+                        let until_unix_ms = self.clock.now_unix_ms().saturating_add(wait_ms);
+                        let channel = channel.name().to_owned();
+                        waits.insert(channel.clone(), until_unix_ms);
+                        let wait = Note::Wait { channel, until_unix_ms };
+                        self.state.put(&[note_entry(&wait, now)]).await?;
+                    }
+                    drained.failed.push((channel.name().to_owned(), error));
+                }
+            }
+        }
+        if is_settled {
+            let note = Note::Settled { incident, digest: parcel.digest };
+            self.state.put(&[note_entry(&note, self.clock.now_unix_ms())]).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody else is posting this.
+    async fn claim(
+        &self,
+        incident: IncidentId,
+        channel: &str,
+        parcel: &Parcel,
+        marks: &[Mark],
+        now: i64,
+    ) -> Result<bool, StateError> {
+        let slot = now.div_euclid(SLOT_MS);
+        let digest = parcel.digest;
+        let recent = |marks: &[Mark]| {
+            let is_recent = |mark: &&Mark| match mark {
+                Mark::Claim { channel: by, digest: of, slot: at } => {
+                    by == channel && *of == digest && *at >= slot - 1
+                }
+                _ => false,
+            };
+            marks.iter().filter(is_recent).count()
+        };
+        if recent(marks) > 0 {
+            return Ok(false);
+        }
+        let claim = Mark::Claim { channel: channel.to_owned(), digest, slot };
+        let is_first = self.state.claim(&mark_entry(incident, &claim, now)).await?;
+        // Two who looked at the clock on either side of the half minute have a claim each. Whoever sees
+        // another's leaves it to the other, or both to the next round.
+        Ok(is_first && recent(&self.marks(incident).await?) == 1)
+    }
+
+    async fn post(&self, channel: &dyn Channel, post: Post<'_>) -> Result<Posted, PostError> {
+        let mut tried = 0;
+        loop {
+            let now_unix_ms = self.clock.now_unix_ms();
+            let error = match channel.post(Post { now_unix_ms, ..post }).await {
+                Err(error @ PostError::Again { after_secs: None, .. }) => error,
+                ended => return ended,
+            };
+            tried += 1;
+            let spent = self.clock.now_unix_ms().saturating_sub(post.now_unix_ms);
+            if tried >= TRIES || spent > TRY_MS {
+                return Err(error);
+            }
+            self.clock.sleep(FIRST_WAIT_MS << tried).await;
+        }
+    }
+
+    async fn notes(&self) -> Result<Vec<Note>, StateError> {
+        let today = self.clock.now_unix_ms().div_euclid(DAY_SECS * 1_000);
+        let days: Vec<_> = (0..=DAYS).map(|ago| Partition::Outbox(today - ago).id()).collect();
+        let found = self.state.read(&days).await?;
+        Ok(found.iter().flatten().filter_map(|value| read(value)).collect())
+    }
+
+    async fn marks(&self, incident: IncidentId) -> Result<Vec<Mark>, StateError> {
+        let found = self.state.read(&[Partition::Thread(incident).id()]).await?;
+        Ok(found.iter().flatten().filter_map(|value| read(value)).collect())
+    }
+}
+
+impl Parcel {
+    fn of(message: Message) -> Self {
+        let digest = digest_of(&message);
+        let news = hash(&(message.stage, message.done.first()));
+        Self { message, digest, news }
+    }
+
+    fn of_storm(storm: &Storm) -> Self {
+        let message = storm.message();
+        let digest = digest_of(&message);
+        Self { message, digest, news: u64::from(storm.size()) }
+    }
+}
+
+/// How long a channel is left alone after an error; not at all where it may be back at once.
+fn wait_of(error: &PostError) -> Option<i64> {
+    match error {
+        PostError::Again { after_secs, .. } => after_secs.map(|secs| {
+            i64::try_from(secs).unwrap_or(i64::MAX).saturating_mul(1_000).min(WAIT_MS_MAX)
+        }),
+        PostError::Refused(_) => Some(REFUSED_MS),
+    }
+}
+
+/// The message that was noted last.
+fn card(marks: &[Mark]) -> Option<&Message> {
+    let cards = marks.iter().filter_map(|mark| match mark {
+        Mark::Card { at_unix_ms, message } => Some((*at_unix_ms, message)),
+        _ => None,
+    });
+    let last = cards.max_by_key(|(at, message)| (*at, digest_of(message)));
+    last.map(|(_, message)| message)
+}
+
+fn first_at(marks: &[Mark]) -> Option<i64> {
+    let cards = marks.iter().filter_map(|mark| match mark {
+        Mark::Card { at_unix_ms, .. } => Some(*at_unix_ms),
+        _ => None,
+    });
+    cards.min()
+}
+
+/// What a channel was told last: the message, its news, and where it is.
+fn told<'m>(marks: &'m [Mark], name: &str) -> Option<(u64, u64, &'m Posted)> {
+    let told = marks.iter().filter_map(|mark| match mark {
+        Mark::Told { channel, at_unix_ms, digest, news, posted } if channel == name => {
+            Some((*at_unix_ms, (*digest, *news, posted)))
+        }
+        _ => None,
+    });
+    told.max_by_key(|(at, (digest, ..))| (*at, *digest)).map(|(_, told)| told)
+}
+
+fn digest_of(message: &Message) -> u64 {
+    hash(message)
+}
+
+fn hash(value: &impl Serialize) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(written(value)).into();
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+fn mark_entry(incident: IncidentId, mark: &Mark, now_unix_ms: i64) -> Entry {
+    Entry::new(&Partition::Thread(incident), written(mark), after(now_unix_ms, THREAD_SECS))
+}
+
+fn note_entry(note: &Note, now_unix_ms: i64) -> Entry {
+    let day = Partition::Outbox(now_unix_ms.div_euclid(DAY_SECS * 1_000));
+    Entry::new(&day, written(note), after(now_unix_ms, (DAYS + 2) * DAY_SECS))
+}
+
+fn after(now_unix_ms: i64, secs: i64) -> EventTime {
+    let until = now_unix_ms.div_euclid(1_000).saturating_add(secs);
+    EventTime::from_unix_secs(until).unwrap_or(EventTime::EPOCH)
+}
+
+fn written(value: &impl Serialize) -> Vec<u8> {
+    // INVARIANT: all keys are strings, for which serde_json has no error.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// What a newer program may have written is passed over: it posts it itself.
+fn read<T: for<'de> Deserialize<'de>>(value: &[u8]) -> Option<T> {
+    serde_json::from_slice(value).ok()
+}
+
+#[cfg(test)]
+mod tests;
