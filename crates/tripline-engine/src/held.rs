@@ -157,3 +157,46 @@ fn key(high: u128, low: u64) -> Key {
 pub(crate) fn shared_bits(key: &Key) -> u128 {
     key.first_chunk::<16>().map_or(0, |bytes| u128::from_be_bytes(*bytes))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vocabulary::event_key;
+
+    /// The rows of a record that read an object, as a call and as its essence.
+    fn rows(key: &str) -> [Vec<u8>; 2] {
+        let text = format!(
+            r#"{{"eventTime":"2026-11-20T10:00:00Z","eventID":"a","eventSource":"s3.amazonaws.com",
+            "eventName":"GetObject","userAgent":"aws-cli/2","awsRegion":"eu-west-1",
+            "requestParameters":{{"bucketName":"b","key":"{key}"}},"responseElements":{{"x":1}}}}"#
+        );
+        let record = Record::parse(&text).unwrap();
+        let head = |form| Head { event: event_key(&record), has_reasons: false, form };
+        let held = Held { used: None, call: Call::of(&record), reasons: Vec::new() };
+        let mut essence = String::new();
+        record.write_essence(&mut essence);
+        let mut by_essence = head(Form::Record).encode(Vec::new());
+        by_essence.extend_from_slice(essence.as_bytes());
+        [held.encode(head(Form::Call).encode(Vec::new())), by_essence]
+    }
+
+    #[test]
+    fn a_row_holds_the_same_call_in_either_form() {
+        let [call, essence] = rows("k").map(|row| Held::decode(&row).unwrap());
+        assert_eq!(call, essence);
+    }
+
+    #[test]
+    fn which_of_two_rows_counts_depends_on_neither_order_nor_form() {
+        let (ones, others) = (rows("k"), rows("l"));
+        let wanted = Held::decode(&ones[0].clone().min(others[0].clone())).unwrap();
+        for one in &ones {
+            for other in &others {
+                for (first, second) in [(one, other), (other, one)] {
+                    let row = Held::one_of(first.clone(), second.clone()).unwrap();
+                    assert_eq!(Held::decode(&row).unwrap(), wanted);
+                }
+            }
+        }
+    }
+}
