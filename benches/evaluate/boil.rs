@@ -28,7 +28,7 @@ pub(crate) fn factor(seed: u64) -> f64 {
             let (kind, tempo, origin) = (RaidKind::Runaway, Tempo::Fast, Origin::Victim);
             Some(Raid { kind, tempo, origin, variant: 0, spread: u32::try_from(spread).ok() })
         };
-        operator.learn_with(day - BOILED_FROM..day, &raid);
+        operator.learn_with(day - BOILED_FROM..day, &raid, false);
         levels.push(per_hour(&operator));
     }
     per_hour(&operator) as f64 / before as f64

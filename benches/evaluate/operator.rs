@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use tripline_baseline::{
-    Approval, Baseline, Decisions, Draw, Family, Feature, Held, HoldReason, Home, KeyName, Peers,
-    Promotion, Whose, promote,
+    Approval, Baseline, Decisions, Draw, Family, Feature, Held, HeldBack, HoldReason, Home,
+    KeyName, Peers, Promotion, Stage, Whose, promote,
 };
 use tripline_cloudtrail::EventTime;
-use tripline_detector::{InvariantSettings, Invariants, Reason, Setting};
+use tripline_detector::{Budgets, Calibration, InvariantSettings, Invariants, Reason, Setting};
 use tripline_engine::{Batch, BatchReport, Config, Filter, Model, Purpose, Scored, is_sensitive};
 use tripline_testkit::simulation::{Raid, Shift};
 use tripline_testkit::{Batch as Records, Simulation};
@@ -26,7 +26,11 @@ pub(crate) struct Operator<'s> {
     file: Arc<Untrusted<'static>>,
     live: BTreeMap<u32, Baseline>,
     decisions: Decisions,
+    /// Without lines: every score is seen.
     pub(crate) model: Model,
+    /// With lines, once they are drawn: the program as it runs.
+    pub(crate) armed: Option<Model>,
+    calibration: Option<Calibration>,
 }
 
 /// Writes sessions one after another, into the same memory.
@@ -54,18 +58,21 @@ impl<'s> Operator<'s> {
             live: BTreeMap::new(),
             decisions: Decisions::default(),
             model: Model::new(invariants(), Vec::new()).unwrap(),
+            armed: None,
+            calibration: None,
         }
     }
 
     /// Reads sessions through the program; `each` sees the records of each.
     pub(crate) fn read(
         &self,
+        model: &Model,
         purpose: Purpose,
         shifts: impl Iterator<Item = Shift>,
         raid: &dyn Fn(&Shift) -> Option<Raid>,
         each: &mut dyn FnMut(&Shift, &Desk),
     ) -> BatchReport {
-        let mut batch = Batch::new(&self.config, &self.model, &self.filter, purpose, 1);
+        let mut batch = Batch::new(&self.config, model, &self.filter, purpose, 1);
         let mut desk = Desk::default();
         for shift in shifts {
             desk.write(self.simulation, &shift, raid(&shift).as_ref());
@@ -81,14 +88,16 @@ impl<'s> Operator<'s> {
 
     /// Learns the days anew, promotes, and looks after what waits for a person.
     pub(crate) fn learn(&mut self, days: Range<u32>) {
-        self.learn_with(days, &|_| None);
+        self.learn_with(days, &|_| None, true);
     }
 
-    /// The same with something else in some of the sessions.
+    /// The same with something else in some of the sessions; `looks`: whether a person looks at paces
+    /// that are held back.
     pub(crate) fn learn_with(
         &mut self,
         days: Range<u32>,
         raid: &(dyn Fn(&Shift) -> Option<Raid> + Sync),
+        looks: bool,
     ) {
         let workers = 0..self.simulation.workers().len() as u32;
         let now = self.simulation.start() + i64::from(days.end) * DAY;
@@ -97,7 +106,7 @@ impl<'s> Operator<'s> {
             .into_par_iter()
             .filter_map(|worker| {
                 let shifts = self.shifts(worker, days.clone());
-                let report = self.read(Purpose::Learn, shifts, raid, &mut |_, _| {});
+                let report = self.read(&self.model, Purpose::Learn, shifts, raid, &mut |_, _| {});
                 Some((worker, report.baselines.into_iter().next()?))
             })
             .collect();
@@ -108,11 +117,18 @@ impl<'s> Operator<'s> {
             let live = self.live.get(worker);
             let Promotion { held, .. } = promoted(live, &self.decisions);
             let Whose::Agent { agent, .. } = candidate.whose() else { continue };
-            for held in held {
-                if let (Held::Key(key), HoldReason::Sensitive | HoldReason::NeedsPerson) =
-                    (held.what, held.why)
-                {
-                    self.decisions.approve(agent, key, by.clone());
+            for HeldBack { what, why } in held {
+                match (what, why) {
+                    (Held::Key(key), HoldReason::Sensitive | HoldReason::NeedsPerson) => {
+                        self.decisions.approve(agent, key, by.clone());
+                    }
+                    (
+                        Held::Rate(window, class),
+                        HoldReason::AboveAnchor { seen, .. } | HoldReason::NoAnchor { seen },
+                    ) if looks => {
+                        self.decisions.approve_rate(agent, window, class, seen, by.clone());
+                    }
+                    _ => {}
                 }
             }
             let next = promoted(live, &self.decisions).next;
@@ -122,6 +138,12 @@ impl<'s> Operator<'s> {
     }
 
     fn compile(&mut self) {
+        self.model = self.compiled();
+        let calibration = self.calibration.clone();
+        self.armed = calibration.map(|it| self.compiled().with_calibration(it, Budgets::default()));
+    }
+
+    fn compiled(&self) -> Model {
         let mut classes: BTreeMap<String, Peers> = BTreeMap::new();
         let mut fleet = Peers::new(None);
         for baseline in self.live.values() {
@@ -136,7 +158,18 @@ impl<'s> Operator<'s> {
         let all = self.live.values().cloned().chain(together);
         let model = Model::new(invariants(), Vec::new()).unwrap();
         let model = model.with_learned(all.map(Ok::<_, std::convert::Infallible>), 1).unwrap();
-        self.model = model.with_decisions(self.decisions.clone());
+        model.with_decisions(self.decisions.clone())
+    }
+
+    /// Draws the lines: from now on the program is armed.
+    pub(crate) fn arm(&mut self, calibration: Calibration) {
+        self.calibration = Some(calibration);
+        self.compile();
+    }
+
+    /// Whether an agent is known well enough to be acted on.
+    pub(crate) fn is_mature(&self, worker: u32) -> bool {
+        self.live.get(&worker).is_some_and(|live| live.maturity().stage() == Stage::Mature)
     }
 
     /// Answers what was told of benign work: it is expected from now on.
@@ -153,9 +186,7 @@ impl<'s> Operator<'s> {
                 }
             }
         }
-        let empty = Model::new(invariants(), Vec::new()).unwrap();
-        let model = std::mem::replace(&mut self.model, empty);
-        self.model = model.with_decisions(self.decisions.clone());
+        self.compile();
     }
 
     pub(crate) fn live(&self, worker: u32) -> Option<&Baseline> {

@@ -33,6 +33,8 @@ pub(crate) struct Benign {
     pub(crate) agent: u32,
     pub(crate) class: &'static str,
     pub(crate) day: u32,
+    /// Whether the agent was known well enough to be acted on; the others accept all.
+    pub(crate) is_mature: bool,
     pub(crate) score: f64,
     pub(crate) verdicts: Verdicts,
     /// Its strongest reasons, if they were asked for.
@@ -45,6 +47,8 @@ pub(crate) struct Run {
     pub(crate) kind: RaidKind,
     pub(crate) tempo: Tempo,
     pub(crate) origin: Origin,
+    /// Whether the victim was known well enough to be acted on.
+    pub(crate) is_mature: bool,
     pub(crate) traces: [Trace; METHODS.len()],
     /// Calls of the attack until the program's own fence and kill, …
     pub(crate) fenced: Option<u32>,
@@ -86,7 +90,7 @@ impl Verdicts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) agent_months: f64,
-    /// Benign episodes of the calibration and of the test.
+    /// Benign episodes of the calibration and of the test, of agents that are known well.
     pub(crate) calibrating: u64,
     pub(crate) tested: u64,
     /// Benign sessions of the test.
@@ -99,6 +103,8 @@ pub(crate) struct Outcome {
     /// Seed, class and day on which a whole class was deployed, within the test.
     pub(crate) shocks: Vec<(u64, &'static str, u32)>,
     pub(crate) calls: u64,
+    /// Episodes of the calibration and its days, by agent of one fleet, while it was known well.
+    pub(crate) episodes: BTreeMap<u32, (u64, u32)>,
 }
 
 impl Outcome {
@@ -119,10 +125,11 @@ impl Outcome {
     }
 
     /// The benign scores of the test, of a method.
-    pub(crate) fn benign(&self, method: usize) -> &[Benign] {
-        match method {
+    pub(crate) fn benign(&self, method: usize) -> impl Iterator<Item = f64> {
+        let benign = match method {
             0 => &self.test,
-            _ => self.rivals.get(&method).map_or(&[], Vec::as_slice),
-        }
+            _ => self.rivals.get(&method).map_or(&[][..], Vec::as_slice),
+        };
+        benign.iter().filter(|it| it.is_mature).map(|it| it.score)
     }
 }

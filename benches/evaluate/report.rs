@@ -26,8 +26,7 @@ impl Report {
     pub(crate) fn of(outcome: Outcome, boil: f64) -> Self {
         let lines = (0..METHODS.len())
             .map(|method| {
-                let mut scores: Vec<f64> =
-                    outcome.benign(method).iter().map(|benign| benign.score).collect();
+                let mut scores: Vec<f64> = outcome.benign(method).collect();
                 BUDGETS.map(|budget| {
                     line(&mut scores, (budget * outcome.agent_months).floor() as usize)
                 })
@@ -72,6 +71,12 @@ impl Report {
         );
         let above = it.test.len() as f64 / it.tested as f64;
         let _ = writeln!(out, "episodes of the test with any evidence: {:.2} %", above * 100.0);
+        let known = it.runs.iter().filter(|run| run.is_mature).count() as f64;
+        let _ = writeln!(
+            out,
+            "attacks on agents that are known well: {:.1} %; the others are not fenced nor killed by evidence",
+            100.0 * known / it.runs.len() as f64
+        );
         let _ = writeln!(out, "slow boil: {:.2} times in 90 days\n", self.boil);
     }
 
@@ -218,7 +223,8 @@ impl Report {
     /// Split-conformal lines from the calibration, held against the test.
     fn realised(&self) -> Vec<(f64, u64, f64, f64, f64)> {
         let it = &self.outcome;
-        let mut scores: Vec<f64> = it.calibration.iter().map(|benign| benign.score).collect();
+        let known = it.calibration.iter().filter(|benign| benign.is_mature);
+        let mut scores: Vec<f64> = known.map(|benign| benign.score).collect();
         let mut rows = Vec::new();
         for alpha in [1e-1, 1e-2, 1e-3, 1e-4] {
             let rank = (alpha * (it.calibrating as f64 + 1.0)).floor() as usize;
@@ -226,7 +232,7 @@ impl Report {
                 continue;
             }
             let line = line(&mut scores, rank - 1);
-            let hits = it.test.iter().filter(|benign| benign.score > line).count() as u64;
+            let hits = it.test.iter().filter(|it| it.is_mature && it.score > line).count() as u64;
             let (low, high) = bounds(hits, it.tested);
             rows.push((alpha, hits, hits as f64 / it.tested as f64, low, high));
         }
@@ -255,7 +261,8 @@ impl Report {
                 .test
                 .iter()
                 .filter(|it| (it.seed, it.class) == (*seed, class))
-                .filter(|it| (*day..day + 2).contains(&it.day) && it.score > line)
+                .filter(|it| (*day..day + 2).contains(&it.day))
+                .filter(|it| it.is_mature && it.score > line)
                 .map(|it| it.agent)
                 .collect();
             worst = worst.max(hit.len());

@@ -98,6 +98,7 @@ pub(crate) fn run(seed: u64, simulation: &Simulation, plan: &[Planned]) -> Compa
                     agent: worker as u32,
                     class,
                     day: day as u32,
+                    is_mature: true,
                     score,
                     verdicts: Verdicts::default(),
                     why: Vec::new(),

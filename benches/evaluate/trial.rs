@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 use tripline_attribution::{EpisodeCutter, EpisodeId};
 use tripline_cloudtrail::{EventId, EventTime};
-use tripline_detector::Verdict;
-use tripline_engine::{Purpose, Scored};
+use tripline_detector::{Calibration, Score, Verdict};
+use tripline_engine::{Model, Purpose, Scored};
 use tripline_testkit::simulation::{Raid, RaidKind, Shift, Temper};
 use tripline_testkit::{Class, Rng, Simulation};
+use tripline_text::Untrusted;
 
 use crate::Arguments;
 use crate::operator::{DAY, Desk, Operator};
@@ -45,6 +46,9 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Outcome {
     let mut operator = Operator::new(&simulation);
     operator.learn(0..LEARNED);
     for day in LEARNED..END {
+        if day == TEST_FROM {
+            operator.arm(calibration(&operator, &outcome));
+        }
         let told = score(seed, &operator, day, arguments.explain, &mut outcome);
         let due: Vec<_> = plan.iter().enumerate().filter(|(_, it)| it.day == day).collect();
         let done: Vec<(usize, Run)> =
@@ -66,6 +70,21 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Outcome {
     }
     outcome.runs = runs;
     outcome
+}
+
+/// Where the benign episodes of the agents that are known well ended up.
+fn calibration(operator: &Operator<'_>, outcome: &Outcome) -> Calibration {
+    let mut calibration = Calibration::default();
+    for (worker, agent) in (0..).zip(operator.simulation.workers()) {
+        let Some((all, days)) = outcome.episodes.get(&worker).copied() else { continue };
+        let own = outcome.calibration.iter().filter(|it| it.agent == worker && it.is_mature);
+        let scores: Vec<f64> = own.map(|benign| benign.score).collect();
+        let silent = all.saturating_sub(scores.len() as u64);
+        let scores = scores.into_iter().map(|score| (Score::of(score), 1));
+        let name = Untrusted::borrowed(agent.id());
+        calibration.add(&name, days, scores.chain([(Score::default(), silent)]));
+    }
+    calibration
 }
 
 /// Who is attacked, when and how: agents that have been at work for a while.
@@ -129,29 +148,48 @@ fn score(
                 }
             };
             let shifts = operator.shifts(worker, day..day + 1);
-            let report = operator.read(Purpose::ShowFindings, shifts, &|_| None, &mut count);
-            (worker, episodes, calls, report.scored)
+            let findings = Purpose::ShowFindings;
+            let report = operator.read(&operator.model, findings, shifts, &|_| None, &mut count);
+            let armed = operator.armed.as_ref().map(|model| {
+                let shifts = operator.shifts(worker, day..day + 1);
+                operator.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
+            });
+            (worker, episodes, calls, report.scored, armed.unwrap_or_default())
         })
         .collect();
     let mut told = Vec::new();
-    for (worker, episodes, calls, scored) in days {
-        outcome.calibrating += episodes[0];
-        outcome.tested += episodes[1];
+    let is_test = day >= TEST_FROM;
+    for (worker, episodes, calls, scored, armed) in days {
+        let is_mature = operator.is_mature(worker);
+        if is_mature {
+            let own = outcome.episodes.entry(worker).or_default();
+            *own = (own.0 + episodes[0], own.1 + u32::from(!is_test));
+            outcome.calibrating += episodes[0];
+            outcome.tested += episodes[1];
+        }
         outcome.calls += calls;
         let class = simulation.workers()[worker as usize].class();
         let mut by_episode: BTreeMap<EpisodeId, Benign> = BTreeMap::new();
-        for one in &scored {
-            let entry = by_episode.entry(one.episode.clone()).or_insert_with(|| Benign {
-                seed,
-                agent: worker,
-                class,
-                day,
-                score: 0.0,
-                verdicts: Verdicts::default(),
-                why: Vec::new(),
-            });
-            entry.score = evidence(one, entry.score).max(entry.score);
+        let silent = || Benign {
+            seed,
+            agent: worker,
+            class,
+            day,
+            is_mature,
+            score: 0.0,
+            verdicts: Verdicts::default(),
+            why: Vec::new(),
+        };
+        for one in &armed {
+            let entry = by_episode.entry(one.episode.clone()).or_insert_with(silent);
             entry.verdicts = entry.verdicts.max(Verdicts::of(one));
+        }
+        for one in &scored {
+            let entry = by_episode.entry(one.episode.clone()).or_insert_with(silent);
+            entry.score = evidence(one, entry.score).max(entry.score);
+            if !is_test {
+                entry.verdicts = entry.verdicts.max(Verdicts::of(one));
+            }
             if explain {
                 let reasons = one.assessment.reasons.iter();
                 entry.why.extend(reasons.map(|reason| {
@@ -161,8 +199,7 @@ fn score(
             }
         }
         for benign in by_episode.into_values() {
-            let of =
-                if benign.day < TEST_FROM { &mut outcome.calibration } else { &mut outcome.test };
+            let of = if is_test { &mut outcome.test } else { &mut outcome.calibration };
             of.push(benign);
         }
         told.extend(scored.into_iter().filter(|one| one.assessment.verdict >= Verdict::Alert));
@@ -172,6 +209,55 @@ fn score(
 
 /// An attack, seen by the program.
 fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
+    let raid = planned.raid;
+    let is_mature = operator.is_mature(planned.shift.worker);
+    let mut traces: [Trace; METHODS.len()] = Default::default();
+    let mut sums: BTreeMap<EpisodeId, f64> = BTreeMap::new();
+    each_since(operator, &operator.model, planned, |nth, one| {
+        let sum = sums.entry(one.episode.clone()).or_default();
+        *sum = evidence(one, *sum);
+        if nth > 0 && is_mature && traces[0].last().is_none_or(|(_, highest)| *highest < *sum) {
+            traces[0].push((nth, *sum));
+        }
+    });
+    let [mut fenced, mut killed, mut fenced_by_evidence, mut killed_by_evidence] = [None; 4];
+    let armed = operator.armed.as_ref().unwrap_or(&operator.model);
+    each_since(operator, armed, planned, |nth, one| {
+        let Verdicts { by_rule, by_evidence } = Verdicts::of(one);
+        for (least, first, first_by_evidence) in [
+            (Verdict::Fence, &mut fenced, &mut fenced_by_evidence),
+            (Verdict::Kill, &mut killed, &mut killed_by_evidence),
+        ] {
+            if nth > 0 && by_rule.max(by_evidence) >= least {
+                first.get_or_insert(nth);
+            }
+            if nth > 0 && by_evidence >= least {
+                first_by_evidence.get_or_insert(nth);
+            }
+        }
+    });
+    let Raid { kind, tempo, origin, .. } = raid;
+    Run {
+        kind,
+        tempo,
+        origin,
+        is_mature,
+        traces,
+        fenced,
+        killed,
+        fenced_by_evidence,
+        killed_by_evidence,
+    }
+}
+
+/// The findings of an attacked session in order of time, each with the number of the attack's calls
+/// until then: 0 before it began.
+fn each_since(
+    operator: &Operator<'_>,
+    model: &Model,
+    planned: &Planned,
+    mut each: impl FnMut(u32, &Scored),
+) {
     let mut order: Vec<(u128, i64, bool)> = Vec::new();
     let mut note = |_: &Shift, desk: &Desk| {
         let truths = desk.records.truths().filter(|(_, _, is_agents, _)| *is_agents);
@@ -179,7 +265,7 @@ fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
     };
     let shifts = std::iter::once(planned.shift);
     let raid = planned.raid;
-    let report = operator.read(Purpose::ShowFindings, shifts, &|_| Some(raid), &mut note);
+    let report = operator.read(model, Purpose::ShowFindings, shifts, &|_| Some(raid), &mut note);
     // The program judges in order of time and id.
     order.sort_by_key(|(id, time, _)| (*time, *id));
     let mut calls = 0;
@@ -188,34 +274,7 @@ fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
         calls += u32::from(*is_attack);
         so_far.insert(*id, calls);
     }
-    let [mut fenced, mut killed, mut fenced_by_evidence, mut killed_by_evidence] = [None; 4];
-    let mut trace = Trace::new();
-    let mut sums: BTreeMap<EpisodeId, f64> = BTreeMap::new();
     for one in &report.scored {
-        let nth = so_far.get(&EventId::bits(one.call.id)).copied().unwrap_or(0);
-        let sum = sums.entry(one.episode.clone()).or_default();
-        *sum = evidence(one, *sum);
-        if nth == 0 {
-            continue;
-        }
-        if trace.last().is_none_or(|(_, highest)| *highest < *sum) {
-            trace.push((nth, *sum));
-        }
-        let Verdicts { by_rule, by_evidence } = Verdicts::of(one);
-        for (least, first, first_by_evidence) in [
-            (Verdict::Fence, &mut fenced, &mut fenced_by_evidence),
-            (Verdict::Kill, &mut killed, &mut killed_by_evidence),
-        ] {
-            if by_rule.max(by_evidence) >= least {
-                first.get_or_insert(nth);
-            }
-            if by_evidence >= least {
-                first_by_evidence.get_or_insert(nth);
-            }
-        }
+        each(so_far.get(&EventId::bits(one.call.id)).copied().unwrap_or(0), one);
     }
-    let mut traces: [Trace; METHODS.len()] = Default::default();
-    traces[0] = trace;
-    let Raid { kind, tempo, origin, .. } = raid;
-    Run { kind, tempo, origin, traces, fenced, killed, fenced_by_evidence, killed_by_evidence }
 }
