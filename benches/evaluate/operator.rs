@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 use tripline_baseline::{
     Approval, Baseline, Decisions, Draw, Family, Feature, Held, HeldBack, HoldReason, Home,
-    KeyName, Peers, Promotion, Stage, Whose, promote,
+    KeyName, Peers, Promotion, Whose, promote,
 };
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Budgets, Calibration, InvariantSettings, Invariants, Reason, Setting};
@@ -169,7 +169,7 @@ impl<'s> Operator<'s> {
 
     /// Whether an agent is known well enough to be acted on.
     pub(crate) fn is_mature(&self, worker: u32) -> bool {
-        self.live.get(&worker).is_some_and(|live| live.maturity().stage() == Stage::Mature)
+        self.live.get(&worker).is_some_and(|live| live.maturity().is_armed())
     }
 
     /// Answers what was told of benign work: it is expected from now on.

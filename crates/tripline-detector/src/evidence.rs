@@ -261,8 +261,9 @@ mod tests {
     fn a_pace_alone_is_evidence_of_one_kind() {
         let mut evidence = Evidence::default();
         let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
-        let weight = evidence.add_pace(&tail, 41, 12);
-        assert!((2.5..2.7).contains(&weight), "{weight}");
+        assert_eq!(evidence.add_pace(&tail, 50, 12), 0.0);
+        let weight = evidence.add_pace(&tail, 51, 12);
+        assert!((2.8..3.1).contains(&weight), "{weight}");
         evidence.add_pace(&tail, 400, 12);
         evidence.add_pace(&tail, 60, 12);
         assert_eq!(evidence.kinds(), 1);

@@ -40,7 +40,7 @@ pub fn verdict(
         return Verdict::Normal;
     }
     let told = if score >= ALERT { Verdict::Alert } else { Verdict::Normal };
-    if stage < Stage::Mature || standing.in_grace {
+    if !standing.maturity.is_armed() || standing.in_grace {
         return told;
     }
     match measure.lines {
@@ -50,7 +50,7 @@ pub fn verdict(
             let verdict = lines.verdict(evidence, highest);
             if lines.of(Verdict::Alert).is_some() { verdict } else { verdict.max(told) }
         }
-        None if is_harmful && score >= FENCE => Verdict::Fence,
+        None if is_harmful && score >= FENCE && stage == Stage::Mature => Verdict::Fence,
         None => told,
     }
 }

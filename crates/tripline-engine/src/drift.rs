@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use tripline_attribution::{AgentId, Sessions};
-use tripline_baseline::{Day, Stage};
+use tripline_baseline::Day;
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Score, Slow, Verdict, Watchdog};
 
@@ -59,7 +59,7 @@ impl Drift {
         for episode in over {
             let Some(agent) = sessions.agent_at(episode.agent) else { continue };
             let habits = model.habits_of(agent);
-            if habits.standing(false).stage() < Stage::Mature {
+            if !habits.standing(false).maturity.is_armed() {
                 continue;
             }
             if let Some(calibration) = model.calibration() {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
-use tripline_baseline::{Call, Draw, Exceeded as LimitExceeded, LimitCounter, Stage, TenantRules};
+use tripline_baseline::{Call, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules};
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Verdict, assess};
 use tripline_iam::Action;
@@ -345,7 +345,7 @@ impl<'m> Judge<'m> {
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
         let mut weighed = weigh(&habits, standing, &measure, episode, &deed, exceeded, expected);
-        let is_armed = standing.stage() == Stage::Mature && !in_grace;
+        let is_armed = standing.maturity.is_armed() && !in_grace;
         if weighed.adds && is_armed {
             let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
             let now = u32::try_from(call.time.unix_minutes()).unwrap_or(turn.episode_start);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde_json::json;
-use tripline_baseline::{Maturity, Stage};
+use tripline_baseline::Maturity;
 use tripline_detector::{Budgets, Score, Verdict, months_needed};
 use tripline_engine::{Backtest, HeldOut, TIERS, rate_with_bounds};
 use tripline_text::{Untrusted, escape};
@@ -169,7 +169,7 @@ fn sentence(account: &Account<'_>) -> String {
         };
     }
     let (armed, learning): (Vec<_>, Vec<_>) =
-        agents.iter().partition(|(_, maturity)| maturity.stage() == Stage::Mature);
+        agents.iter().partition(|(_, maturity)| maturity.is_armed());
     said += &format!("; {kills_by_rule} kills by rules. Armed: {}", names(&armed));
     said += &format!("; still learning: {}.", names(&learning));
     said

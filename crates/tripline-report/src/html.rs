@@ -30,10 +30,10 @@ pub use select::Selection;
 /// Where evidence turns into a verdict, log10, for models that have such lines.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Lines {
-    /// From here on a fence.
-    pub fence: f64,
-    /// From here on a kill.
-    pub kill: f64,
+    /// From here on a fence; nothing where that is not armed.
+    pub fence: Option<f64>,
+    /// From here on a kill; nothing where that is not armed.
+    pub kill: Option<f64>,
 }
 
 /// What is said of the run as a whole.

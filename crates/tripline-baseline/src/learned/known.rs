@@ -197,9 +197,10 @@ pub struct Tail {
 const HANDFUL: u64 = 5;
 
 impl Tail {
-    /// Whether a count is one that means anything.
+    /// Whether a count is one that means anything: a quarter more than the highest peak. Peaks come in
+    /// bunches, over windows and kinds of calls, and the highest is passed by a little all the time.
     pub fn is_excess(&self, count: u64) -> bool {
-        count > self.limit.max(HANDFUL)
+        count > self.limit.max(HANDFUL).saturating_mul(5) / 4
     }
 
     /// log10 of the chance that an episode's peak reaches `count`, above the limit: its rank among the

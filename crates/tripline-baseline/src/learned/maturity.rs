@@ -93,6 +93,16 @@ impl Maturity {
         (count * root * root * root / f64::from(self.draws)).min(1.0)
     }
 
+    /// Whether lines that were drawn on the history hold for it: as for a mature one, but that it may
+    /// show something new as often as one that is on its way. How often it does is in its evidence
+    /// already, and agents that are deployed every few weeks never become calmer than that.
+    pub fn is_armed(&self) -> bool {
+        self.is_whole
+            && self.episodes >= MATURE_EPISODES
+            && self.days >= MATURE_DAYS
+            && self.stage() > Stage::Immature
+    }
+
     /// The stage that these counts make.
     pub fn stage(&self) -> Stage {
         let hazard = self.hazard();
@@ -155,6 +165,15 @@ mod tests {
         ] {
             assert_eq!((counts.stage(), counts.to_string().as_str()), (stage, text));
         }
+    }
+
+    #[test]
+    fn an_agent_that_is_deployed_now_and_then_is_armed_all_the_same() {
+        assert!(maturity(400, 30, 3_000, 3).is_armed());
+        assert!(maturity(400, 30, 3_000, 40).is_armed());
+        assert!(!maturity(400, 30, 3_000, 90).is_armed());
+        assert!(!maturity(41, 30, 3_000, 0).is_armed());
+        assert!(!maturity(400, 3, 3_000, 0).is_armed());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use tripline_cloudtrail::{Fate, Limits, Reader};
+use tripline_detector::{Score, Verdict};
 use tripline_report::html::{self, About, Gathered, Look, Selection};
 use tripline_runtime::{Leaf, Shelf, all_baselines, files, hash_seed};
 
@@ -38,7 +39,10 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
         model: prepared.model.id(),
         tally: &report.tally,
         coverage: report.sessions.coverage(),
-        lines: None,
+        lines: prepared.model.lines().map(|lines| html::Lines {
+            fence: lines.of(Verdict::Fence).map(Score::log10),
+            kill: lines.of(Verdict::Kill).map(Score::log10),
+        }),
     };
     // They were read once already, when they were found sound.
     let shelf = arguments.baselines.as_deref().map(Shelf::new);

@@ -157,7 +157,7 @@ class Chart {
 
   drawCurve() {
     const lines = this.data.hasScores && this.data.lines ? this.data.lines : null;
-    const values = this.curve.map(([, value]) => value).concat(lines ? [lines.fence, lines.kill] : []);
+    const values = this.curve.map(([, value]) => value).concat(lines ? [lines.fence, lines.kill].filter((line) => line !== null) : []);
     const highest = Math.max(...values, 1);
     const base = this.bottom + 20 + CURVE;
     const y = (value) => base - (Math.max(0, value) / highest) * CURVE;
@@ -172,6 +172,7 @@ class Chart {
       svg('path', { class: 'curve', d: path }),
     );
     for (const [name, verdict] of lines ? [['fence', 2], ['kill', 3]] : []) {
+      if (lines[name] === null) continue;
       const at = y(lines[name]);
       this.svg.append(
         svg('line', { class: `level v${verdict}`, x1: LABEL, x2: WIDE - 16, y1: at, y2: at }),
