@@ -42,7 +42,9 @@ impl Recent {
     pub fn meet(&mut self, record: &Record<'_>) -> Option<&mut Met> {
         let identity = record.identity();
         let slot = self.slots.get_mut(nth(identity))?;
-        if slot.identity != identity.as_written() || !tells_all(record) {
+        // A record without an identity is nobody's: least of all that of a place nobody has taken.
+        let is_taken = !slot.identity.is_empty();
+        if !is_taken || slot.identity != identity.as_written() || !tells_all(record) {
             return None;
         }
         let time = record.time();

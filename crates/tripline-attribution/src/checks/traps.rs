@@ -281,6 +281,18 @@ fn trap_13_a_record_without_identity_is_nobodys() {
     assert_eq!((agent_of(&session), session.kind), (Err(Cause::Unknown), AnchorKind::Principal));
 }
 
+/// Not even where somebody was met before: the place of those who were met lately is not theirs.
+#[test]
+fn trap_13_nor_is_it_anybodys_who_was_there_before() {
+    let (mint, identity) = agent_session(1, &key(1));
+    let without = record(3, 6, ("s3", "GetObject"), "null", "");
+    let without = without.replace("\"userIdentity\":null", "\"somethingElse\":null");
+    assert!(without.contains("somethingElse"));
+    let sessions = resolve(&[mint, call(2, 5, &identity), without]);
+    assert_eq!(session(&sessions, "").records, 1);
+    assert_eq!(session(&sessions, &key(1)).records, 1);
+}
+
 /// The role owner's copy leaves out the caller's key; each copy has an event id of its own.
 #[test]
 fn trap_14_copies_of_one_mint_are_one() {
