@@ -266,17 +266,15 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Draws the lines. A kill's is the higher of what the history and what the model says.
+    /// Draws the lines: each the higher of what the history and what the model says, so that a history
+    /// in which nothing happened does not make a line of nothing.
     pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
-        let line = |budget| calibration.line(calibration.share_of(budget)?);
-        let of_model = calibration
-            .share_of(budgets.kill)
-            .map(|share| Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0));
-        Self {
-            alert: line(budgets.alert),
-            fence: line(budgets.fence),
-            kill: line(budgets.kill).zip(of_model).map(|(history, model)| history.max(model)),
-        }
+        let line = |budget| {
+            let share = calibration.share_of(budget)?;
+            let of_model = Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0);
+            calibration.line(share).map(|history| history.max(of_model))
+        };
+        Self { alert: line(budgets.alert), fence: line(budgets.fence), kill: line(budgets.kill) }
     }
 
     /// The line of a verdict; nothing where it is not armed.
@@ -330,7 +328,7 @@ mod tests {
         let lines = Lines::draw(&short, &Budgets::default());
         assert_eq!(lines.of(Verdict::Kill), None);
         assert_eq!(lines.of(Verdict::Fence), Some(hundredths(311)));
-        assert_eq!(lines.of(Verdict::Alert), Some(hundredths(121)));
+        assert_eq!(lines.of(Verdict::Alert), Some(Score::of(1.94)), "the model's line is higher");
         assert_eq!(Lines::draw(&Calibration::default(), &Budgets::default()), Lines::default());
         assert_eq!(months_needed(0.02), 50.0);
         let long = of(&[(0, 42_000), (120, 1_000), (310, 99), (520, 1)], 30 * 100);

@@ -166,7 +166,7 @@ mod tests {
         let HeldOut { from_day, episodes, agent_months, tiers, .. } = &backtest.held_out;
         assert_eq!((*from_day, *episodes, *agent_months), (30, 60, 2.0));
         let fence = tiers.iter().find(|tier| tier.verdict == Verdict::Fence).unwrap();
-        assert_eq!((fence.line.map(Score::hundredths), fence.passed), (Some(1), 1));
+        assert_eq!((fence.line.map(Score::hundredths), fence.passed), (Some(148), 1));
         let kill = tiers.iter().find(|tier| tier.verdict == Verdict::Kill).unwrap();
         assert_eq!((kill.line, kill.passed), (None, 0));
         assert_eq!(backtest.calibration.episodes(), 120);
