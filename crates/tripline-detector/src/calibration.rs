@@ -227,7 +227,7 @@ impl Calibration {
             scores: self.scores.clone(),
         })?;
         text.push('\n');
-        Ok(text)
+        Ok(ascii(&text))
     }
 
     /// Reads a text of [`Calibration::to_text`].
@@ -250,6 +250,22 @@ impl Calibration {
         }
         Ok(Self { agents: stored.agents, scores: stored.scores })
     }
+}
+
+/// The same JSON in printable ASCII: names of agents are from records, and people look at the file.
+fn ascii(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() && letter != '\u{7f}' {
+            text.push(letter);
+            continue;
+        }
+        // All of it stands in strings, where it may be written so.
+        for unit in letter.encode_utf16(&mut [0; 2]) {
+            text.push_str(&format!("\\u{unit:04x}"));
+        }
+    }
+    text
 }
 
 /// The agent-months of history that a line for a budget takes at least.
@@ -335,6 +351,19 @@ mod tests {
         let lines = Lines::draw(&long, &Budgets::default());
         assert_eq!(lines.of(Verdict::Kill), Some(Score::of(4.34)), "the model's line is higher");
         assert_eq!(long.share_of(0.02).map(|share| libm::round(share * 43_100.0)), Some(2.0));
+    }
+
+    #[test]
+    fn a_hostile_name_is_harmless_in_the_file_and_comes_back() {
+        let name = Untrusted::borrowed("a\u{9b}2J\u{202e}\u{1f600}\u{7f}\"\n");
+        let mut calibration = Calibration::default();
+        calibration.add(&name, 1, [(Score::default(), 1)]);
+        let text = calibration.to_text().unwrap();
+        assert!(
+            text.chars().all(|letter| letter == '\n' || (' '..='~').contains(&letter)),
+            "{text}"
+        );
+        assert_eq!(Calibration::parse(&text).unwrap(), calibration);
     }
 
     #[test]

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde_json::json;
+use serde_json::json as object;
 use tripline_baseline::Maturity;
 use tripline_detector::{Budgets, Score, Verdict, months_needed};
 use tripline_engine::{Backtest, HeldOut, TIERS, rate_with_bounds};
 use tripline_text::{Untrusted, escape};
 
+use crate::json::{self, Layout};
 use crate::table::Style;
 
 /// A backtest, and whom it is about.
@@ -194,25 +195,25 @@ pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::R
     let Backtest { calibration, lines, held_out, asked } = account.backtest;
     let tiers = held_out.tiers.iter().map(|tier| {
         let (rate, low, high) = rate_with_bounds(tier.passed, held_out.agent_months);
-        json!({
+        object!({
             "verdict": tier.verdict, "budget": tier.budget, "line": tier.line.map(Score::log10),
             "passed": tier.passed, "per_agent_month": rate, "low": low, "high": high,
         })
     });
     let reliability = held_out.reliability.iter().map(|(nominal, passed)| {
-        json!({"nominal": nominal, "passed": passed, "episodes": held_out.episodes})
+        object!({"nominal": nominal, "passed": passed, "episodes": held_out.episodes})
     });
     let named: BTreeMap<String, Option<f64>> = TIERS
         .into_iter()
         .map(|verdict| (verdict.to_string(), lines.of(verdict).map(Score::log10)))
         .collect();
     let agents = calibration.agents().map(|(name, scores)| {
-        json!({
-            "agent": name.as_unescaped(), "episodes": scores.episodes, "days": scores.days,
+        object!({
+            "agent": json::text(&name), "episodes": scores.episodes, "days": scores.days,
             "highest": scores.max.log10(),
         })
     });
-    let object = json!({
+    let object = object!({
         "episodes": calibration.episodes(),
         "agent_months": calibration.agent_months(),
         "lines": named,
@@ -225,5 +226,7 @@ pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::R
         "agents": agents.collect::<Vec<_>>(),
         "kills_by_rule": account.kills_by_rule,
     });
-    writeln!(out, "{object}")
+    let mut line = String::new();
+    json::write(&object, Layout::Line, &mut line);
+    writeln!(out, "{line}")
 }
