@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_text::Untrusted;
 
+use crate::drift::WATCHED;
 use crate::evidence::{Evidence, SCORING, Score};
 use crate::verdict::Verdict;
 
@@ -279,6 +280,8 @@ pub struct Lines {
     alert: Option<Score>,
     fence: Option<Score>,
     kill: Option<Score>,
+    /// The one whose holding is watched; drawn once, since every episode is held against it.
+    pub(crate) watched: Option<Score>,
 }
 
 impl Lines {
@@ -290,7 +293,12 @@ impl Lines {
             let of_model = Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0);
             calibration.line(share).map(|history| history.max(of_model))
         };
-        Self { alert: line(budgets.alert), fence: line(budgets.fence), kill: line(budgets.kill) }
+        Self {
+            alert: line(budgets.alert),
+            fence: line(budgets.fence),
+            kill: line(budgets.kill),
+            watched: calibration.line(WATCHED),
+        }
     }
 
     /// The line of a verdict; nothing where it is not armed.

@@ -4,7 +4,7 @@
 //! Both are tests by betting on the rank of an episode's score among those of the calibration, which
 //! is even as long as nothing has changed.
 
-use crate::calibration::{Budgets, Calibration};
+use crate::calibration::{Budgets, Calibration, Lines};
 use crate::evidence::Score;
 use crate::verdict::Verdict;
 
@@ -46,14 +46,14 @@ pub struct Watchdog {
 }
 
 /// The share that is watched.
-const WATCHED: f64 = 0.01;
+pub(crate) const WATCHED: f64 = 0.01;
 /// It fires wrongly in one class of ten thousand, ever (Ville).
 const FIRES: f64 = 4.0;
 
 impl Watchdog {
-    /// Notes an episode that is over.
-    pub fn note(&mut self, calibration: &Calibration, highest: Score) {
-        let passes = calibration.line(WATCHED).is_some_and(|line| highest >= line);
+    /// Notes an episode that is over; `lines` are those of the calibration.
+    pub fn note(&mut self, calibration: &Calibration, lines: &Lines, highest: Score) {
+        let passes = lines.watched.is_some_and(|line| highest >= line);
         for (won, times) in self.won.iter_mut().zip([3.0, 10.0]) {
             let more = WATCHED * times;
             *won += libm::log10(if passes { times } else { (1.0 - more) / (1.0 - WATCHED) });
@@ -111,16 +111,17 @@ mod tests {
     #[test]
     fn the_watchdog_fires_when_the_lines_stop_holding_and_not_before() {
         let calibration = calibration();
-        let line = calibration.line(WATCHED).unwrap();
+        let lines = Lines::draw(&calibration, &Budgets::default());
+        let line = lines.watched.unwrap();
         let mut watchdog = Watchdog::default();
         for nth in 0..100_000 {
             let score = if nth % 100 == 0 { line } else { Score::default() };
-            watchdog.note(&calibration, score);
+            watchdog.note(&calibration, &lines, score);
         }
         assert!(!watchdog.has_fired());
         for nth in 0..600 {
             let score = if nth % 10 == 0 { line } else { Score::default() };
-            watchdog.note(&calibration, score);
+            watchdog.note(&calibration, &lines, score);
         }
         assert!(watchdog.has_fired());
     }

@@ -62,11 +62,11 @@ impl Drift {
             if !habits.standing(false).maturity.is_armed() {
                 continue;
             }
-            if let Some(calibration) = model.calibration() {
+            if let Some((calibration, lines)) = model.calibration().zip(model.lines()) {
                 let slow = self.slow.entry(agent.id.clone()).or_default();
                 *slow = slow.after(calibration, episode.highest);
                 let watchdog = self.watchdogs.entry(agent.class.clone()).or_default();
-                watchdog.note(calibration, episode.highest);
+                watchdog.note(calibration, lines, episode.highest);
             }
             let learned = habits.own.and_then(|own| own.until).zip(day_of(episode.start_minute));
             let is_held_out = learned.is_none_or(|(until, day)| day > until);
