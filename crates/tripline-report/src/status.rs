@@ -10,6 +10,7 @@ use tripline_containment::{
 use tripline_engine::{Damage, Harm};
 use tripline_text::{Untrusted, escape};
 
+use crate::json::{self, Layout};
 use crate::table::{Style, cut};
 
 /// One line on an incident.
@@ -112,9 +113,23 @@ pub fn write_left_standing(out: &mut impl Write, case: &Case) -> io::Result<()> 
     Ok(())
 }
 
-/// An incident as one JSON object.
-pub fn case_json(incident: IncidentId, case: &Case, now_unix_secs: i64) -> Value {
-    let text = |text: &Untrusted<'_>| Value::String(text.as_unescaped().to_owned());
+/// An incident as one JSON object on a line.
+///
+/// # Errors
+/// Those of `out`.
+pub fn write_case_line(
+    out: &mut impl Write,
+    incident: IncidentId,
+    case: &Case,
+    now_unix_secs: i64,
+) -> io::Result<()> {
+    let mut line = String::new();
+    json::write(&case_json(incident, case, now_unix_secs), Layout::Line, &mut line);
+    writeln!(out, "{line}")
+}
+
+fn case_json(incident: IncidentId, case: &Case, now_unix_secs: i64) -> Value {
+    let text = json::text;
     let places: Vec<Value> = case
         .places
         .iter()

@@ -73,7 +73,7 @@ fn show(
     for (incident, case) in shown {
         any = true;
         match (arguments.format, wanted) {
-            (Format::Ndjson, _) => writeln!(out, "{}", status::case_json(incident, case, now))?,
+            (Format::Ndjson, _) => status::write_case_line(out, incident, case, now)?,
             (Format::Table, Some(_)) => {
                 status::write_case_in_full(out, incident, case, now, style)?;
                 status::write_left_standing(out, case)?;
