@@ -2,7 +2,7 @@
 //! from the decision to the last policy attached and read back, for an agent with five roles in two
 //! accounts; and how fast all of it is given back.
 //!
-//! `TRIPLINE_COMPONENTS=$(./tests/components) cargo bench -p tripline-benches --bench switch`
+//! `TRIPLINE_COMPONENTS=$(./tests/components) cargo bench -p tripline-benches --features aws --bench switch`
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,

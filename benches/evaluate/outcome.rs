@@ -90,9 +90,9 @@ impl Verdicts {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) agent_months: f64,
-    /// Benign episodes of the calibration and of the test, of agents that are known well.
-    pub(crate) calibrating: u64,
-    pub(crate) tested: u64,
+    /// What is benign in the calibration and in the test, of agents that are known well.
+    pub(crate) calibrating: Work,
+    pub(crate) tested: Work,
     /// Benign sessions of the test.
     pub(crate) sessions: u64,
     pub(crate) calibration: Vec<Benign>,
@@ -103,8 +103,43 @@ pub(crate) struct Outcome {
     /// Seed, class and day on which a whole class was deployed, within the test.
     pub(crate) shocks: Vec<(u64, &'static str, u32)>,
     pub(crate) calls: u64,
-    /// Episodes of the calibration and its days, by agent of one fleet, while it was known well.
-    pub(crate) episodes: BTreeMap<u32, (u64, u32)>,
+    /// What is benign in the calibration, by agent of one fleet, while it was known well.
+    pub(crate) of_agents: BTreeMap<u32, Work>,
+}
+
+/// How much there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Work {
+    pub(crate) episodes: u64,
+    /// Days on which an agent worked.
+    pub(crate) agent_days: u64,
+    /// All days.
+    pub(crate) days: u32,
+}
+
+impl Work {
+    /// Of one agent on one day.
+    pub(crate) fn of_day(episodes: u64) -> Self {
+        Self { episodes, agent_days: u64::from(episodes > 0), days: 1 }
+    }
+}
+
+impl std::ops::AddAssign for Work {
+    fn add_assign(&mut self, other: Self) {
+        self.episodes += other.episodes;
+        self.agent_days += other.agent_days;
+        self.days += other.days;
+    }
+}
+
+/// The highest score of each day of an agent.
+pub(crate) fn by_day<'b>(benign: impl Iterator<Item = &'b Benign>) -> Vec<f64> {
+    let mut days: BTreeMap<(u64, u32, u32), f64> = BTreeMap::new();
+    for one in benign {
+        let highest = days.entry((one.seed, one.agent, one.day)).or_default();
+        *highest = highest.max(one.score);
+    }
+    days.into_values().collect()
 }
 
 impl Outcome {
@@ -125,11 +160,11 @@ impl Outcome {
     }
 
     /// The benign scores of the test, of a method.
-    pub(crate) fn benign(&self, method: usize) -> impl Iterator<Item = f64> {
+    pub(crate) fn benign(&self, method: usize) -> impl Iterator<Item = &Benign> {
         let benign = match method {
             0 => &self.test,
             _ => self.rivals.get(&method).map_or(&[][..], Vec::as_slice),
         };
-        benign.iter().filter(|it| it.is_mature).map(|it| it.score)
+        benign.iter().filter(|it| it.is_mature)
     }
 }

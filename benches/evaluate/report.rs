@@ -7,7 +7,7 @@ use tripline_detector::Verdict;
 use tripline_testkit::simulation::{Origin, RaidKind, Tempo};
 
 use crate::Arguments;
-use crate::outcome::{Benign, METHODS, Outcome, Run, Verdicts};
+use crate::outcome::{Benign, METHODS, Outcome, Run, Verdicts, Work, by_day};
 use crate::stats::{bounds, is_below, line, quantile, upper};
 
 /// False actions per agent-month that all methods are set to alike.
@@ -26,7 +26,7 @@ impl Report {
     pub(crate) fn of(outcome: Outcome, boil: f64) -> Self {
         let lines = (0..METHODS.len())
             .map(|method| {
-                let mut scores: Vec<f64> = outcome.benign(method).collect();
+                let mut scores = by_day(outcome.benign(method));
                 BUDGETS.map(|budget| {
                     line(&mut scores, (budget * outcome.agent_months).floor() as usize)
                 })
@@ -62,14 +62,14 @@ impl Report {
         let it = &self.outcome;
         let _ = writeln!(
             out,
-            "benign episodes: {} calibrating, {} tested ({:.0} agent-months); {} calls; {} attacks",
-            it.calibrating,
-            it.tested,
+            "benign: {} calibrating, {} tested ({:.0} agent-months); {} calls; {} attacks",
+            size(it.calibrating),
+            size(it.tested),
             it.agent_months,
             it.calls,
             it.runs.len()
         );
-        let above = it.test.len() as f64 / it.tested as f64;
+        let above = it.test.len() as f64 / it.tested.episodes as f64;
         let _ = writeln!(out, "episodes of the test with any evidence: {:.2} %", above * 100.0);
         let known = it.runs.iter().filter(|run| run.is_mature).count() as f64;
         let _ = writeln!(
@@ -81,7 +81,10 @@ impl Report {
     }
 
     fn detection(&self, out: &mut String) {
-        let _ = writeln!(out, "Share of runs caught, at false actions per agent-month (test)");
+        let _ = writeln!(
+            out,
+            "Share of runs caught, at false actions per agent-month (test; what is false counts once a day)"
+        );
         for (method, name) in METHODS.iter().enumerate() {
             let _ = writeln!(out, "\n{name}");
             let _ = write!(out, "{:<28}", "");
@@ -180,12 +183,12 @@ impl Report {
         for row in self.false_ones() {
             let _ = writeln!(
                 out,
-                "false {:<18}{:>7} episodes, {:.3} per agent-month (at most {:.3} at 95 %), {} agent-days",
+                "false {:<18}{:>6} agent-days, {:.3} per agent-month (at most {:.3} at 95 %), {} episodes",
                 row.what,
-                row.episodes,
-                row.episodes as f64 / it.agent_months,
-                upper(row.episodes, it.tested, it.agent_months),
                 row.days,
+                row.days as f64 / it.agent_months,
+                upper(row.days, it.tested.agent_days, it.agent_months),
+                row.episodes,
             );
         }
         let _ = write!(out, "{:<28}", "caught");
@@ -214,27 +217,49 @@ impl Report {
                 let hit = self.outcome.test.iter().filter(|benign| of(benign.verdicts) >= verdict);
                 let days: BTreeSet<_> = hit.clone().map(|it| (it.seed, it.agent, it.day)).collect();
                 let what = format!("{verdict}, {how}");
-                rows.push(FalseOnes { what, episodes: hit.count() as u64, days: days.len() });
+                rows.push(FalseOnes { what, episodes: hit.count(), days: days.len() as u64 });
             }
         }
         rows
     }
 
-    /// Split-conformal lines from the calibration, held against the test.
-    fn realised(&self) -> Vec<(f64, u64, f64, f64, f64)> {
+    /// Split-conformal lines from the calibration, held against the test: by agent-days, as lines are
+    /// drawn, and by episodes.
+    fn realised(&self) -> Vec<Realised> {
         let it = &self.outcome;
-        let known = it.calibration.iter().filter(|benign| benign.is_mature);
-        let mut scores: Vec<f64> = known.map(|benign| benign.score).collect();
+        let known = |all: &'_ [Benign]| -> Vec<Benign> {
+            all.iter().filter(|benign| benign.is_mature).cloned().collect()
+        };
+        let (before, after) = (known(&it.calibration), known(&it.test));
+        let scores = |all: &[Benign]| all.iter().map(|benign| benign.score).collect::<Vec<f64>>();
         let mut rows = Vec::new();
-        for alpha in [1e-1, 1e-2, 1e-3, 1e-4] {
-            let rank = (alpha * (it.calibrating as f64 + 1.0)).floor() as usize;
-            if rank == 0 {
-                continue;
+        for (unit, mut calibrating, of, tested, all) in [
+            (
+                "agent-days",
+                by_day(before.iter()),
+                it.calibrating.agent_days,
+                by_day(after.iter()),
+                it.tested.agent_days,
+            ),
+            (
+                "episodes",
+                scores(&before),
+                it.calibrating.episodes,
+                scores(&after),
+                it.tested.episodes,
+            ),
+        ] {
+            for nominal in [1e-1, 1e-2, 1e-3, 1e-4] {
+                let rank = (nominal * (of as f64 + 1.0)).floor() as usize;
+                if rank == 0 {
+                    continue;
+                }
+                let line = line(&mut calibrating, rank - 1);
+                let hits = tested.iter().filter(|score| **score > line).count() as u64;
+                let (low, high) = bounds(hits, all);
+                let share = hits as f64 / all as f64;
+                rows.push(Realised { unit, nominal, hits, share, low, high });
             }
-            let line = line(&mut scores, rank - 1);
-            let hits = it.test.iter().filter(|it| it.is_mature && it.score > line).count() as u64;
-            let (low, high) = bounds(hits, it.tested);
-            rows.push((alpha, hits, hits as f64 / it.tested as f64, low, high));
         }
         rows
     }
@@ -242,11 +267,11 @@ impl Report {
     fn reliability(&self, out: &mut String) {
         let _ =
             writeln!(out, "Nominal and realised, lines from days 30 to 59, held on days 60 to 89");
-        for (alpha, hits, share, low, high) in self.realised() {
+        for Realised { unit, nominal, hits, share, low, high } in self.realised() {
             let _ = writeln!(
                 out,
-                "{alpha:>8.0e}  {share:.2e}  (95 %: {low:.2e} to {high:.2e}; {hits} episodes)  ratio {:.2}",
-                share / alpha
+                "{nominal:>8.0e}  {share:.2e}  (95 %: {low:.2e} to {high:.2e}; {hits} {unit})  ratio {:.2}",
+                share / nominal
             );
         }
         let _ = writeln!(out);
@@ -281,8 +306,10 @@ impl Report {
         );
         let it = &self.outcome;
         for (what, value) in [
-            ("episodes calibrating", it.calibrating as f64),
-            ("episodes tested", it.tested as f64),
+            ("episodes calibrating", it.calibrating.episodes as f64),
+            ("agent-days calibrating", it.calibrating.agent_days as f64),
+            ("episodes tested", it.tested.episodes as f64),
+            ("agent-days tested", it.tested.agent_days as f64),
             ("agent-months", it.agent_months),
             ("slow boil factor", self.boil),
         ] {
@@ -308,20 +335,34 @@ impl Report {
             }
         }
         for row in self.false_ones() {
-            let rate = row.episodes as f64 / it.agent_months;
+            let rate = row.days as f64 / it.agent_months;
             let _ = writeln!(out, "false per agent-month,\"{}\",,,{rate:.4},,", row.what);
-            let most = upper(row.episodes, it.tested, it.agent_months);
+            let most = upper(row.days, it.tested.agent_days, it.agent_months);
             let _ = writeln!(out, "the same at most,\"{}\",,,{most:.4},,", row.what);
-            let days = row.days as f64 / it.agent_months;
-            let _ = writeln!(out, "agent-days per agent-month,\"{}\",,,{days:.4},,", row.what);
+            let episodes = row.episodes as f64 / it.agent_months;
+            let _ = writeln!(out, "episodes per agent-month,\"{}\",,,{episodes:.4},,", row.what);
         }
-        for (alpha, _, share, low, high) in self.realised() {
-            let _ = writeln!(out, "realised,evidence,,{alpha:e},{share:.3e},,");
-            let _ = writeln!(out, "realised low 95 %,evidence,,{alpha:e},{low:.3e},,");
-            let _ = writeln!(out, "realised high 95 %,evidence,,{alpha:e},{high:.3e},,");
+        for Realised { unit, nominal, share, low, high, .. } in self.realised() {
+            let _ = writeln!(out, "realised,{unit},,{nominal:e},{share:.3e},,");
+            let _ = writeln!(out, "realised low 95 %,{unit},,{nominal:e},{low:.3e},,");
+            let _ = writeln!(out, "realised high 95 %,{unit},,{nominal:e},{high:.3e},,");
         }
         out
     }
+}
+
+/// How often a nominal share was passed.
+struct Realised {
+    unit: &'static str,
+    nominal: f64,
+    hits: u64,
+    share: f64,
+    low: f64,
+    high: f64,
+}
+
+fn size(work: Work) -> String {
+    format!("{} episodes on {} agent-days", work.episodes, work.agent_days)
 }
 
 /// Calls of an attack until something.
@@ -337,8 +378,8 @@ const VERDICTS: [(&str, Until); 4] = [
 
 struct FalseOnes {
     what: String,
-    episodes: u64,
-    days: usize,
+    episodes: usize,
+    days: u64,
 }
 
 /// How many of some runs were caught, and after how many calls of the attack.

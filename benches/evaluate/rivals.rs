@@ -63,6 +63,12 @@ struct Opinion {
     features: Features,
 }
 
+/// Features to a millionth: the library draws between two of them, and does not come to an end where
+/// they differ in the last bit only.
+fn coarse(features: &Features) -> Features {
+    features.map(|feature| (feature * 1e6).round() / 1e6)
+}
+
 pub(crate) fn run(seed: u64, simulation: &Simulation, plan: &[Planned]) -> Compared {
     let workers = 0..simulation.workers().len() as u32;
     let by_agent: Vec<_> =
@@ -71,7 +77,7 @@ pub(crate) fn run(seed: u64, simulation: &Simulation, plan: &[Planned]) -> Compa
         .iter()
         .flat_map(|(sessions, _)| sessions)
         .filter(|(day, _)| GROWN_ON.contains(day))
-        .map(|(_, opinion)| opinion.features)
+        .map(|(_, opinion)| coarse(&opinion.features))
         .collect();
     let options = ForestOptions {
         n_trees: 100,
@@ -80,7 +86,8 @@ pub(crate) fn run(seed: u64, simulation: &Simulation, plan: &[Planned]) -> Compa
         extension_level: 0,
     };
     let forest = Forest::from_slice(&grown, &options).ok();
-    let alien = |features: &Features| forest.as_ref().map_or(0.0, |forest| forest.score(features));
+    let alien =
+        |features: &Features| forest.as_ref().map_or(0.0, |forest| forest.score(&coarse(features)));
     let mut compared = Compared {
         sessions: 0,
         benign: BTreeMap::new(),

@@ -12,8 +12,8 @@ use tripline_testkit::{Class, Rng, Simulation};
 use tripline_text::Untrusted;
 
 use crate::Arguments;
-use crate::operator::{DAY, Desk, Operator};
-use crate::outcome::{Benign, METHODS, Outcome, Run, Trace, Verdicts, evidence};
+use crate::operator::{Desk, Operator};
+use crate::outcome::{Benign, METHODS, Outcome, Run, Trace, Verdicts, Work, by_day, evidence};
 use crate::rivals;
 
 const LEARNED: u32 = 30;
@@ -72,17 +72,18 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Outcome {
     outcome
 }
 
-/// Where the benign episodes of the agents that are known well ended up.
+/// Where the benign days of the agents that are known well ended up.
 fn calibration(operator: &Operator<'_>, outcome: &Outcome) -> Calibration {
     let mut calibration = Calibration::default();
     for (worker, agent) in (0..).zip(operator.simulation.workers()) {
-        let Some((all, days)) = outcome.episodes.get(&worker).copied() else { continue };
+        let Some(work) = outcome.of_agents.get(&worker) else { continue };
         let own = outcome.calibration.iter().filter(|it| it.agent == worker && it.is_mature);
-        let scores: Vec<f64> = own.map(|benign| benign.score).collect();
-        let silent = all.saturating_sub(scores.len() as u64);
+        let scores = by_day(own);
+        let silent = work.agent_days.saturating_sub(scores.len() as u64);
         let scores = scores.into_iter().map(|score| (Score::of(score), 1));
         let name = Untrusted::borrowed(agent.id());
-        calibration.add(&name, days, scores.chain([(Score::default(), silent)]));
+        let scores = scores.chain([(Score::default(), silent)]);
+        calibration.add(&name, work.days, work.episodes, scores);
     }
     calibration
 }
@@ -129,12 +130,11 @@ fn score(
     let days: Vec<_> = workers
         .into_par_iter()
         .map(|worker| {
-            let (mut episodes, mut calls) = ([0_u64; 2], 0_u64);
+            let (mut episodes, mut calls) = (0_u64, 0_u64);
             let mut cutter = EpisodeCutter::default();
             let mut nth = 0;
-            let mut count = |shift: &Shift, desk: &Desk| {
+            let mut count = |_: &Shift, desk: &Desk| {
                 nth += 1;
-                let is_test = shift.begin >= simulation.start() + i64::from(TEST_FROM) * DAY;
                 let mut last = None;
                 for (_, time, is_agents, _) in desk.records.truths() {
                     calls += 1;
@@ -143,7 +143,7 @@ fn score(
                     };
                     let start = cutter.start_of(nth, time);
                     if last.replace(start) != Some(start) {
-                        episodes[usize::from(is_test)] += 1;
+                        episodes += 1;
                     }
                 }
             };
@@ -162,10 +162,12 @@ fn score(
     for (worker, episodes, calls, scored, armed) in days {
         let is_mature = operator.is_mature(worker);
         if is_mature {
-            let own = outcome.episodes.entry(worker).or_default();
-            *own = (own.0 + episodes[0], own.1 + u32::from(!is_test));
-            outcome.calibrating += episodes[0];
-            outcome.tested += episodes[1];
+            if is_test {
+                outcome.tested += Work::of_day(episodes);
+            } else {
+                *outcome.of_agents.entry(worker).or_default() += Work::of_day(episodes);
+                outcome.calibrating += Work::of_day(episodes);
+            }
         }
         outcome.calls += calls;
         let class = simulation.workers()[worker as usize].class();

@@ -30,7 +30,7 @@ const EDGE: &[(&str, &[&str])] = &[
     ("tripline-lambda", &["tripline-runtime", "tripline-aws"]),
     ("tripline-testkit", &[]),
     ("tripline-tests", &["tripline-cli"]),
-    ("tripline-benches", &["tripline-cli"]),
+    ("tripline-benches", &["tripline-cli", "tripline-testkit"]),
 ];
 
 /// What a pure crate must not have below it at any depth.

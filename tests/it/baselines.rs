@@ -162,6 +162,30 @@ fn what_was_learned_makes_verdicts_and_exceptions_silence_them() {
 }
 
 #[test]
+fn agents_that_do_alike_are_proposed_as_classes_and_the_proposal_is_a_setting() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (logs, out, settings) = (path("logs.json.gz"), path("b"), path("tripline.toml"));
+    let mut spec = FleetSpec::new(11, 24, 1);
+    spec.attacks = AttackPlan::None;
+    fs::write(&logs, gzip(&envelope::records(&Fleet::new(spec).events()), 1)).unwrap();
+    let classes = || fine(&["baseline", "classes", "--baselines", &out]);
+    let learn = || fine(&["learn", "-q", "--config", &settings, "--out", &out, &logs]);
+
+    fs::write(&settings, "version = 1\n[agents]\nclass_tags = []\n").unwrap();
+    learn();
+    let proposed = classes();
+    assert!(proposed.contains("[agents.classes]\n") && proposed.contains(" are common to all"));
+    let agent = proposed.lines().find_map(|line| line.strip_prefix("  \"")).unwrap();
+    let agent = agent.trim_end_matches("\",").to_owned();
+
+    fs::remove_dir_all(&out).unwrap();
+    fs::write(&settings, format!("version = 1\n[agents]\nclass_tags = []\n{proposed}")).unwrap();
+    learn();
+    assert!(!classes().contains(&agent), "it has a class now");
+}
+
+#[test]
 fn what_is_damaged_is_named_and_left_as_it_is() {
     let world = World::new();
     let (logs, out) = (world.path("logs"), world.path("b"));

@@ -32,7 +32,7 @@ impl AgentId {
 pub struct Agent {
     /// Its name.
     pub id: AgentId,
-    /// Agents of one kind share a class; by a session tag.
+    /// Agents of one kind share a class; by a session tag, or by `tripline.toml`.
     pub class: Option<AgentId>,
 }
 

@@ -1,8 +1,10 @@
 //! How agents are named: the `[agents]` part of `tripline.toml`.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, de};
 use tripline_iam::{Arn, TagKey};
-use tripline_text::Untrusted;
+use tripline_text::{Untrusted, escape};
 
 use crate::agent::{AgentId, Basis};
 use crate::facts::SessionFacts;
@@ -19,6 +21,9 @@ pub struct AgentRules {
     pub agent_tags: Vec<TagKey>,
     /// Session tags that name its class.
     pub class_tags: Vec<TagKey>,
+    /// The class of agents whose sessions carry no tag of it.
+    #[serde(deserialize_with = "class_by_agent")]
+    pub classes: BTreeMap<AgentId, AgentId>,
     /// Session tags that name the tenant it works for.
     pub tenant_tags: Vec<TagKey>,
     /// Session tags that name the version of the agent: a new one is a deployment.
@@ -34,11 +39,40 @@ impl Default for AgentRules {
         Self {
             agent_tags: tags("AgentID"),
             class_tags: tags("AgentClass"),
+            classes: BTreeMap::new(),
             tenant_tags: tags("TenantID"),
             version_tags: tags("AgentVersion"),
             fallbacks: Vec::new(),
         }
     }
+}
+
+/// Turns `class = ["agent", …]`, as people write it, round.
+fn class_by_agent<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<BTreeMap<AgentId, AgentId>, D::Error> {
+    let name = |text: &str| {
+        let error = || de::Error::custom("names of classes and agents have 1 to 256 characters");
+        AgentId::of(text).ok_or_else(error)
+    };
+    let mut classes = BTreeMap::new();
+    for (class, agents) in BTreeMap::<String, Vec<String>>::deserialize(from)? {
+        let class = name(&class)?;
+        for agent in agents {
+            if let Some(other) = classes.insert(name(&agent)?, class.clone())
+                && other != class
+            {
+                let (agent, other) = (Untrusted::new(agent), other.untrusted());
+                return Err(de::Error::custom(format!(
+                    "`{}` is in two classes: `{}` and `{}`",
+                    escape::terminal(&agent),
+                    escape::terminal(&other),
+                    escape::terminal(&class.untrusted()),
+                )));
+            }
+        }
+    }
+    Ok(classes)
 }
 
 /// A way of naming an agent whose session carries no tag.

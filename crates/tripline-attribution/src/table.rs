@@ -326,8 +326,11 @@ impl Attributor {
         self.agents.get(number as usize)
     }
 
-    /// The number of an agent, made if need be.
-    pub(crate) fn agent(&mut self, agent: Agent) -> u32 {
+    /// The number of an agent, made if need be. An agent without a class gets the one that it is
+    /// listed in, if there is one.
+    pub(crate) fn agent(&mut self, Agent { id, class }: Agent) -> u32 {
+        let class = class.or_else(|| self.rules.classes.get(&id).cloned());
+        let agent = Agent { id, class };
         let (agents, hasher) = (&mut self.agents, &self.hasher);
         let hash = hasher.hash_one(&agent);
         let is_it = |at: &u32| agents.get(*at as usize) == Some(&agent);

@@ -284,6 +284,30 @@ fn fallbacks_name_in_their_order_and_a_role_by_the_chains_beginning() {
 }
 
 #[test]
+fn a_class_is_a_tag_or_else_a_list() {
+    let class_of = |classes: &str, request: &str| {
+        let rules: AgentRules =
+            serde_json::from_str(&format!(r#"{{"classes":{{{classes}}}}}"#)).unwrap();
+        let records = [used(CHILD, 5), minted(&by_key("AKIAUSERUSERUSERUSER"), request, CHILD)];
+        let sessions = resolve_with(rules, &records);
+        let session = session_of(&sessions, CHILD);
+        let class = session.agent().and_then(|agent| agent.class.clone());
+        class.map(|class| class.untrusted().as_unescaped().to_owned())
+    };
+    let plain = r#"{"tags":[{"key":"AgentID","value":"a"}]}"#;
+    let tagged =
+        r#"{"tags":[{"key":"AgentID","value":"a"},{"key":"AgentClass","value":"tagged"}]}"#;
+    assert_eq!(class_of(r#""listed":["b","a"]"#, plain).as_deref(), Some("listed"));
+    assert_eq!(class_of(r#""listed":["b","a"]"#, tagged).as_deref(), Some("tagged"));
+    assert_eq!(class_of(r#""listed":["b"]"#, plain), None);
+    let twice =
+        serde_json::from_str::<AgentRules>(r#"{"classes":{"one":["a\u001b"],"two":["a\u001b"]}}"#);
+    let error = twice.unwrap_err().to_string();
+    assert!(error.starts_with(r"`a\u{1b}` is in two classes: `one` and `two`"), "{error}");
+    assert!(serde_json::from_str::<AgentRules>(r#"{"classes":{"":["a"]}}"#).is_err());
+}
+
+#[test]
 fn trap_5_what_stays_unattributed_says_why() {
     let other = minted(&by_key("AKIAUSERUSERUSERUSER"), TAGS, PARENT);
     let service = record(

@@ -16,14 +16,14 @@ mod user_agent;
 pub use bytes::bytes_out;
 pub use call::{Call, Outcome};
 pub use learned::{
-    AGENT_BYTES_MAX, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
+    AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
     BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
     Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX, EpisodeKey,
     Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES,
     Grace, Held, HeldBack, HoldReason, Home, KeyName, Knowledge, Known, Learner, LearnerLimits,
-    MATURE_DAYS, MATURE_EPISODES, Maturity, PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES,
-    Peers, Promotion, PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow,
-    Stage, State, Tail, Whose, promote,
+    Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
+    PROMOTION_EPISODES, Peers, Promotion, PromotionError, Provenance, RateClass, RateClasses,
+    RateLimit, RateWindow, Stage, State, Tail, Whose, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

@@ -547,6 +547,16 @@ pub(crate) enum BaselineCommand {
         after_help = "Example:\n  tripline baseline rollback deploy-bot --why \"promoted too early\""
     )]
     Rollback(RollbackArgs),
+    /// Propose classes for agents that have none, by what they do: lines for `tripline.toml`
+    #[command(after_help = "Example:\n  tripline baseline classes >> tripline.toml")]
+    Classes(ClassesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ClassesArgs {
+    /// The folder of baselines
+    #[arg(long, value_name = "DIR", default_value = "baselines")]
+    pub(crate) baselines: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,10 +1,14 @@
-//! The other lock of a kill: lines drawn where benign episodes of the past ended up.
+//! The other lock of a kill: lines drawn where benign days of the past ended up.
 //!
-//! The highest score of an episode is one number. If `n` benign episodes were scored against
-//! baselines that hold none of them, the next one passes the `k`-th highest of them with a chance of
-//! `k / (n + 1)` at most, whatever the model is worth and however an episode's calls hang together
-//! (split-conformal prediction; detector.md section 4). So a budget of false actions becomes a line,
-//! and a budget that the history is too short for becomes none: it is not armed.
+//! The highest score of an agent's day is one number. If `n` benign days were scored against baselines
+//! that hold none of them, the next one passes the `k`-th highest of them with a chance of `k / (n + 1)`
+//! at most, whatever the model is worth and however a day's calls hang together (split-conformal
+//! prediction; detector.md section 4). So a budget of false actions becomes a line, and a budget that
+//! the history is too short for becomes none: it is not armed.
+//!
+//! It is days and not episodes that are alike: a new task shows the same new thing in all episodes of
+//! its first day, and one answer of one person settles all of them (detector.md, section 0: 44 of 100
+//! false kills were the same agent's, again on the same day).
 
 use std::collections::BTreeMap;
 
@@ -75,21 +79,25 @@ impl Budgets {
     }
 }
 
-/// Where the benign episodes of some agents ended up: exact counts, which merge by addition.
+/// Where the benign days of some agents ended up: exact counts, which merge by addition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Calibration {
     /// By name.
     agents: BTreeMap<String, AgentScores>,
-    /// Episodes by their highest score.
+    /// Days of an agent by their highest score.
     scores: BTreeMap<Score, u64>,
+    /// Their sum, which every episode is held against.
+    agent_days: u64,
 }
 
-/// What the episodes of one agent came to.
+/// What the days of one agent came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AgentScores {
     /// Episodes.
     pub episodes: u64,
+    /// Days on which there were any.
+    pub at_work: u64,
     /// Days that the agent could have been stopped on: from its first to its last.
     pub days: u32,
     /// The highest score of any.
@@ -100,20 +108,23 @@ pub struct AgentScores {
 pub const MONTH_DAYS: f64 = 30.0;
 
 impl Calibration {
-    /// Adds what one agent's episodes came to: how many reached each score as their highest, over so
-    /// many days.
+    /// Adds what one agent's days came to: how many reached each score as their highest. Between the
+    /// first and the last lay so many `days`, with so many `episodes`.
     pub fn add(
         &mut self,
         agent: &Untrusted<'_>,
         days: u32,
+        episodes: u64,
         scores: impl IntoIterator<Item = (Score, u64)>,
     ) {
         let of_agent = self.agents.entry(agent.as_unescaped().to_owned()).or_default();
         of_agent.days = of_agent.days.saturating_add(days);
-        for (score, episodes) in scores {
+        of_agent.episodes = of_agent.episodes.saturating_add(episodes);
+        for (score, count) in scores {
             let total = self.scores.entry(score).or_default();
-            *total = total.saturating_add(episodes);
-            of_agent.episodes = of_agent.episodes.saturating_add(episodes);
+            *total = total.saturating_add(count);
+            self.agent_days = self.agent_days.saturating_add(count);
+            of_agent.at_work = of_agent.at_work.saturating_add(count);
             of_agent.max = of_agent.max.max(score);
         }
     }
@@ -123,14 +134,19 @@ impl Calibration {
         self.agents.iter().map(|(name, scores)| (Untrusted::borrowed(name), scores))
     }
 
-    /// What one agent's episodes came to.
+    /// What one agent's days came to.
     pub fn agent(&self, agent: &Untrusted<'_>) -> Option<&AgentScores> {
         self.agents.get(agent.as_unescaped())
     }
 
+    /// Days on which an agent worked, of all agents together.
+    pub fn agent_days(&self) -> u64 {
+        self.agent_days
+    }
+
     /// Episodes in all.
     pub fn episodes(&self) -> u64 {
-        self.scores.values().sum()
+        self.agents.values().map(|agent| agent.episodes).sum()
     }
 
     /// Months of thirty days, of all agents together.
@@ -139,38 +155,44 @@ impl Calibration {
         days / MONTH_DAYS
     }
 
-    /// How many episodes reached a score.
+    /// On how many days a score was reached.
     pub fn reaching(&self, score: Score) -> u64 {
-        self.scores.range(score..).map(|(_, episodes)| episodes).sum()
+        self.scores.range(score..).map(|(_, days)| days).sum()
     }
 
-    /// The chance that a benign episode comes as high as this, by rank; 1 without a history.
+    /// The chance that a benign day comes as high as this, by rank; 1 without a history. That of a single
+    /// episode is not above it.
     pub fn chance(&self, score: Score) -> f64 {
-        (self.reaching(score) as f64 + 1.0) / (self.episodes() as f64 + 1.0)
+        (self.reaching(score) as f64 + 1.0) / (self.agent_days as f64 + 1.0)
     }
 
-    /// The share of benign episodes that may pass a line of this budget; nothing without a history.
+    /// The share of benign days that may pass a line of this budget; nothing without a history.
     pub fn share_of(&self, budget: f64) -> Option<f64> {
-        let episodes = self.episodes();
-        let months = self.agent_months();
+        let (days, months) = (self.agent_days, self.agent_months());
+        (days > 0 && months > 0.0).then(|| (budget * months / days as f64).min(1.0))
+    }
+
+    /// The share of benign episodes that may; nothing without a history.
+    pub fn episode_share_of(&self, budget: f64) -> Option<f64> {
+        let (episodes, months) = (self.episodes(), self.agent_months());
         (episodes > 0 && months > 0.0).then(|| (budget * months / episodes as f64).min(1.0))
     }
 
-    /// The lowest score that benign episodes reach in a share of at most `share`; nothing where the
-    /// history is too short to tell.
+    /// The lowest score that benign days reach in a share of at most `share`; nothing where the history
+    /// is too short to tell.
     pub fn line(&self, share: f64) -> Option<Score> {
-        let mut left = libm::floor(share * (self.episodes() as f64 + 1.0)) as u64;
+        let mut left = libm::floor(share * (self.agent_days as f64 + 1.0)) as u64;
         // The k-th highest: what is above it passed in less than k cases.
-        for (score, episodes) in self.scores.iter().rev() {
+        for (score, days) in self.scores.iter().rev() {
             if left == 0 {
                 return None;
             }
-            if *episodes >= left {
+            if *days >= left {
                 return Some(score.next());
             }
-            left -= episodes;
+            left -= days;
         }
-        // Every episode may pass; nothing is no evidence, all the same.
+        // Every day may pass; nothing is no evidence, all the same.
         self.scores.first_key_value().map(|_| Score::default().next())
     }
 }
@@ -206,7 +228,7 @@ pub enum CalibrationError {
     )]
     OtherScoring(u32),
     /// Counts that no history leads to.
-    #[error("is damaged: its agents had {agents} episodes, its scores are of {scores}")]
+    #[error("is damaged: its agents worked on {agents} days, its scores are of {scores}")]
     DoesNotAddUp {
         /// By the agents.
         agents: u64,
@@ -244,12 +266,12 @@ impl Calibration {
             return Err(CalibrationError::OtherScoring(stored.scoring));
         }
         let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
-        let agents = sum(&mut stored.agents.values().map(|agent| agent.episodes));
+        let agents = sum(&mut stored.agents.values().map(|agent| agent.at_work));
         let scores = sum(&mut stored.scores.values().copied());
         if agents != scores {
             return Err(CalibrationError::DoesNotAddUp { agents, scores });
         }
-        Ok(Self { agents: stored.agents, scores: stored.scores })
+        Ok(Self { agents: stored.agents, scores: stored.scores, agent_days: scores })
     }
 }
 
@@ -274,6 +296,14 @@ pub fn months_needed(budget: f64) -> f64 {
     1.0 / budget
 }
 
+/// The part of a budget that a line of the history alone is drawn for. What it is held against comes
+/// later than what it was drawn on, and agents change: on simulated fleets the realised share was 1.1 to
+/// 1.3 of the nominal one (`cargo bench -p tripline-benches --bench evaluate`).
+const MARGIN: f64 = 0.75;
+
+/// Ten to one: less is not told to anybody.
+const LINE_MIN: Score = Score::TEN;
+
 /// The lines that scores are held against, drawn from a [`Calibration`] for [`Budgets`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
@@ -285,18 +315,26 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Draws the lines: each the higher of what the history and what the model says, so that a history
-    /// in which nothing happened does not make a line of nothing.
+    /// Draws the lines. That of a kill is the higher of what the history and what the model says (two
+    /// locks). The others are the history's alone, with a [`MARGIN`]; but nothing below [`LINE_MIN`] is
+    /// made anything of: in a history in which nothing happened, the next best thing would be more than
+    /// all of it.
     pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
-        let line = |budget| {
+        let of_history = |budget| {
             let share = calibration.share_of(budget)?;
-            let of_model = Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0);
-            calibration.line(share).map(|history| history.max(of_model))
+            // Where the history is too short for the margin, its highest score is the line.
+            let line = calibration.line(MARGIN * share).or_else(|| calibration.line(share));
+            line.map(|line| line.max(LINE_MIN))
+        };
+        let of_both = |budget| {
+            let history = calibration.line(calibration.share_of(budget)?)?;
+            let share = calibration.episode_share_of(budget)?;
+            Some(history.max(Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0)))
         };
         Self {
-            alert: line(budgets.alert),
-            fence: line(budgets.fence),
-            kill: line(budgets.kill),
+            alert: of_history(budgets.alert),
+            fence: of_history(budgets.fence),
+            kill: of_both(budgets.kill),
             watched: calibration.line(WATCHED),
         }
     }
@@ -336,8 +374,9 @@ mod tests {
 
     fn of(scores: &[(u16, u64)], days: u32) -> Calibration {
         let mut calibration = Calibration::default();
-        let scores = scores.iter().map(|(score, episodes)| (hundredths(*score), *episodes));
-        calibration.add(&Untrusted::borrowed("agent"), days, scores);
+        let scores = scores.iter().map(|(score, days)| (hundredths(*score), *days));
+        let name = Untrusted::borrowed("agent");
+        calibration.add(&name, days, 14 * u64::from(days), scores);
         calibration
     }
 
@@ -347,25 +386,31 @@ mod tests {
 
     #[test]
     fn what_the_history_cannot_tell_is_not_armed() {
-        // A month of one agent: fifty of them would be needed for a kill.
-        let short = of(&[(0, 420), (120, 10), (310, 1)], 30);
+        // Two months of one agent: fifty would be needed for a kill.
+        let short = of(&[(0, 49), (120, 10), (310, 1)], 60);
         let lines = Lines::draw(&short, &Budgets::default());
         assert_eq!(lines.of(Verdict::Kill), None);
         assert_eq!(lines.of(Verdict::Fence), Some(hundredths(311)));
-        assert_eq!(lines.of(Verdict::Alert), Some(Score::of(1.94)), "the model's line is higher");
+        assert_eq!(lines.of(Verdict::Alert), Some(hundredths(121)));
         assert_eq!(Lines::draw(&Calibration::default(), &Budgets::default()), Lines::default());
         assert_eq!(months_needed(0.02), 50.0);
-        let long = of(&[(0, 42_000), (120, 1_000), (310, 99), (520, 1)], 30 * 100);
+        let long = of(&[(0, 2_700), (120, 280), (310, 19), (520, 1)], 30 * 100);
         let lines = Lines::draw(&long, &Budgets::default());
-        assert_eq!(lines.of(Verdict::Kill), Some(Score::of(4.34)), "the model's line is higher");
-        assert_eq!(long.share_of(0.02).map(|share| libm::round(share * 43_100.0)), Some(2.0));
+        assert_eq!(lines.of(Verdict::Kill), Some(Score::of(4.33)), "the model's line is higher");
+        assert_eq!(lines.of(Verdict::Fence), Some(hundredths(121)));
+        let silent = of(&[(0, 3_000)], 3_000);
+        let lines = Lines::draw(&silent, &Budgets::default());
+        assert_eq!(lines.of(Verdict::Alert), Some(Score::TEN), "nothing happened");
+        let one = of(&[(0, 29), (310, 1)], 30);
+        let lines = Lines::draw(&one, &Budgets::default());
+        assert_eq!(lines.of(Verdict::Fence), Some(hundredths(311)), "too short for a margin");
     }
 
     #[test]
     fn a_hostile_name_is_harmless_in_the_file_and_comes_back() {
         let name = Untrusted::borrowed("a\u{9b}2J\u{202e}\u{1f600}\u{7f}\"\n");
         let mut calibration = Calibration::default();
-        calibration.add(&name, 1, [(Score::default(), 1)]);
+        calibration.add(&name, 1, 1, [(Score::default(), 1)]);
         let text = calibration.to_text().unwrap();
         assert!(
             text.chars().all(|letter| letter == '\n' || (' '..='~').contains(&letter)),
@@ -391,7 +436,7 @@ mod tests {
         for (wrong, said) in [
             (text.replace("\"scoring\": 1", "\"scoring\": 9"), "is of scoring 9, and this program"),
             (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
-            (text.replace("420", "42"), "is damaged: its agents had 421 episodes"),
+            (text.replace("420", "42"), "is damaged: its agents worked on 421 days"),
             (text.replace("310", "31000"), "is no calibration: no score is above"),
             ("{}".to_owned(), "is no calibration: missing field"),
         ] {
@@ -422,7 +467,7 @@ mod tests {
             let both = [one.clone(), other.clone()].concat();
             let mut sum = of(&one, 3);
             let scores = other.iter().map(|(score, episodes)| (hundredths(*score), *episodes));
-            sum.add(&Untrusted::borrowed("agent"), 4, scores);
+            sum.add(&Untrusted::borrowed("agent"), 4, 14 * 4, scores);
             prop_assert_eq!(sum, of(&both, 7));
         }
     }

@@ -1,8 +1,8 @@
 //! What single episodes do not tell: a slow attack over many of them, and a calibration that has
 //! stopped holding.
 //!
-//! Both are tests by betting on the rank of an episode's score among those of the calibration, which
-//! is even as long as nothing has changed.
+//! Both are tests by betting on the rank of a score among those of the calibration, which is even as
+//! long as nothing has changed.
 
 use crate::calibration::{Budgets, Calibration, Lines};
 use crate::evidence::Score;
@@ -10,7 +10,8 @@ use crate::verdict::Verdict;
 
 /// The evidence that an agent has changed, over its episodes so far: an e-detector (Shin, Ramdas,
 /// Rinaldo 2022). It restarts with each episode, so that when the change came does not matter; without
-/// one it passes `A` not before `A` episodes, on average, however long one looks.
+/// one it passes `A` not before `A` episodes, on average, however long one looks. An episode's rank is
+/// that of a day which came as high, so that it is less than even, which is on the safe side.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Slow(f64);
 
@@ -29,15 +30,15 @@ impl Slow {
     /// What it asks for: an alert or a fence as often as their budgets allow, never a kill.
     pub fn verdict(self, calibration: &Calibration, budgets: &Budgets) -> Verdict {
         let passes = |verdict| {
-            let share = budgets.of(verdict).and_then(|budget| calibration.share_of(budget));
+            let share = budgets.of(verdict).and_then(|it| calibration.episode_share_of(it));
             share.is_some_and(|share| self.0 * share >= 1.0)
         };
         [Verdict::Fence, Verdict::Alert].into_iter().find(|it| passes(*it)).unwrap_or_default()
     }
 }
 
-/// Whether a class of agents still behaves as it did when it was calibrated: too many episodes above
-/// the line that one in a hundred passed mean that it does not, and then its lines hold for nothing.
+/// Whether a class of agents still behaves as it did when it was calibrated: too many days above the
+/// line that one in a hundred passed mean that it does not, and then its lines hold for nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Watchdog {
     /// log10 of what was won by betting on three, and on ten times as many.
@@ -51,7 +52,7 @@ pub(crate) const WATCHED: f64 = 0.01;
 const FIRES: f64 = 4.0;
 
 impl Watchdog {
-    /// Notes an episode that is over; `lines` are those of the calibration.
+    /// Notes a day of an agent that is over; `lines` are those of the calibration.
     pub fn note(&mut self, calibration: &Calibration, lines: &Lines, highest: Score) {
         let passes = lines.watched.is_some_and(|line| highest >= line);
         for (won, times) in self.won.iter_mut().zip([3.0, 10.0]) {
@@ -60,9 +61,9 @@ impl Watchdog {
             // What went well long ago must not hold it back: it starts anew at any time.
             *won = won.max(0.0);
         }
-        // Restarting costs as much as there are episodes to restart at.
+        // Restarting costs as much as there are days to restart at.
         let wealth = self.won.into_iter().fold(0.0, f64::max);
-        let price = libm::log10((calibration.episodes() as f64).max(1.0));
+        let price = libm::log10((calibration.agent_days() as f64).max(1.0));
         self.fired |= wealth >= FIRES + price;
     }
 
@@ -78,14 +79,14 @@ mod tests {
 
     use super::*;
 
-    /// Fifty agent-months of fifty times 440 episodes: one in twenty has a score.
+    /// Seven hundred agent-months, fourteen episodes a day: one day in twenty has a score.
     fn calibration() -> Calibration {
         let mut calibration = Calibration::default();
         let scores = (0..22_000_u64).map(|nth| {
             let log = if nth % 20 == 0 { libm::log10(22_000.0 / (nth as f64 + 1.0)) } else { 0.0 };
             (Score::of(log), 1)
         });
-        calibration.add(&Untrusted::borrowed("agent"), 1_500, scores);
+        calibration.add(&Untrusted::borrowed("agent"), 22_000, 14 * 22_000, scores);
         calibration
     }
 

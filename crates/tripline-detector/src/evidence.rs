@@ -50,6 +50,9 @@ const KIND_WEIGHT: f64 = 1.0;
 pub struct Evidence {
     /// log10 of each mode's wealth, by what it was won with.
     won: [[f64; Family::COUNT]; Mode::COUNT],
+    /// The same of the strongest value of each family, were it the first of the episode: what the family
+    /// is worth by itself, whichever came first.
+    alone: [[f64; Family::COUNT]; Mode::COUNT],
     /// How many new values there were.
     shown: usize,
     /// The strongest pace.
@@ -58,7 +61,8 @@ pub struct Evidence {
 
 impl Default for Evidence {
     fn default() -> Self {
-        Self { won: [[0.0; Family::COUNT]; Mode::COUNT], shown: 0, pace: 0.0 }
+        let nothing = [[0.0; Family::COUNT]; Mode::COUNT];
+        Self { won: nothing, alone: nothing, shown: 0, pace: 0.0 }
     }
 }
 
@@ -68,15 +72,21 @@ impl Evidence {
     pub fn add(&mut self, novelty: &Novelty, chain: &Chain) -> f64 {
         let given_new = (chain.family(novelty.family) * novelty.base()).max(f64::MIN_POSITIVE);
         // A value that was seen before, and waits for a person, is none of the chain's.
-        let of_agent = chain.one_more(self.shown).max(novelty.pending_share() / given_new);
+        let of_agent = |shown| chain.one_more(shown).max(novelty.pending_share() / given_new);
+        let (now, first) = (of_agent(self.shown), of_agent(0));
         self.shown += 1;
-        let weights = Mode::ALL.map(|mode| {
+        let weight = |mode: Mode, of_agent: f64| {
             let ratio = GOES_ON / of_agent * mode.ratio(novelty, given_new);
             libm::log10(OWN + (1.0 - OWN) * ratio).min(WEIGHT_MAX)
-        });
-        for (won, weight) in self.won.iter_mut().zip(weights) {
-            if let Some(won) = won.get_mut(novelty.family as usize) {
-                *won += weight;
+        };
+        let weights = Mode::ALL.map(|mode| weight(mode, now));
+        let places =
+            self.won.iter_mut().zip(&mut self.alone).zip(Mode::ALL.into_iter().zip(weights));
+        for ((won, alone), (mode, added)) in places {
+            let family = novelty.family as usize;
+            if let Some((won, alone)) = won.get_mut(family).zip(alone.get_mut(family)) {
+                *won += added;
+                *alone = alone.max(weight(mode, first));
             }
         }
         weights.get(self.mode() as usize).copied().unwrap_or(0.0)
@@ -104,10 +114,11 @@ impl Evidence {
         best.max_by(by_wealth).map_or(Mode::Burst, |(mode, _)| mode)
     }
 
-    /// How many kinds of evidence weigh something: families of the leading mode, and the pace.
+    /// How many kinds of evidence weigh something by themselves: families, in the leading mode, and the
+    /// pace.
     pub fn kinds(&self) -> usize {
-        let won = self.won.get(self.mode() as usize);
-        let families = won.into_iter().flatten().filter(|weight| **weight >= KIND_WEIGHT);
+        let alone = self.alone.get(self.mode() as usize);
+        let families = alone.into_iter().flatten().filter(|weight| **weight >= KIND_WEIGHT);
         families.count() + usize::from(self.pace >= KIND_WEIGHT)
     }
 
@@ -115,8 +126,9 @@ impl Evidence {
     pub fn score(&self) -> Score {
         let wealth = self.wealth();
         let most = wealth.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        let sum: f64 = wealth.into_iter().map(|log| libm::exp10(log - most)).sum();
-        let of_novelty = most + libm::log10(sum / Mode::COUNT as f64) + NOVELTY_SHARE;
+        let modes = Mode::ALL.into_iter().zip(wealth);
+        let sum: f64 = modes.map(|(mode, log)| mode.share() * libm::exp10(log - most)).sum();
+        let of_novelty = most + libm::log10(sum) + NOVELTY_SHARE;
         Score::of(of_novelty.max(self.pace + PACE_SHARE))
     }
 
@@ -144,6 +156,8 @@ impl TryFrom<u16> for Score {
 impl Score {
     /// The highest: what is stronger is not told apart.
     pub const MAX: Self = Self(3_000);
+    /// Ten to one.
+    pub(crate) const TEN: Self = Self(100);
 
     /// The score nearest to a logarithm.
     pub fn of(log10: f64) -> Self {
@@ -293,6 +307,17 @@ mod tests {
             let mut again = Evidence::default();
             all.iter().for_each(|novelty| { again.add(novelty, &calm()); });
             prop_assert_eq!(again, evidence);
+        }
+
+        #[test]
+        fn two_kinds_are_two_whichever_came_first(all in prop::collection::vec(any_novelty(), 2..5)) {
+            let kinds = |all: &mut dyn Iterator<Item = &Novelty>| {
+                let mut evidence = Evidence::default();
+                all.for_each(|novelty| { evidence.add(novelty, &calm()); });
+                (evidence.mode(), evidence.kinds())
+            };
+            let (forwards, backwards) = (kinds(&mut all.iter()), kinds(&mut all.iter().rev()));
+            prop_assert!(forwards.0 != backwards.0 || forwards.1 == backwards.1);
         }
 
         #[test]

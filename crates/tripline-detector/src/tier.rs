@@ -47,7 +47,11 @@ pub fn verdict(
         Some(lines) => {
             // An agent without a history of its own is not killed.
             let highest = measure.highest.unwrap_or(Score::MAX);
-            let verdict = lines.verdict(evidence, highest);
+            let most = match standing.maturity.is_armed_to_kill() {
+                true => Verdict::Kill,
+                false => Verdict::Fence,
+            };
+            let verdict = lines.verdict(evidence, highest).min(most);
             if lines.of(Verdict::Alert).is_some() { verdict } else { verdict.max(told) }
         }
         None if is_harmful && score >= FENCE && stage == Stage::Mature => Verdict::Fence,
@@ -94,8 +98,8 @@ mod tests {
 
     fn lines(days: u32) -> Lines {
         let mut calibration = Calibration::default();
-        let zero = std::iter::once((Score::default(), u64::from(days) * 14));
-        calibration.add(&Untrusted::borrowed("agent"), days, zero);
+        let zero = std::iter::once((Score::default(), u64::from(days)));
+        calibration.add(&Untrusted::borrowed("agent"), days, u64::from(days) * 14, zero);
         Lines::draw(&calibration, &Budgets::default())
     }
 
@@ -118,7 +122,7 @@ mod tests {
         let judged = |maturity, in_grace, is_harmful| {
             verdict(&theft(), &measure, standing(maturity, in_grace), is_harmful)
         };
-        assert_eq!(judged(learning, false, true), Verdict::Alert);
+        assert_eq!(judged(learning, false, true), Verdict::Fence, "known well enough for that");
         assert_eq!(judged(MATURE, true, true), Verdict::Alert);
         assert_eq!(judged(immature, false, true), Verdict::Alert);
         assert_eq!(judged(immature, false, false), Verdict::Normal);

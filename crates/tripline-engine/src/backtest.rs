@@ -1,4 +1,4 @@
-//! What lines would have done: a history of episodes, the first half to draw them on, the second to
+//! What lines would have done: a history of agents' days, the first half to draw them on, the second to
 //! hold against them.
 
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::drift::Outcome;
 /// What the history of the agents that are known well says about lines.
 #[derive(Debug)]
 pub struct Backtest {
-    /// Where all episodes ended up: what lines are drawn from when they are armed.
+    /// Where all days ended up: what lines are drawn from when they are armed.
     pub calibration: Calibration,
     /// The lines that all of it gives.
     pub lines: Lines,
@@ -27,13 +27,13 @@ pub struct Backtest {
 pub struct HeldOut {
     /// The first day of the second half, as days since 1970.
     pub from_day: u32,
-    /// Episodes in the second half.
-    pub episodes: u64,
+    /// Days in the second half on which an agent worked, of all agents together.
+    pub agent_days: u64,
     /// Months of thirty days in the second half, of all agents together.
     pub agent_months: f64,
     /// Each verdict that budgets are set for, the strongest first.
     pub tiers: Vec<Tier>,
-    /// Nominal shares, and how many episodes of the second half passed their lines; only those that
+    /// Nominal shares, and how many days of the second half passed their lines; only those that
     /// the first half is long enough for.
     pub reliability: Vec<(f64, u64)>,
 }
@@ -47,7 +47,7 @@ pub struct Tier {
     pub budget: f64,
     /// The line that the first half gives; nothing where that is too short.
     pub line: Option<Score>,
-    /// Episodes of the second half at the line or above.
+    /// Days of the second half on which an agent came to the line or above.
     pub passed: u64,
 }
 
@@ -89,7 +89,7 @@ impl HeldOut {
         let kept = |share: f64| Some((share, after.reaching(before.line(share)?)));
         Self {
             from_day,
-            episodes: after.episodes(),
+            agent_days: after.agent_days(),
             agent_months: after.agent_months(),
             tiers: TIERS.into_iter().filter_map(tier).collect(),
             reliability: NOMINAL.into_iter().filter_map(kept).collect(),
@@ -101,24 +101,26 @@ fn day(outcome: &Outcome) -> u32 {
     outcome.start_minute / DAY_MINUTES
 }
 
-/// Where episodes ended up.
+/// Where the days of agents ended up.
 fn calibrate<'o>(outcomes: impl Iterator<Item = &'o Outcome>) -> Calibration {
     #[derive(Default)]
-    struct Scores {
-        days: Option<(u32, u32)>,
-        counts: BTreeMap<Score, u64>,
+    struct OfAgent {
+        episodes: u64,
+        highest: BTreeMap<u32, Score>,
     }
-    let mut agents: BTreeMap<&AgentId, Scores> = BTreeMap::new();
+    let mut agents: BTreeMap<&AgentId, OfAgent> = BTreeMap::new();
     for outcome in outcomes {
-        let scores = agents.entry(&outcome.agent).or_default();
-        let (first, last) = scores.days.unwrap_or((day(outcome), day(outcome)));
-        scores.days = Some((first.min(day(outcome)), last.max(day(outcome))));
-        *scores.counts.entry(outcome.highest).or_default() += 1;
+        let OfAgent { episodes, highest } = agents.entry(&outcome.agent).or_default();
+        *episodes += 1;
+        let highest = highest.entry(day(outcome)).or_default();
+        *highest = (*highest).max(outcome.highest);
     }
     let mut calibration = Calibration::default();
-    for (agent, Scores { days, counts }) in agents {
-        let days = days.map_or(0, |(first, last)| last - first + 1);
-        calibration.add(&agent.untrusted(), days, counts);
+    for (agent, OfAgent { episodes, highest }) in agents {
+        let ends = highest.first_key_value().zip(highest.last_key_value());
+        let days = ends.map_or(0, |((first, _), (last, _))| last - first + 1);
+        let scores = highest.into_values().map(|score| (score, 1));
+        calibration.add(&agent.untrusted(), days, episodes, scores);
     }
     calibration
 }
@@ -163,13 +165,13 @@ mod tests {
             }
         }
         let backtest = Backtest::of(&outcomes, &Budgets::default());
-        let HeldOut { from_day, episodes, agent_months, tiers, .. } = &backtest.held_out;
-        assert_eq!((*from_day, *episodes, *agent_months), (30, 60, 2.0));
+        let HeldOut { from_day, agent_days, agent_months, tiers, .. } = &backtest.held_out;
+        assert_eq!((*from_day, *agent_days, *agent_months), (30, 60, 2.0));
         let fence = tiers.iter().find(|tier| tier.verdict == Verdict::Fence).unwrap();
-        assert_eq!((fence.line.map(Score::hundredths), fence.passed), (Some(148), 1));
+        assert_eq!((fence.line.map(Score::hundredths), fence.passed), (Some(308), 1));
         let kill = tiers.iter().find(|tier| tier.verdict == Verdict::Kill).unwrap();
         assert_eq!((kill.line, kill.passed), (None, 0));
-        assert_eq!(backtest.calibration.episodes(), 120);
+        assert_eq!(backtest.calibration.agent_days(), 120);
         let mut backwards = outcomes.clone();
         backwards.reverse();
         let again = Backtest::of(&backwards, &Budgets::default());

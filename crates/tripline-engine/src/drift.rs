@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tripline_attribution::{AgentId, Sessions};
+use tripline_attribution::{Agent, AgentId, Sessions};
 use tripline_baseline::Day;
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Score, Slow, Verdict, Watchdog};
@@ -18,6 +18,8 @@ pub(crate) struct Drift {
     breakers: Breakers,
     slow: BTreeMap<AgentId, Slow>,
     watchdogs: BTreeMap<Option<AgentId>, Watchdog>,
+    /// The day that each agent is at, and the highest score on it.
+    days: BTreeMap<AgentId, (Day, Score)>,
     /// What the episodes of agents that are known well came to; kept if somebody wants it.
     outcomes: Option<Vec<Outcome>>,
 }
@@ -62,13 +64,18 @@ impl Drift {
             if !habits.standing(false).maturity.is_armed() {
                 continue;
             }
+            let day = day_of(episode.start_minute);
             if let Some((calibration, lines)) = model.calibration().zip(model.lines()) {
                 let slow = self.slow.entry(agent.id.clone()).or_default();
                 *slow = slow.after(calibration, episode.highest);
-                let watchdog = self.watchdogs.entry(agent.class.clone()).or_default();
-                watchdog.note(calibration, lines, episode.highest);
+                if let Some(highest) =
+                    day.and_then(|day| self.day_over(agent, day, episode.highest))
+                {
+                    let watchdog = self.watchdogs.entry(agent.class.clone()).or_default();
+                    watchdog.note(calibration, lines, highest);
+                }
             }
-            let learned = habits.own.and_then(|own| own.until).zip(day_of(episode.start_minute));
+            let learned = habits.own.and_then(|own| own.until).zip(day);
             let is_held_out = learned.is_none_or(|(until, day)| day > until);
             if let Some(outcomes) = self.outcomes.as_mut().filter(|_| is_held_out) {
                 outcomes.push(Outcome {
@@ -80,6 +87,20 @@ impl Drift {
                 });
             }
         }
+    }
+
+    /// Adds an episode to its agent's day; what the day before came to, if another one has begun.
+    fn day_over(&mut self, agent: &Agent, day: Day, highest: Score) -> Option<Score> {
+        let Some(at) = self.days.get_mut(&agent.id) else {
+            self.days.insert(agent.id.clone(), (day, highest));
+            return None;
+        };
+        if at.0 == day {
+            at.1 = at.1.max(highest);
+            return None;
+        }
+        let (_, over) = std::mem::replace(at, (day, highest));
+        Some(over)
     }
 
     /// What a verdict on an episode with this evidence becomes in view of the agent's earlier episodes

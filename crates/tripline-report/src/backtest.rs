@@ -39,9 +39,10 @@ pub fn write_backtest(out: &mut impl Write, account: &Account<'_>, style: Style)
     let Backtest { calibration, held_out, .. } = account.backtest;
     writeln!(
         out,
-        "{} episodes of {} agents that are known well, {:.1} agent-months",
-        calibration.episodes(),
+        "{} agent-days of {} agents that are known well ({} episodes), {:.1} agent-months",
+        calibration.agent_days(),
         calibration.agents().count(),
+        calibration.episodes(),
         calibration.agent_months(),
     )?;
     writeln!(out)?;
@@ -54,9 +55,9 @@ pub fn write_backtest(out: &mut impl Write, account: &Account<'_>, style: Style)
 }
 
 fn write_tiers(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
-    let HeldOut { episodes, agent_months, tiers, .. } = &account.backtest.held_out;
+    let HeldOut { agent_days, agent_months, tiers, .. } = &account.backtest.held_out;
     let title = format!(
-        "Lines drawn on the first half, held against the second: {episodes} episodes from {} on",
+        "Lines drawn on the first half, held against the second: {agent_days} agent-days from {} on",
         account.from
     );
     writeln!(out, "{}", style.title(&title))?;
@@ -79,14 +80,14 @@ fn write_tiers(out: &mut impl Write, account: &Account<'_>, style: Style) -> io:
 }
 
 fn write_reliability(out: &mut impl Write, held_out: &HeldOut, style: Style) -> io::Result<()> {
-    if held_out.reliability.is_empty() || held_out.episodes == 0 {
+    if held_out.reliability.is_empty() || held_out.agent_days == 0 {
         return Ok(());
     }
     writeln!(out)?;
     writeln!(out, "{}", style.title("Whether shares are kept"))?;
     writeln!(out, "  nominal   realised   ratio")?;
     for (nominal, passed) in &held_out.reliability {
-        let realised = *passed as f64 / held_out.episodes as f64;
+        let realised = *passed as f64 / held_out.agent_days as f64;
         let ratio = realised / nominal;
         // A bar of ten for what is kept exactly, so that it can be seen at a glance.
         let bar = "#".repeat((ratio * 10.0).round().clamp(0.0, 40.0) as usize);
@@ -107,7 +108,7 @@ fn write_budgets(out: &mut impl Write, account: &Account<'_>, style: Style) -> i
         match calibration.share_of(budget).and_then(|share| calibration.line(share)) {
             Some(line) => writeln!(
                 out,
-                "  {budget:<5} line 10^{line}, passed by {} episodes",
+                "  {budget:<5} line 10^{line}, passed on {} days",
                 calibration.reaching(line)
             )?,
             None => writeln!(
@@ -130,7 +131,7 @@ fn write_agents(out: &mut impl Write, account: &Account<'_>, style: Style) -> io
     agents.sort_by(|one, other| other.1.max.cmp(&one.1.max).then_with(|| one.0.cmp(&other.0)));
     writeln!(out)?;
     writeln!(out, "{}", style.title("The agents that came closest to the lines"))?;
-    writeln!(out, "  highest   fence   kill   episodes  agent")?;
+    writeln!(out, "  highest   fence   kill    at work  agent")?;
     for (name, scores) in agents.iter().take(LISTED_MAX) {
         let left = |verdict| match lines.of(verdict) {
             Some(line) => format!("{:+.2}", scores.max.log10() - Score::log10(line)),
@@ -138,11 +139,11 @@ fn write_agents(out: &mut impl Write, account: &Account<'_>, style: Style) -> io
         };
         writeln!(
             out,
-            "  10^{:<5} {:>7} {:>6} {:>10}  {}",
+            "  10^{:<5} {:>7} {:>6} {:>5} days  {}",
             scores.max.to_string(),
             left(Verdict::Fence),
             left(Verdict::Kill),
-            scores.episodes,
+            scores.at_work,
             escape::terminal(name),
         )?;
     }
@@ -161,7 +162,7 @@ fn sentence(account: &Account<'_>) -> String {
         let line = backtest.lines.of(verdict);
         let passed = line.map(|line| backtest.calibration.reaching(line));
         said += &match passed {
-            Some(passed) => format!(", {passed} {verdict}s"),
+            Some(passed) => format!(", {verdict}s on {passed} days"),
             None => format!(
                 ", no {verdict}s by evidence (not certifiable: {:.1} of {} agent-months)",
                 backtest.calibration.agent_months(),
@@ -201,7 +202,7 @@ pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::R
         })
     });
     let reliability = held_out.reliability.iter().map(|(nominal, passed)| {
-        object!({"nominal": nominal, "passed": passed, "episodes": held_out.episodes})
+        object!({"nominal": nominal, "passed": passed, "agent_days": held_out.agent_days})
     });
     let named: BTreeMap<String, Option<f64>> = TIERS
         .into_iter()
@@ -209,17 +210,18 @@ pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::R
         .collect();
     let agents = calibration.agents().map(|(name, scores)| {
         object!({
-            "agent": json::text(&name), "episodes": scores.episodes, "days": scores.days,
+            "agent": json::text(&name), "episodes": scores.episodes,
+            "days_at_work": scores.at_work, "days": scores.days,
             "highest": scores.max.log10(),
         })
     });
     let object = object!({
-        "episodes": calibration.episodes(),
+        "episodes": calibration.episodes(), "agent_days": calibration.agent_days(),
         "agent_months": calibration.agent_months(),
         "lines": named,
         "asked": asked.iter().map(|(verdict, count)| (verdict.to_string(), *count)).collect::<BTreeMap<_, _>>(),
         "held_out": {
-            "from": account.from, "episodes": held_out.episodes,
+            "from": account.from, "agent_days": held_out.agent_days,
             "agent_months": held_out.agent_months, "tiers": tiers.collect::<Vec<_>>(),
             "reliability": reliability.collect::<Vec<_>>(),
         },

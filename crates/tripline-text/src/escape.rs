@@ -28,6 +28,13 @@ pub fn json_string<'a>(text: &'a Untrusted<'_>) -> JsonString<'a> {
     JsonString(text.reborrow())
 }
 
+/// A complete TOML basic string, quotes included, as harmless in a terminal as [`json_string`], which
+/// differs in what is above U+FFFF. Decodes to exactly the same text. Source: TOML 1.0, "String".
+#[must_use]
+pub fn toml_string<'a>(text: &'a Untrusted<'_>) -> TomlString<'a> {
+    TomlString(text.reborrow())
+}
+
 /// For Slack `mrkdwn`: text that cannot become a link, a mention, an emoji or formatting.
 ///
 /// `&`, `<` and `>` become entities, the only escape that Slack has; this is what stops `<!channel>`
@@ -144,6 +151,28 @@ impl fmt::Display for JsonString<'_> {
                         write!(f, "\\u{unit:04x}")?;
                     }
                 }
+                plain => f.write_char(plain)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// Displays text as for [`toml_string`].
+#[derive(Debug, Clone)]
+pub struct TomlString<'a>(Untrusted<'a>);
+
+impl fmt::Display for TomlString<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for character in self.0.as_unescaped().chars() {
+            match character {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                hidden if is_deceptive(hidden) && hidden <= '\u{ffff}' => {
+                    write!(f, "\\u{:04x}", u32::from(hidden))?;
+                }
+                hidden if is_deceptive(hidden) => write!(f, "\\U{:08x}", u32::from(hidden))?,
                 plain => f.write_char(plain)?,
             }
         }

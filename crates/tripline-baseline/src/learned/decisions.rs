@@ -278,24 +278,8 @@ fn write_by(out: &mut String, by: &Approval) -> fmt::Result {
     writeln!(out, "who = {}\nwhen = \"{}\"\nwhy = {}", quoted(who), Minute(*minute), quoted(why))
 }
 
-/// A TOML basic string, in which everything that acts is escaped. Source: TOML 1.0, "String".
 fn quoted(text: &str) -> String {
-    let shown = escape::json_string(&Untrusted::borrowed(text)).to_string();
-    // JSON writes what is above U+FFFF and hidden as two surrogates, which TOML does not know.
-    let mut out = String::with_capacity(text.len() + 2);
-    if shown.contains("\\ud") {
-        out.push('"');
-        for character in text.chars() {
-            match character {
-                '"' | '\\' => out.extend(['\\', character]),
-                ' '..='~' => out.push(character),
-                other => out.push_str(&format!("\\U{:08x}", u32::from(other))),
-            }
-        }
-        out.push('"');
-        return out;
-    }
-    shown
+    escape::toml_string(&Untrusted::borrowed(text)).to_string()
 }
 
 #[derive(Deserialize)]

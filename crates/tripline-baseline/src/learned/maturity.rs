@@ -93,14 +93,16 @@ impl Maturity {
         (count * root * root * root / f64::from(self.draws)).min(1.0)
     }
 
-    /// Whether lines that were drawn on the history hold for it: as for a mature one, but that it may
-    /// show something new as often as one that is on its way. How often it does is in its evidence
-    /// already, and agents that are deployed every few weeks never become calmer than that.
+    /// Whether lines that were drawn on the history hold for it. It may still show something new now
+    /// and then: how often it does is in its evidence already, and agents that are deployed every few
+    /// weeks never become calmer than that.
     pub fn is_armed(&self) -> bool {
-        self.is_whole
-            && self.episodes >= MATURE_EPISODES
-            && self.days >= MATURE_DAYS
-            && self.stage() > Stage::Immature
+        self.is_whole && self.days >= MATURE_DAYS && self.stage() > Stage::Immature
+    }
+
+    /// Whether its own history is long enough for it to be killed by what is new.
+    pub fn is_armed_to_kill(&self) -> bool {
+        self.is_armed() && self.episodes >= MATURE_EPISODES
     }
 
     /// The stage that these counts make.
@@ -172,7 +174,10 @@ mod tests {
         assert!(maturity(400, 30, 3_000, 3).is_armed());
         assert!(maturity(400, 30, 3_000, 40).is_armed());
         assert!(!maturity(400, 30, 3_000, 90).is_armed());
-        assert!(!maturity(41, 30, 3_000, 0).is_armed());
+        assert!(maturity(41, 30, 3_000, 0).is_armed());
+        assert!(!maturity(41, 30, 3_000, 0).is_armed_to_kill());
+        assert!(maturity(400, 30, 3_000, 40).is_armed_to_kill());
+        assert!(!maturity(29, 30, 3_000, 0).is_armed());
         assert!(!maturity(400, 3, 3_000, 0).is_armed());
     }
 

@@ -16,6 +16,7 @@ mod key;
 mod keys;
 mod known;
 mod learner;
+mod likeness;
 mod maturity;
 mod parse;
 mod peers;
@@ -41,6 +42,7 @@ pub use family::{Draw, EpisodeKey, Family, Home};
 pub use key::{Approval, KeyName, Provenance};
 pub use known::{Knowledge, Known, Tail};
 pub use learner::{Learner, LearnerLimits};
+pub use likeness::{Alike, Likeness};
 pub use maturity::{MATURE_DAYS, MATURE_EPISODES, Maturity, Stage};
 pub use peers::Peers;
 pub use promotion::{

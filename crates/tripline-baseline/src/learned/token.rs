@@ -225,6 +225,9 @@ struct Shape {
     kinds: u8,
 }
 
+/// The hexadecimal digits of an id as in `i-0abc123def4567890`.
+const AWS_ID_LEN: usize = 17;
+
 const LOWER_HEX: u8 = 1;
 const UPPER_HEX: u8 = 2;
 const LOWER: u8 = 4;
@@ -287,7 +290,8 @@ impl Shape {
             return Some(b'o');
         }
         if self.is_int() {
-            return Some(b'i');
+            // One in two thousand of AWS's ids, 17 hexadecimal digits, happens to have no letter.
+            return Some(if len == AWS_ID_LEN { b'h' } else { b'i' });
         }
         // Without a digit it may as well be a word: "facade", "DECADE".
         if len >= 6 && [DIGIT | LOWER_HEX, DIGIT | UPPER_HEX].contains(&self.kinds) {
@@ -377,6 +381,7 @@ mod tests {
             ("2026-13-20/x", "{int4}-{int2}-{int2}/x"),
             ("a/0c8b7a52-1e0f-4e1a-9d55-0f0e6a1b2c3d/b", "a/{uuid}/b"),
             ("i-0abc123def4567890", "i-{hex16}"),
+            ("snap-08094655036501735", "snap-{hex16}"),
             ("facade/deadbeef/deadbeef1", "facade/deadbeef/{hex8}"),
             ("AROA3XFRBF535PLBIFPI4", "{id16}"),
             ("report2026final", "report2026final"),

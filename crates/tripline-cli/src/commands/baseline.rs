@@ -1,12 +1,12 @@
-//! `tripline baseline show|diff|approve|promote|rollback`
+//! `tripline baseline show|diff|approve|promote|rollback|classes`
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tripline_baseline::{
-    Approval, Baseline, BaselineDiff, Decisions, Draw, Family, KeyName, Peers, Promotion,
-    Provenance, RateClass, RateWindow, State, Whose, promote,
+    Alike, Approval, Baseline, BaselineDiff, Decisions, Draw, Family, KeyName, Likeness, Peers,
+    Promotion, Provenance, RateClass, RateWindow, State, Whose, promote,
 };
 use tripline_engine::is_sensitive;
 use tripline_iam::Catalogue;
@@ -17,7 +17,8 @@ use tripline_text::{Untrusted, escape};
 
 use super::learn::{decided_by, waits_for_a_person};
 use crate::args::{
-    ApproveArgs, BaselineCommand, DiffArgs, PromoteArgs, RollbackArgs, ShowArgs, WhoseArgs,
+    ApproveArgs, BaselineCommand, ClassesArgs, Color, DiffArgs, PromoteArgs, RollbackArgs,
+    ShowArgs, WhoseArgs,
 };
 use crate::exit::{Ended, Failure};
 use crate::input::{now, time};
@@ -30,6 +31,7 @@ pub(crate) fn run(command: &BaselineCommand) -> Result<Ended, Failure> {
         BaselineCommand::Approve(arguments) => approve(arguments),
         BaselineCommand::Promote(arguments) => promote_agents(arguments),
         BaselineCommand::Rollback(arguments) => rollback(arguments),
+        BaselineCommand::Classes(arguments) => classes(arguments),
     }?;
     Ok(Ended::default())
 }
@@ -476,4 +478,57 @@ impl WhoseArgs {
             (None, None, false) => None,
         }
     }
+}
+
+/// How many actions are named as what a class has in common.
+const COMMON_SHOWN_MAX: usize = 6;
+
+/// Proposes classes. They are written as comments and TOML: what is pasted into `tripline.toml`, a
+/// person has approved.
+fn classes(arguments: &ClassesArgs) -> Result<(), Failure> {
+    let mut likeness = Likeness::default();
+    for baseline in all_baselines(&Shelf::new(&arguments.baselines), Leaf::Baseline)? {
+        likeness.add(&baseline?);
+    }
+    let unknown = likeness.unknown();
+    let groups = likeness.groups();
+    let mut out = Output::new(Color::Never);
+    if unknown > 0 {
+        writeln!(out, "# {unknown} more agents are hardly known yet")?;
+    }
+    if groups.is_empty() {
+        writeln!(out, "# no agents without a class do alike")?;
+        return Ok(out.flush()?);
+    }
+    writeln!(
+        out,
+        "# Agents that do alike. Look at each, rename it, and put it into tripline.toml."
+    )?;
+    writeln!(out, "[agents.classes]")?;
+    for (nth, group) in groups.iter().enumerate() {
+        write_class(&mut out, nth + 1, group)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn write_class(out: &mut impl Write, nth: usize, group: &Alike) -> io::Result<()> {
+    let Alike { agents, common, actions } = group;
+    writeln!(
+        out,
+        "\n# {} agents; {} of {actions} actions are common to all",
+        agents.len(),
+        common.len()
+    )?;
+    for action in common.iter().take(COMMON_SHOWN_MAX) {
+        writeln!(out, "#   {}", escape::terminal(&Untrusted::borrowed(action)))?;
+    }
+    if common.len() > COMMON_SHOWN_MAX {
+        writeln!(out, "#   … {} more", common.len() - COMMON_SHOWN_MAX)?;
+    }
+    let name = group.name().map_or_else(|| format!("class-{nth}"), str::to_owned);
+    writeln!(out, "{} = [", escape::toml_string(&Untrusted::new(name)))?;
+    for agent in agents {
+        writeln!(out, "  {},", escape::toml_string(agent))?;
+    }
+    writeln!(out, "]")
 }
