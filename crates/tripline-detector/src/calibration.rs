@@ -316,7 +316,7 @@ pub struct Lines {
 
 impl Lines {
     /// Draws the lines. That of a kill is the higher of what the history and what the model says (two
-    /// locks). The others are the history's alone, with a [`MARGIN`]; but nothing below [`LINE_MIN`] is
+    /// locks). The others are the history's alone, with a margin; but nothing below ten to one is
     /// made anything of: in a history in which nothing happened, the next best thing would be more than
     /// all of it.
     pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
