@@ -1,7 +1,7 @@
 //! What one event costs once it is parsed, as a distribution: the mean hides what a caller waits for.
 //!
 //! `cargo bench -p tripline-benches --bench per_event`. A simulated fleet is learned for thirty days and
-//! scored for ten more, with lines drawn, so that every part of the detector is on. Timed are taking a
+//! scored for three more, with lines drawn, so that every part of the detector is on. Timed are taking a
 //! parsed record in (attribution, counting, the first look at habits) and judging it (paces, evidence,
 //! lines); both with the clock's own cost in them, which is shown beside.
 #![expect(
@@ -29,7 +29,7 @@ use tripline_text::Untrusted;
 
 const AGENTS: u32 = 96;
 const LEARNED: u32 = 30;
-const END: u32 = 40;
+const END: u32 = 33;
 const QUANTILES: [f64; 5] = [0.5, 0.9, 0.99, 0.999, 0.9999];
 
 fn main() {

@@ -148,7 +148,9 @@ fn what_was_learned_makes_verdicts_and_exceptions_silence_them() {
     for line in &learned {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_ne!(line["verdict"], "kill");
-        assert!(line["score"].is_null() && line["reasons"][0]["weight"].as_f64() > Some(0.0));
+        assert!(
+            line["score"].as_f64().is_some() && line["reasons"][0]["weight"].as_f64() > Some(0.0)
+        );
     }
     let first: serde_json::Value = serde_json::from_str(learned[0]).unwrap();
     let reason = &first["reasons"][0];

@@ -13,14 +13,14 @@ use tripline_text::{Untrusted, escape};
 ///
 /// ```json
 /// {"event_id":"…","event_time":"2026-11-20T10:00:00Z","agent":"agent-42","session":"ASIA…",
-///  "event_source":"iam.amazonaws.com","event_name":"CreateAccessKey","verdict":"kill","score":null,
+///  "event_source":"iam.amazonaws.com","event_name":"CreateAccessKey","verdict":"kill","score":4.31,
 ///  "episode":"ASIA…/2026-11-20T10:00:00Z","basis":"session-tag","model":"sha256:…",
 ///  "reasons":[{"feature":"invariant","value":"iam:CreateAccessKey","weight":0,"detail":"…"}]}
 /// ```
 ///
-/// `agent` and `basis` are null where no agent could be attributed; `score` is null while there is no
-/// statistical model. A reason that is an invariant has its `invariant` id and, where one fits, its
-/// ATT&CK `technique`.
+/// `agent` and `basis` are null where no agent could be attributed; `score` is the evidence of the
+/// episode up to this call, log10 with two decimals, and null where no habits are known. A reason that
+/// is an invariant has its `invariant` id and, where one fits, its ATT&CK `technique`.
 ///
 /// # Errors
 /// Those of `out`.
@@ -30,11 +30,12 @@ pub fn write_scored(out: &mut impl Write, scored: &Scored, model: ModelId) -> io
     text_or_null(out, scored.agent.as_ref().map(|agent| agent.untrusted()).as_ref())?;
     write!(
         out,
-        r#","session":{},"event_source":{},"event_name":{},"verdict":"{}","score":null,"episode":{},"basis":"#,
+        r#","session":{},"event_source":{},"event_name":{},"verdict":"{}","score":{},"episode":{},"basis":"#,
         escape::json_string(&scored.session.untrusted()),
         escape::json_string(&call.event_source),
         escape::json_string(&call.event_name),
         scored.assessment.verdict,
+        scored.assessment.score.map_or_else(|| "null".to_owned(), |score| format!("{score:.2}")),
         escape::json_string(&scored.episode.to_untrusted()),
     )?;
     match scored.basis {
