@@ -4,6 +4,9 @@
 //! `cargo bench -p tripline-benches --bench live -- [RECORDS]`: an object of so many records (30,000)
 //! by a fleet of agents, taken in by a fresh state, then once more by a state that knows it, then an
 //! object of the hour after it.
+//!
+//! `cargo bench -p tripline-benches --bench live -- scale`: what writing and reading a set, and taking an
+//! object of 1,000 records in, cost with 1,000, 100,000 and a million sessions in the state.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -12,37 +15,118 @@
 )]
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use tripline_cloudtrail::EventTime;
 use tripline_detector::Invariants;
-use tripline_engine::{Config, Model, Provenance};
-use tripline_runtime::{EmbeddedState, Live, Page};
-use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, envelope, gzip};
+use tripline_engine::{Config, Entry, Model, PartitionId, Provenance};
+use tripline_runtime::{EmbeddedState, Live, Models, Page, State, StateError};
+use tripline_testkit::{AttackPlan, Fleet, FleetSpec, envelope, gzip};
 use tripline_text::Untrusted;
 
 fn main() {
-    let records = std::env::args().filter_map(|argument| argument.parse().ok()).next();
-    let records: usize = records.unwrap_or(30_000);
-    let mut spec = FleetSpec::new(7, 300, 2);
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let (what, of) = (arguments.next(), arguments.next());
+    match (what.as_deref(), of) {
+        (Some("make"), Some(directory)) => make(Path::new(&directory), arguments.next()),
+        (Some("scale"), _) => scale(),
+        (records, _) => measure(records.unwrap_or("30000")),
+    }
+}
+
+/// Makes the objects. In a process of its own: what it leaves of the heap would slow the other down.
+fn make(directory: &Path, records: Option<String>) {
+    let records: usize = records.unwrap().parse().unwrap();
+    let mut spec = FleetSpec::new(7, 300, u32::try_from(records / 30_000).unwrap().max(1) * 2);
     spec.attacks = AttackPlan::OneIn(200);
     let events = Fleet::new(spec).events();
     let (first, rest) = events.split_at(records.min(events.len()));
     let second = rest.get(..1_000.min(rest.len())).unwrap();
     let now = events.iter().map(|event| event.time).max().unwrap();
-    let now = EventTime::from_unix_secs(now).unwrap();
-    let (first, second) = (page("first", first), page("second", second));
+    fs::write(directory.join("now"), now.to_string()).unwrap();
+    for (name, events) in [("first", first), ("second", second)] {
+        fs::write(directory.join(name), gzip(&envelope::records(events), 6)).unwrap();
+    }
+}
+
+/// The objects, and a time by the clock that suits them.
+fn made(directory: &Path, records: &str) -> ([(Page, Provenance); 2], EventTime) {
+    let program = std::env::current_exe().unwrap();
+    let made = Command::new(program).arg("make").arg(directory).arg(records).status();
+    assert!(made.unwrap().success());
+    let now = fs::read_to_string(directory.join("now")).unwrap();
+    let now = EventTime::from_unix_secs(now.parse().unwrap()).unwrap();
+    (["first", "second"].map(|name| page(directory, name)), now)
+}
+
+/// What the same costs with more and more in the state.
+fn scale() {
+    const CALLS: usize = 1_000;
+    let directory = tempfile::tempdir().unwrap();
+    let ([object, _], now) = made(directory.path(), "1000");
+    let config = Config::parse("version = 1\n").unwrap();
+    let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    println!("sessions,agents,items,put_us,read_us,object_of_1000_records_ms");
+    for (sessions, agents) in [(1_000_u64, 100_u64), (100_000, 10_000), (1_000_000, 100_000)] {
+        let directory = tempfile::tempdir().unwrap();
+        let state = EmbeddedState::open(directory.path()).unwrap();
+        // Three sets a session, one an agent.
+        let items = sessions * 3 + agents;
+        let entry = |nth: u64| Entry {
+            partition: PartitionId::from_bytes(spread(nth)),
+            value: [spread(nth); 32].concat(),
+            until: now,
+        };
+        let all: Vec<u64> = (0..items).collect();
+        for some in all.chunks(50_000) {
+            let entries: Vec<Entry> = some.iter().map(|nth| entry(*nth)).collect();
+            runtime.block_on(state.put(&entries)).unwrap();
+        }
+        let known: Vec<PartitionId> =
+            all.iter().rev().step_by(3).take(CALLS).map(|nth| entry(*nth).partition).collect();
+        let read = micros(known.len(), || drop(runtime.block_on(state.read(&known)).unwrap()));
+        let new: Vec<Entry> = (items..).take(CALLS).map(entry).collect();
+        let put = micros(new.len(), || runtime.block_on(state.put(&new)).unwrap());
+        let live = Live::new(Models::Whole(&config, &model), &state, 1);
+        let taken = micros(1_000, || {
+            let pages = std::slice::from_ref(&object);
+            assert!(runtime.block_on(live.take_in(pages, now)).unwrap().tally.records.seen > 0);
+        });
+        println!("{sessions},{agents},{items},{put:.1},{read:.1},{taken:.1}");
+    }
+}
+
+/// Bytes that look like a hash.
+fn spread(nth: u64) -> [u8; 16] {
+    let mixed = (u128::from(nth) + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    mixed.to_be_bytes()
+}
+
+/// How many microseconds of processor time one of these takes.
+fn micros(count: usize, work: impl FnOnce()) -> f64 {
+    let before = cpu_ms();
+    work();
+    (cpu_ms() - before) * 1e3 / count as f64
+}
+
+fn measure(records: &str) {
+    let directory = tempfile::tempdir().unwrap();
+    let ([first, second], now) = made(directory.path(), records);
     println!("records                        {records:>10}");
     println!("object                         {:>10} bytes", first.0.bytes.len());
 
     let directory = tempfile::tempdir().unwrap();
-    let state = EmbeddedState::open(directory.path()).unwrap();
+    let inner = EmbeddedState::open(directory.path()).unwrap();
+    let state = Counting { inner, items: AtomicU64::new(0), sets: AtomicU64::new(0) };
     let config = Config::parse("version = 1\n").unwrap();
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let live = Live::new(&config, &model, &state, 1);
-    drop(events);
+    let live = Live::new(Models::Whole(&config, &model), &state, 1);
     for (what, page) in [("first", &first), ("again", &first), ("next", &second)] {
         reset_peak();
         let before = resident_kb("VmRSS");
@@ -53,10 +137,12 @@ fn main() {
             delivered
         });
         println!(
-            "{what:<6} {:>7} records  {:>6.0} ms cpu  {:>6} ms wall  {:>4} findings  {:>3} incidents  {:>7} KB above {before} KB",
+            "{what:<6} {:>7} records  {:>6.0} ms cpu  {:>6} ms wall  {:>6} items written  {:>6} sets read  {:>4} findings  {:>3} incidents  {:>7} KB above {before} KB",
             delivered.tally.records.seen,
             cpu_ms() - cpu,
             started.elapsed().as_millis(),
+            state.items.swap(0, Ordering::Relaxed),
+            state.sets.swap(0, Ordering::Relaxed),
             delivered.findings.len(),
             delivered.incidents.len(),
             resident_kb("VmHWM").saturating_sub(before),
@@ -69,9 +155,33 @@ fn main() {
     println!("state on disk                  {stored:>10} bytes");
 }
 
-fn page(name: &'static str, events: &[Event]) -> (Page, Provenance) {
+/// A state that counts what is asked of it: a store elsewhere is paid by items and sets.
+struct Counting<S> {
+    inner: S,
+    items: AtomicU64,
+    sets: AtomicU64,
+}
+
+impl<S: State> State for Counting<S> {
+    async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
+        self.items.fetch_add(entries.len() as u64, Ordering::Relaxed);
+        self.inner.put(entries).await
+    }
+
+    async fn claim(&self, entry: &Entry) -> Result<bool, StateError> {
+        self.items.fetch_add(1, Ordering::Relaxed);
+        self.inner.claim(entry).await
+    }
+
+    async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
+        self.sets.fetch_add(partitions.len() as u64, Ordering::Relaxed);
+        self.inner.read(partitions).await
+    }
+}
+
+fn page(directory: &Path, name: &'static str) -> (Page, Provenance) {
     let file = Arc::new(Untrusted::borrowed(name));
-    (Page { file, bytes: gzip(&envelope::records(events), 6) }, Provenance::Trail)
+    (Page { file, bytes: fs::read(directory.join(name)).unwrap() }, Provenance::Trail)
 }
 
 /// Of this thread, which does all the work.

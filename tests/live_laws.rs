@@ -12,7 +12,7 @@ use tripline_engine::{
     PartitionId, Provenance, Purpose, Scored, Slice,
 };
 use tripline_report::ndjson;
-use tripline_runtime::{Live, Page, State, StateError, Witness};
+use tripline_runtime::{Live, Models, Page, State, StateError, Witness};
 use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, Rng, envelope, gzip};
 use tripline_text::Untrusted;
 
@@ -79,7 +79,7 @@ pub(crate) async fn check_confirmed(seed: u64, state: impl State) {
     let events = events(seed);
     let last = events.iter().map(|event| event.time).max().unwrap();
     let now = EventTime::from_unix_secs(last).unwrap();
-    let live = Live::new(&config, &model, &state, 3);
+    let live = Live::new(Models::Whole(&config, &model), &state, 3);
     let delivered = live.take_in(&[(page(0, &events), Provenance::Event)], now).await.unwrap();
     let kills = delivered.incidents.iter().filter(|one| one.incident.verdict == Verdict::Kill);
     // No more than are looked at in one tick.
@@ -126,7 +126,7 @@ async fn by_state(
     touched: BTreeSet<Anchor>,
     now: EventTime,
 ) -> Outcome {
-    let mut slice = Slice::about(touched, config, model, now, 2);
+    let mut slice = Slice::about(touched, config, now, 2);
     loop {
         let wanted = slice.wanted();
         if wanted.is_empty() {
@@ -137,7 +137,7 @@ async fn by_state(
             slice.give(partition, values).unwrap();
         }
     }
-    let report = slice.judge().unwrap();
+    let report = slice.judge(model).unwrap();
     let incidents = report.incidents.iter().map(|one| &one.incident);
     (
         report.findings.iter().map(|scored| line(scored, model)).collect(),
@@ -252,7 +252,7 @@ pub(crate) async fn check(world: World<'_>, inner: impl State) {
     let now =
         EventTime::from_unix_secs(events.iter().map(|event| event.time).max().unwrap()).unwrap();
     let state = Failing { inner, rng: Mutex::new(rng), one_in };
-    let live = Live::new(&config, &model, &state, 3);
+    let live = Live::new(Models::Whole(&config, &model), &state, 3);
     let told = Mutex::new(Told::default());
     let deliveries: Vec<Vec<(Page, Provenance)>> = split
         .iter()

@@ -8,17 +8,17 @@ use lambda_runtime::Error;
 use serde_json::{Value, json};
 use tripline_aws::{DynamoState, Entrance, Queue, Rejected};
 use tripline_cloudtrail::{Problem, Tally};
-use tripline_engine::Provenance;
+use tripline_engine::{ModelId, Provenance};
 use tripline_report::ndjson;
 use tripline_runtime::{DECIDED, Delivered, Live, Message, Page, hash_seed, messages};
 
 use crate::log::{count, now, say, say_lines};
-use crate::settings::Settings;
+use crate::settings::{Settings, Shelves};
 
 /// What handles events.
 #[derive(Debug)]
 pub(crate) struct Detector<'s> {
-    settings: &'s Settings,
+    shelves: Shelves<'s>,
     entrance: Entrance,
     state: DynamoState,
     plans: Option<Queue>,
@@ -37,15 +37,15 @@ struct Done {
 }
 
 impl<'s> Detector<'s> {
-    pub(crate) fn new(aws: &SdkConfig, settings: &'s Settings) -> Self {
+    pub(crate) async fn new(aws: &SdkConfig, settings: &'s Settings) -> Result<Self, Error> {
         let queue = |url: &Option<String>| url.clone().map(|url| Queue::new(aws, url));
-        Self {
-            settings,
+        Ok(Self {
+            shelves: Shelves::open(&settings.home, aws).await?,
             entrance: Entrance::new(aws, settings.buckets.clone(), settings.accounts.clone()),
             state: DynamoState::new(aws, settings.table.clone()),
             plans: queue(&settings.plans),
             dead_letters: queue(&settings.dead_letters),
-        }
+        })
     }
 
     /// Handles an event. Of a batch, only the messages that failed come again.
@@ -126,9 +126,11 @@ impl<'s> Detector<'s> {
         if pages.is_empty() {
             return Ok(Vec::new());
         }
-        let live = Live::new(&self.settings.config, &self.settings.model, &self.state, hash_seed());
+        let in_force = self.shelves.in_force().await;
+        let live = Live::new(in_force.models(), &self.state, hash_seed());
         let delivered = live.take_in(pages, now()).await.map_err(passing)?;
-        self.tell(&delivered).await?;
+        self.shelves.say_news();
+        self.tell(&delivered, in_force.models().core().id()).await?;
         live.told(&delivered).await.map_err(passing)?;
         done.passed_over += delivered.passed_over;
         done.findings += delivered.findings.len() as u64;
@@ -138,11 +140,11 @@ impl<'s> Detector<'s> {
         Ok(problems)
     }
 
-    async fn tell(&self, delivered: &Delivered) -> Result<(), Rejected> {
+    async fn tell(&self, delivered: &Delivered, model: ModelId) -> Result<(), Rejected> {
         let mut lines = Vec::new();
         for finding in &delivered.findings {
             // INVARIANT: writing to a vector does not fail.
-            let _ = ndjson::write_scored(&mut lines, finding, self.settings.model.id());
+            let _ = ndjson::write_scored(&mut lines, finding, model);
         }
         say_lines(&lines);
         let Some(plans) = &self.plans else { return Ok(()) };

@@ -25,7 +25,7 @@ async fn main() -> Result<(), Error> {
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     match settings.part {
         Part::Detector => {
-            let detector = &Detector::new(&aws, &settings);
+            let detector = &Detector::new(&aws, &settings).await?;
             let serve =
                 async move |event: LambdaEvent<Value>| detector.handle(&event.payload).await;
             lambda_runtime::run(service_fn(serve)).await

@@ -3,11 +3,19 @@
 use std::collections::BTreeSet;
 use std::env;
 use std::path::Path;
+use std::sync::Arc;
 
+use aws_config::SdkConfig;
+use serde_json::json;
 use thiserror::Error;
-use tripline_engine::{Channel, Config, Mode, Model, SecretRef, Service};
+use tripline_aws::S3Depot;
+use tripline_engine::{Brakes, Channel, Config, Mode, Model, SecretRef, Service};
 use tripline_iam::AccountId;
-use tripline_runtime::{SettingsError, settings};
+use tripline_runtime::{
+    Edition, Library, LibraryError, Models, News, SettingsError, hash_seed, settings,
+};
+
+use crate::log::{count, now, say};
 
 /// Which of the two functions this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +28,12 @@ pub(crate) enum Part {
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) part: Part,
-    pub(crate) config: Config,
-    pub(crate) model: Model,
+    /// What is judged by: the package's, or a bucket's.
+    pub(crate) home: Home,
+    /// In place of the configuration's.
+    brakes: Option<String>,
+    /// A secret, beside the configuration's channels.
+    slack: Option<String>,
     /// The table that holds state and action log.
     pub(crate) table: String,
     /// From the detector to the responder.
@@ -40,6 +52,8 @@ pub(crate) struct Settings {
 pub(crate) enum SetupError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    #[error("the models of TRIPLINE_CONFIG: {0}")]
+    Models(#[from] LibraryError),
     #[error("the environment variable {0} is not set")]
     Missing(&'static str),
     #[error("the environment variable {name} is `{value}`: {hint}")]
@@ -47,25 +61,22 @@ pub(crate) enum SetupError {
 }
 
 impl Settings {
-    /// From the environment, and from the folder that `TRIPLINE_CONFIG` names (by default the function's
-    /// package, `/var/task`): `tripline.toml`, if there is one, and `baselines/`.
+    /// From the environment.
     pub(crate) fn from_environment() -> Result<Self, SetupError> {
         Self::of(&|name| env::var(name).ok().filter(|value| !value.is_empty()))
     }
 
     pub(crate) fn of(variable: &dyn Fn(&str) -> Option<String>) -> Result<Self, SetupError> {
         let home = variable("TRIPLINE_CONFIG").unwrap_or_else(|| "/var/task".to_owned());
-        if home.starts_with("s3://") {
-            return Err(SetupError::Invalid {
-                name: "TRIPLINE_CONFIG",
-                value: home,
-                hint: "this version reads no configuration from S3: put it into the package",
-            });
-        }
-        let home = Path::new(&home);
-        let present = |name: &str| Some(home.join(name)).filter(|path| path.exists());
-        let (config, model) =
-            settings(present("tripline.toml").as_deref(), present("baselines").as_deref())?;
+        let home = if home.starts_with("s3://") {
+            Home::Bucket(home)
+        } else {
+            let home = Path::new(&home);
+            let present = |name: &str| Some(home.join(name)).filter(|path| path.exists());
+            let (config, model) =
+                settings(present("tripline.toml").as_deref(), present("baselines").as_deref())?;
+            Home::Package(Box::new((config, model)))
+        };
         let invalid =
             |name, value: &str, hint| SetupError::Invalid { name, value: value.to_owned(), hint };
         let part = match variable("TRIPLINE_ROLE").as_deref() {
@@ -85,17 +96,11 @@ impl Settings {
                 return Err(invalid("TRIPLINE_MODE", other, hint));
             }
         };
-        let config = match variable("TRIPLINE_BRAKES") {
-            None => config,
-            Some(table) => config.with_brakes(&table).map_err(|_| {
-                invalid("TRIPLINE_BRAKES", &table, "it is a table such as { kills_per_hour = 2 }")
-            })?,
-        };
-        // The short way to one channel: what a template's parameter can say.
-        let mut config = config;
-        if let Some(id) = variable("TRIPLINE_SLACK_WEBHOOK_SECRET") {
-            let service = Service::SlackWebhook { url: SecretRef::Secret(id) };
-            config.channels.push(Channel { name: "slack-webhook-secret".to_owned(), service });
+        let brakes = variable("TRIPLINE_BRAKES");
+        if let Some(table) = &brakes {
+            Config::default().with_brakes(table).map_err(|_| {
+                invalid("TRIPLINE_BRAKES", table, "it is a table such as { kills_per_hour = 2 }")
+            })?;
         }
         let list = |name| variable(name).unwrap_or_default();
         let parts = |text: &str| -> Vec<String> {
@@ -108,8 +113,9 @@ impl Settings {
         };
         Ok(Self {
             part,
-            config,
-            model,
+            home,
+            brakes,
+            slack: variable("TRIPLINE_SLACK_WEBHOOK_SECRET"),
             table: variable("TRIPLINE_TABLE").ok_or(SetupError::Missing("TRIPLINE_TABLE"))?,
             plans: variable("TRIPLINE_PLAN_QUEUE_URL"),
             dead_letters: variable("TRIPLINE_DEAD_LETTER_QUEUE_URL"),
@@ -120,6 +126,95 @@ impl Settings {
                 .collect::<Result<_, _>>()?,
             mode,
         })
+    }
+
+    /// The brakes: the environment's, else the configuration's.
+    pub(crate) fn brakes(&self, config: &Config) -> Brakes {
+        let of_environment = self.brakes.as_deref();
+        // INVARIANT: it was read once when the function was set up.
+        let brakes = of_environment.and_then(|table| Config::default().with_brakes(table).ok());
+        brakes.map_or_else(|| config.brakes.clone(), |config| config.brakes)
+    }
+
+    /// Where people are told: the configuration's channels, and the short way to one of them, which is
+    /// what a template's parameter can say.
+    pub(crate) fn channels(&self, config: &Config) -> Vec<Channel> {
+        let webhook = self.slack.clone().map(|id| Channel {
+            name: "slack-webhook-secret".to_owned(),
+            service: Service::SlackWebhook { url: SecretRef::Secret(id) },
+        });
+        config.channels.iter().cloned().chain(webhook).collect()
+    }
+}
+
+/// Where what is judged by comes from.
+#[derive(Debug)]
+pub(crate) enum Home {
+    /// The function's package, or another folder: `tripline.toml`, if there is one, and `baselines/`.
+    Package(Box<(Config, Model)>),
+    /// What `tripline baseline promote --to` wrote there.
+    Bucket(String),
+}
+
+/// What is judged by, while it may change.
+#[derive(Debug)]
+pub(crate) enum Shelves<'s> {
+    Package(&'s Config, &'s Model),
+    Bucket(Box<Library>),
+}
+
+/// What is judged by in one invocation.
+#[derive(Debug)]
+pub(crate) enum InForce<'s> {
+    Package(&'s Config, &'s Model),
+    Edition(&'s Library, Arc<Edition>),
+}
+
+impl<'s> Shelves<'s> {
+    pub(crate) async fn open(home: &'s Home, aws: &SdkConfig) -> Result<Self, SetupError> {
+        let address = match home {
+            Home::Package(package) => return Ok(Self::Package(&package.0, &package.1)),
+            Home::Bucket(address) => address,
+        };
+        let depot = S3Depot::parse(aws, address).ok_or_else(|| SetupError::Invalid {
+            name: "TRIPLINE_CONFIG",
+            value: address.clone(),
+            hint: "it is a folder, or s3://bucket/prefix",
+        })?;
+        let library = Library::open(Box::new(depot), hash_seed(), now()).await?;
+        Ok(Self::Bucket(Box::new(library)))
+    }
+
+    /// What is in force now. What there is to know of it is said.
+    pub(crate) async fn in_force(&self) -> InForce<'_> {
+        match self {
+            Self::Package(config, model) => InForce::Package(config, model),
+            Self::Bucket(library) => {
+                let edition = library.edition(now()).await;
+                self.say_news();
+                InForce::Edition(library, edition)
+            }
+        }
+    }
+
+    /// Says what there is to know of the models.
+    pub(crate) fn say_news(&self) {
+        let Self::Bucket(library) = self else { return };
+        for news in library.news() {
+            let level = if matches!(news, News::Moved(_)) { "info" } else { "error" };
+            let is_kept = u64::from(!matches!(news, News::Moved(_)));
+            say(&json!({"level": level, "message": news.to_string()}));
+            count("models", &[("ModelsKept", is_kept)]);
+        }
+    }
+}
+
+impl InForce<'_> {
+    pub(crate) fn models(&self) -> Models<'_> {
+        match self {
+            Self::Package(config, model) => Models::Whole(config, model),
+            Self::Edition(library, edition) => Models::Followed(library, edition),
+        }
     }
 }
 
@@ -143,10 +238,11 @@ mod tests {
         let settings = of(&[("TRIPLINE_TABLE", "t")]).unwrap();
         assert_eq!((settings.part, settings.mode), (Part::Detector, Mode::Observe));
         let brakes = of(&[("TRIPLINE_TABLE", "t"), ("TRIPLINE_BRAKES", "{ kills_per_hour = 1 }")]);
-        assert_eq!(brakes.unwrap().config.brakes.kills_per_hour, 1);
+        assert_eq!(brakes.unwrap().brakes(&Config::default()).kills_per_hour, 1);
+        let bucket = of(&[("TRIPLINE_TABLE", "t"), ("TRIPLINE_CONFIG", "s3://bucket/prefix")]);
+        assert!(matches!(bucket.unwrap().home, Home::Bucket(_)));
         let wrong = [
             ("TRIPLINE_BRAKES", "{ speed = 1 }"),
-            ("TRIPLINE_CONFIG", "s3://bucket/prefix"),
             ("TRIPLINE_ROLE", "both"),
             ("TRIPLINE_MODE", "kill"),
             ("TRIPLINE_ACCOUNTS", "111122223333, 12"),

@@ -308,6 +308,8 @@ def deploy(command):
             FunctionName=stack + part, Runtime="provided.al2023", Handler="bootstrap",
             Role=command[part], Code={"ZipFile": code}, Timeout=60,
             Environment={"Variables": {**environment, "TRIPLINE_ROLE": part}})
+        active = functions.get_waiter("function_active_v2")
+        active.wait(FunctionName=stack + part, WaiterConfig={"Delay": 1})
     for queue, part in (("new", "detector"), ("new-by-topic", "detector"), ("plans", "responder")):
         functions.create_event_source_mapping(
             EventSourceArn=arns[queue], FunctionName=stack + part, BatchSize=10,
@@ -379,6 +381,22 @@ def upload(command):
             with open(path, "rb") as file:
                 s3.put_object(Bucket=command["bucket"], Body=file.read(),
                               Key=os.path.relpath(path, command["from"]))
+    return {"ok": True}
+
+
+def settle():
+    """Waits until the functions have worked off all that was delivered."""
+    sqs = client("sqs", HOME)
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    until = time.monotonic() + 60
+    # The detector fills the last one before it leaves the others.
+    for queue in ("new", "new-by-topic", "plans"):
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        while any(int(count) for count in sqs.get_queue_attributes(
+                QueueUrl=url, AttributeNames=names)["Attributes"].values()):
+            if time.monotonic() > until:
+                return {"ok": False, "queue": queue}
+            time.sleep(0.02)
     return {"ok": True}
 
 
@@ -472,6 +490,8 @@ def answer(command):
         return stop_logging(sessions[command["id"]])
     if do == "deploy":
         return deploy(command)
+    if do == "settle":
+        return settle()
     if do == "deliver":
         client("s3", HOME).put_object(Bucket=BUCKET, Key=command["key"], Body=packed())
         return {"ok": True}

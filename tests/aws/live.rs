@@ -94,7 +94,7 @@ fn an_object_in_the_bucket_stops_the_agent_by_way_of_a_queue() {
     }
     // The same object once more changes nothing.
     world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", "/again.")}));
-    std::thread::sleep(Duration::from_secs(3));
+    world.tell(json!({"do": "settle"}));
     assert_eq!(world.policies(HOME, "Agents"), policies);
 }
 
@@ -129,7 +129,7 @@ fn a_message_alone_kills_nobody_and_the_object_behind_it_does() {
     let event = json!({"detail-type": "AWS API Call via CloudTrail", "source": "aws.sts",
         "account": HOME, "detail": forged});
     world.tell(json!({"do": "invoke", "function": "detector", "event": event}));
-    std::thread::sleep(Duration::from_secs(3));
+    world.tell(json!({"do": "settle"}));
     assert!(!world.is_denied("hijacked", "s3"), "{}", log(&world));
     // An object elsewhere, which anybody may have written.
     world.tell(json!({"do": "deliver", "key": "uploads/forged.json.gz"}));
@@ -212,7 +212,7 @@ fn in_observe_mode_nothing_is_written() {
     let missing = s3_event(&format!("quiet/{OBJECT}.gone"));
     let answer = world.tell(json!({"do": "invoke", "function": "detector", "event": missing}));
     assert_eq!(answer["answer"]["poison"], 1, "{answer}");
-    std::thread::sleep(Duration::from_secs(3));
+    world.tell(json!({"do": "settle"}));
     assert!(!world.is_denied("hijacked", "s3"));
     assert_eq!(world.policies(HOME, "Agents"), before);
 }
@@ -226,14 +226,11 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     let (url, posts) = chat();
     let mut watch = world.tripline("responder");
     watch.args(["watch", "--mode", "enforce", "--every", "1", "--format", "ndjson"]).arg(logs);
-    watch.args(["--slack-webhook-env", "CHAT"]).env("CHAT", url);
+    watch.args(["--slack-webhook-env", "CHAT"]).env("CHAT", &url);
     let watch = watch.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     world.write_logs();
     until_denied(&mut world, "hijacked");
     assert!(is_other_at_work(&mut world));
-    // More of the same is no news.
-    world.write_logs();
-    std::thread::sleep(Duration::from_secs(3));
     let pid = watch.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let ended = watch.wait_with_output().unwrap();
@@ -241,16 +238,24 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
     assert_eq!(ended.status.code(), Some(0), "{err}");
     let kills = out.lines().filter(|line| line.contains(r#""verdict":"kill""#)).count();
     assert_eq!(kills, 1, "{out}");
-    let posts = posts.lock().unwrap();
-    // That it holds may be told as well, once the logs show it.
-    let killed: Vec<_> = posts.iter().filter(|post| post.contains("[KILLED]")).collect();
-    assert_eq!(killed.len(), 1, "{posts:?}");
-    assert!(killed[0].contains("oncall") && killed[0].contains("stopped on its own"), "{posts:?}");
-    // Another one goes on from there: nothing is told twice, and what was done is on record.
+    {
+        let posts = posts.lock().unwrap();
+        // That it holds may be told as well, once the logs show it.
+        let killed: Vec<_> = posts.iter().filter(|post| post.contains("[KILLED]")).collect();
+        assert_eq!(killed.len(), 1, "{posts:?}");
+        let (killed, stopped) = (killed[0], "stopped on its own");
+        assert!(killed.contains("oncall") && killed.contains(stopped), "{posts:?}");
+    }
+    // Another one goes on from there. More of the same is no news: nothing is told twice, and what was
+    // done is on record.
+    world.write_logs();
     let mut again = world.tripline("responder");
-    let again = again.args(["watch", "--once", "--format", "ndjson"]).arg(world.logs());
+    let again = again.args(["watch", "--once", "--mode", "enforce", "--format", "ndjson"]);
+    let again = again.args(["--slack-webhook-env", "CHAT"]).env("CHAT", url).arg(world.logs());
     let again = again.output().unwrap();
     assert_eq!(tripline_tests::stdout(&again), "");
+    let killed = posts.lock().unwrap().iter().filter(|post| post.contains("[KILLED]")).count();
+    assert_eq!(killed, 1);
     assert!(tripline_tests::stderr(&again).contains("records"), "{again:?}");
     let status = world.tripline("responder").arg("status").output().unwrap();
     assert!(tripline_tests::stdout(&status).contains("oncall"), "{status:?}");

@@ -6,10 +6,11 @@ use aws_sdk_dynamodb::config::Credentials;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use tripline_aws::{DynamoState, DynamoStore};
+use tripline_attribution::{Agent, AgentId};
+use tripline_aws::{DynamoState, DynamoStore, S3Depot};
 use tripline_cloudtrail::EventTime;
 use tripline_engine::{Entry, PartitionId};
-use tripline_runtime::{State, Store, StoreError};
+use tripline_runtime::{Depot, Got, Library, Only, State, Store, StoreError, publish};
 
 use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check, check_confirmed};
 use crate::world::{self, HOME};
@@ -95,6 +96,36 @@ fn of_two_who_add_the_same_line_to_the_action_log_one_comes_first() {
         assert!(matches!(late, Err(StoreError::Conflict)), "{late:?}");
         other.append(2, &lines(&["c"])).await.unwrap();
         assert_eq!(store.lines().await.unwrap(), lines(&["a", "b", "c"]));
+    });
+}
+
+#[test]
+fn models_in_a_bucket_are_followed_and_of_two_who_promote_one_comes_first() {
+    let Some(world) = world::World::start() else { return };
+    block_on(async {
+        let config = table(&world, "models").await;
+        let s3 = aws_sdk_s3::Client::new(&config);
+        s3.create_bucket().bucket("models-of-the-test").send().await.unwrap();
+        let depot = || S3Depot::parse(&config, "s3://models-of-the-test/all/").unwrap();
+        assert_eq!(depot().get("current.json", None).await.unwrap(), Got::Missing);
+        assert!(depot().put("a", b"1", Only::IfAbsent).await.unwrap());
+        assert!(!depot().put("a", b"2", Only::IfAbsent).await.unwrap());
+        let Got::New { bytes, tag } = depot().get("a", None).await.unwrap() else { unreachable!() };
+        assert_eq!(bytes, b"1");
+        assert_eq!(depot().get("a", Some(&tag)).await.unwrap(), Got::Same);
+        assert!(depot().put("a", b"2", Only::IfStill(&tag)).await.unwrap());
+        assert!(!depot().put("a", b"3", Only::IfStill(&tag)).await.unwrap());
+
+        let now = EventTime::from_unix_secs(1_795_000_000).unwrap();
+        let baselines = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../baselines");
+        let published = publish(&baselines, None, &depot(), now).await.unwrap();
+        assert_eq!((published.agents, published.new_agents), (6, 6));
+        let library = Library::open(Box::new(depot()), 1, now).await.unwrap();
+        let edition = library.edition(now).await;
+        let agent = Agent { id: AgentId::of("oncall-investigator").unwrap(), class: None };
+        let model = library.model(&edition, &[agent]).await.unwrap();
+        assert_eq!(model.id().to_string(), format!("sha256:{}", published.root));
+        assert!(format!("{model:?}").contains("incident-logs"));
     });
 }
 

@@ -3,6 +3,7 @@
 
 mod canary;
 mod channels;
+mod depot;
 mod doctor;
 mod dynamo;
 mod entrance;
@@ -16,6 +17,7 @@ mod witness;
 
 pub use canary::RoleCanary;
 pub use channels::{ChannelError, channels};
+pub use depot::S3Depot;
 pub use doctor::AwsProbe;
 pub use dynamo::{DynamoState, DynamoStore};
 pub use entrance::{Entrance, Rejected};

@@ -24,6 +24,8 @@ pub struct QueueError {
 /// A message that was taken from a queue, and comes again unless it is removed.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// Its name in its queue.
+    pub id: String,
     /// What it says.
     pub body: String,
     receipt: String,
@@ -40,6 +42,11 @@ impl Queue {
     /// The queue with this URL.
     pub fn new(config: &SdkConfig, url: String) -> Self {
         Self { client: Client::new(config), url }
+    }
+
+    /// Its name: the last part of its URL.
+    pub fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
     }
 
     /// Sends a message.
@@ -90,7 +97,8 @@ impl Queue {
             request.send().await.map_err(|error| self.failed(&DisplayErrorContext(error)))?;
         let messages = answer.messages.unwrap_or_default().into_iter();
         let received = messages.filter_map(|message| {
-            Some(Received { body: message.body?, receipt: message.receipt_handle? })
+            let id = message.message_id.unwrap_or_default();
+            Some(Received { id, body: message.body?, receipt: message.receipt_handle? })
         });
         Ok(received.collect())
     }

@@ -539,7 +539,7 @@ pub(crate) enum BaselineCommand {
     Approve(ApproveArgs),
     /// Put candidates in force, but for what needs a person or was seen too rarely
     #[command(
-        after_help = "Example:\n  tripline baseline promote deploy-bot --why \"release 1.5\""
+        after_help = "Example:\n  tripline baseline promote deploy-bot --why \"release 1.5\"\n  tripline baseline promote --to s3://acme-tripline/models"
     )]
     Promote(PromoteArgs),
     /// Put the baseline in force again that was before
@@ -641,11 +641,18 @@ pub(crate) struct PromoteArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// Why
-    #[arg(long)]
-    pub(crate) why: String,
+    #[arg(long, required_unless_present = "to")]
+    pub(crate) why: Option<String>,
     /// Who decides [default: the user who runs this]
     #[arg(long, value_name = "NAME")]
     pub(crate) by: Option<String>,
+    /// Put all that is in force then, and the settings, in force for the live functions too: a folder,
+    /// or s3://bucket/prefix
+    #[arg(long, value_name = "WHERE", conflicts_with = "dry_run")]
+    pub(crate) to: Option<String>,
+    /// The settings that go with it [default: tripline.toml, if there is one]
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub(crate) config: Option<PathBuf>,
     /// The folder of baselines
     #[arg(long, value_name = "DIR", default_value = "baselines")]
     pub(crate) baselines: PathBuf,

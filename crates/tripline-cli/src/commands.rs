@@ -8,6 +8,7 @@ mod doctor;
 mod learn;
 mod log;
 mod policy;
+mod publish;
 mod report;
 mod restore;
 mod score;

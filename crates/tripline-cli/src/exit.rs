@@ -61,6 +61,8 @@ pub(crate) enum Failure {
     Poll(#[from] tripline_aws::PollError),
     #[error("the state directory cannot be used: {0}")]
     State(#[from] tripline_runtime::StateError),
+    #[error("the models cannot be put in force there: {0}")]
+    Models(#[from] tripline_runtime::LibraryError),
     #[error("cannot plan: {0}")]
     Refused(#[from] tripline_containment::Refusal),
     #[error("cannot make a temporary directory: {0}")]
@@ -91,6 +93,7 @@ impl Failure {
             | Self::Live(_)
             | Self::Tick(_)
             | Self::State(_)
+            | Self::Models(_)
             | Self::Aws(_)
             | Self::Refused(_) => EFFECT,
             #[cfg(feature = "aws")]
@@ -120,6 +123,9 @@ impl Failure {
             #[cfg(feature = "aws")]
             Self::Poll(_) => {
                 "it takes cloudtrail:LookupEvents, and account:ListRegions where no Region is named"
+            }
+            Self::Models(_) => {
+                "what was in force there stays so; who writes there needs s3:GetObject and s3:PutObject"
             }
             Self::Aws(_) => {
                 "credentials, Region and endpoint are taken as by every AWS tool: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL"

@@ -129,6 +129,20 @@ impl Calibration {
         }
     }
 
+    /// The same with all agents as one that has no name: as small for a hundred thousand as for one,
+    /// and lines are drawn from it at the same heights.
+    #[must_use]
+    pub fn without_names(&self) -> Self {
+        let all = self.agents.values().fold(AgentScores::default(), |all, one| AgentScores {
+            episodes: all.episodes.saturating_add(one.episodes),
+            at_work: all.at_work.saturating_add(one.at_work),
+            days: all.days.saturating_add(one.days),
+            max: all.max.max(one.max),
+        });
+        let (scores, agent_days) = (self.scores.clone(), self.agent_days);
+        Self { agents: BTreeMap::from([(String::new(), all)]), scores, agent_days }
+    }
+
     /// Its agents, in order of their names.
     pub fn agents(&self) -> impl Iterator<Item = (Untrusted<'_>, &AgentScores)> {
         self.agents.iter().map(|(name, scores)| (Untrusted::borrowed(name), scores))
@@ -443,6 +457,17 @@ mod tests {
             let error = Calibration::parse(&wrong).unwrap_err().to_string();
             assert!(error.starts_with(said) || error.contains(said), "{error}");
         }
+    }
+
+    #[test]
+    fn without_names_the_lines_are_the_same() {
+        let mut calibration = of(&[(0, 42_000), (120, 1_000), (310, 99), (520, 1)], 30 * 99);
+        calibration.add(&Untrusted::borrowed("other"), 30, 400, [(hundredths(200), 30)]);
+        let all = calibration.without_names();
+        assert_eq!(all.agents().count(), 1);
+        let budgets = Budgets::default();
+        assert_eq!(Lines::draw(&all, &budgets), Lines::draw(&calibration, &budgets));
+        assert_eq!(Calibration::parse(&all.to_text().unwrap()).unwrap(), all);
     }
 
     proptest! {

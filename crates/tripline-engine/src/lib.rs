@@ -50,7 +50,7 @@ pub use judge::{DamagedRow, Judge, Judged, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use live::{
     Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport, Partition,
-    PartitionId, Provenance, Sighting, Slice,
+    PartitionId, Provenance, Sighting, Slice, Telling,
 };
 pub use model::{Model, ModelId, ScopeTwice};
 pub use partial::Fingerprint;

@@ -12,12 +12,14 @@ mod hearsay;
 mod partition;
 mod sighting;
 mod slice;
+mod telling;
 
 pub use arrival::{Arrival, Arrivals};
 pub use hearsay::Hearsay;
 pub use partition::{Entry, Partition, PartitionId};
 pub use sighting::Sighting;
 pub use slice::{LiveIncident, LiveReport, Slice};
+pub use telling::Telling;
 
 use serde::{Deserialize, Serialize};
 use tripline_attribution::AnchorKind;
@@ -27,7 +29,7 @@ use tripline_attribution::AnchorKind;
 pub const HORIZON_SECS: i64 = 37 * 3_600;
 
 /// How a record came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Provenance {
     /// By the trail's own bucket.
     Trail,
@@ -45,6 +47,10 @@ pub struct Anchor {
 impl Anchor {
     fn of((kind, id): (AnchorKind, &str)) -> Self {
         Self { kind, id: id.into() }
+    }
+
+    fn is(&self, (kind, id): (AnchorKind, &str)) -> bool {
+        self.kind == kind && *self.id == *id
     }
 
     fn key(id: &str) -> Self {

@@ -2,28 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tripline_attribution::Agent;
 use tripline_baseline::{Baseline, Decisions, Maturity, Scope, Subject, Whose};
-use tripline_detector::{Budgets, Calibration, Invariants, Lines, Measure};
+use tripline_detector::{Budgets, Calibration, Invariants, Lines, Measure, Score};
 use tripline_text::Untrusted;
 
 use crate::habits::{Habits, Learned};
 
-/// Declared scopes, learned baselines and invariants.
-#[derive(Debug)]
+/// Declared scopes, learned baselines and invariants. A clone shares them.
+#[derive(Clone, Debug)]
 pub struct Model {
-    invariants: Invariants,
-    scopes: Vec<Scope>,
-    of_agent: BTreeMap<Untrusted<'static>, usize>,
-    of_class: BTreeMap<Untrusted<'static>, usize>,
+    invariants: Arc<Invariants>,
+    of_agent: BTreeMap<Untrusted<'static>, Arc<Scope>>,
+    of_class: BTreeMap<Untrusted<'static>, Arc<Scope>>,
     /// Of agents, classes, and (`None`) the fleet.
-    learned: BTreeMap<Option<Subject>, Learned>,
-    decisions: Decisions,
-    calibration: Option<(Calibration, Lines)>,
+    learned: BTreeMap<Option<Subject>, Arc<Learned>>,
+    decisions: Arc<Decisions>,
+    calibration: Option<Arc<(Calibration, Lines)>>,
+    /// Each agent's own highest score, of those that the calibration does not name.
+    highest: BTreeMap<Untrusted<'static>, Score>,
     budgets: Budgets,
     /// Found out when somebody asks: it takes a while over thousands of scopes.
     id: OnceLock<ModelId>,
@@ -33,6 +34,13 @@ pub struct Model {
 /// order they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelId([u8; 32]);
+
+impl ModelId {
+    /// One that stands for the content of a whole edition.
+    pub fn from_digest(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
 
 impl fmt::Display for ModelId {
     /// As `sha256:` and 64 hex digits.
@@ -57,23 +65,24 @@ impl Model {
     /// When two scopes have the same subject.
     pub fn new(invariants: Invariants, scopes: Vec<Scope>) -> Result<Self, ScopeTwice> {
         let (mut of_agent, mut of_class) = (BTreeMap::new(), BTreeMap::new());
-        for (nth, scope) in scopes.iter().enumerate() {
-            let before = match scope.subject() {
-                Subject::Agent(name) => of_agent.insert(name.clone(), nth),
-                Subject::Class(name) => of_class.insert(name.clone(), nth),
+        for scope in scopes {
+            let subject = scope.subject().clone();
+            let before = match &subject {
+                Subject::Agent(name) => of_agent.insert(name.clone(), Arc::new(scope)),
+                Subject::Class(name) => of_class.insert(name.clone(), Arc::new(scope)),
             };
             if before.is_some() {
-                return Err(ScopeTwice { subject: scope.subject().clone() });
+                return Err(ScopeTwice { subject });
             }
         }
         Ok(Self {
-            invariants,
-            scopes,
+            invariants: Arc::new(invariants),
             of_agent,
             of_class,
             learned: BTreeMap::new(),
-            decisions: Decisions::default(),
+            decisions: Arc::default(),
             calibration: None,
+            highest: BTreeMap::new(),
             budgets: Budgets::default(),
             id: OnceLock::new(),
         })
@@ -96,7 +105,7 @@ impl Model {
                 Whose::Class(class) => Some(Subject::Class(class.clone())),
                 Whose::Fleet => None,
             };
-            self.learned.insert(subject, Learned::new(&baseline, hash_seed));
+            self.learned.insert(subject, Arc::new(Learned::new(&baseline, hash_seed)));
         }
         self.id = OnceLock::new();
         Ok(self)
@@ -105,7 +114,7 @@ impl Model {
     /// The same with the exceptions that people decided on.
     #[must_use]
     pub fn with_decisions(mut self, decisions: Decisions) -> Self {
-        self.decisions = decisions;
+        self.decisions = Arc::new(decisions);
         self.id = OnceLock::new();
         self
     }
@@ -114,7 +123,7 @@ impl Model {
     #[must_use]
     pub fn with_calibration(mut self, calibration: Calibration, budgets: Budgets) -> Self {
         let lines = Lines::draw(&calibration, &budgets);
-        self.calibration = Some((calibration, lines));
+        self.calibration = Some(Arc::new((calibration, lines)));
         self.budgets = budgets;
         self.id = OnceLock::new();
         self
@@ -122,7 +131,7 @@ impl Model {
 
     /// The calibration that the lines were drawn from, if there is one.
     pub fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_ref().map(|(calibration, _)| calibration)
+        self.calibration.as_deref().map(|(calibration, _)| calibration)
     }
 
     /// The budgets that the lines were drawn for.
@@ -132,13 +141,50 @@ impl Model {
 
     /// The lines, if there is a calibration.
     pub fn lines(&self) -> Option<&Lines> {
-        self.calibration.as_ref().map(|(_, lines)| lines)
+        self.calibration.as_deref().map(|(_, lines)| lines)
     }
 
     /// What the evidence against an agent is held against.
     pub(crate) fn measure_of(&self, agent: &Agent) -> Measure {
-        let scores = self.calibration().and_then(|it| it.agent(&agent.id.untrusted()));
-        Measure { lines: self.lines().copied(), highest: scores.map(|scores| scores.max) }
+        let highest = self.highest_of(&agent.id.untrusted());
+        Measure { lines: self.lines().copied(), highest }
+    }
+
+    /// The highest score of an agent's own episodes when the lines were drawn; nothing if it was not
+    /// there.
+    pub fn highest_of(&self, agent: &Untrusted<'_>) -> Option<Score> {
+        let scores = self.calibration().and_then(|it| it.agent(agent));
+        let highest = scores.map(|scores| scores.max);
+        highest.or_else(|| self.highest.get(agent).copied())
+    }
+
+    /// The same with an agent's own highest score, where the calibration names nobody.
+    #[must_use]
+    pub fn with_highest(mut self, agent: Untrusted<'static>, highest: Score) -> Self {
+        self.highest.insert(agent, highest);
+        self.id = OnceLock::new();
+        self
+    }
+
+    /// The same with what other models know of their agents; the name stays, since it stands for all of
+    /// them, read or not.
+    #[must_use]
+    pub fn joined(&self, parts: &[Arc<Self>]) -> Self {
+        let mut model = self.clone();
+        for part in parts {
+            let agents = part.of_agent.iter();
+            model.of_agent.extend(agents.map(|(name, scope)| (name.clone(), Arc::clone(scope))));
+            let learned = part.learned.iter();
+            model.learned.extend(learned.map(|(whose, it)| (whose.clone(), Arc::clone(it))));
+            model.highest.extend(part.highest.iter().map(|(name, score)| (name.clone(), *score)));
+        }
+        model
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn named(self, id: ModelId) -> Self {
+        Self { id: OnceLock::from(id), ..self }
     }
 
     /// What people decided.
@@ -160,12 +206,12 @@ impl Model {
     pub(crate) fn scope_of(&self, agent: &Agent) -> Option<&Scope> {
         let own = self.of_agent.get(&agent.id.untrusted().into_owned());
         let class = || self.of_class.get(&agent.class.as_ref()?.untrusted().into_owned());
-        self.scopes.get(*own.or_else(class)?)
+        own.or_else(class).map(Arc::as_ref)
     }
 
     /// Whether there is anything that agents are held against.
     pub(crate) fn judges_agents(&self) -> bool {
-        !self.scopes.is_empty() || !self.learned.is_empty()
+        !(self.of_agent.is_empty() && self.of_class.is_empty() && self.learned.is_empty())
     }
 
     /// Whether any habits are known.
@@ -184,23 +230,25 @@ impl Model {
     /// What is known of an agent's habits.
     pub(crate) fn habits_of(&self, agent: &Agent) -> Habits<'_> {
         let class = agent.class.as_ref();
-        let of = |key: Subject| self.learned.get(&Some(key));
+        let of = |key: Subject| self.learned.get(&Some(key)).map(Arc::as_ref);
         Habits {
             own: of(Subject::Agent(agent.id.untrusted().into_owned())),
             class: class.and_then(|class| of(Subject::Class(class.untrusted().into_owned()))),
-            fleet: self.learned.get(&None),
+            fleet: self.learned.get(&None).map(Arc::as_ref),
         }
     }
 }
 
 impl Model {
     fn content_hash(&self) -> ModelId {
-        let mut parts: Vec<String> = self.scopes.iter().map(Scope::content_hash_input).collect();
+        let scopes = self.of_agent.values().chain(self.of_class.values());
+        let mut parts: Vec<String> = scopes.map(|scope| scope.content_hash_input()).collect();
         parts.extend(self.learned.values().map(|learned| learned.digest.clone()));
         parts.push(self.decisions.to_text());
-        parts.extend(self.calibration.iter().map(|(calibration, lines)| {
+        parts.extend(self.calibration.as_deref().map(|(calibration, lines)| {
             format!("{:?} {lines:?} {}", self.budgets, calibration.to_text().unwrap_or_default())
         }));
+        parts.extend(self.highest.iter().map(|(name, score)| format!("{name:?} {score:?}")));
         parts.sort_unstable();
         let mut hash = Sha256::new();
         let invariants = self.invariants.settings().content_hash_input();

@@ -35,15 +35,16 @@ pub(crate) struct KeptCall {
 /// The beginning of a [`Kept`], as it is written: what there is to know of a row without the call.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct KeptHead {
-    mint: Option<StoredMint>,
-    call: Option<(ToldBy, Use)>,
+    pub(crate) mint: Option<StoredMint>,
+    /// Which record of the call it is, and whose call.
+    pub(crate) call: Option<(ToldBy, Use)>,
 }
 
 impl KeptHead {
-    /// Which record of the call it is, and whose call; nothing of a row without one.
-    pub(crate) fn of_row(row: &[u8]) -> Result<Option<(ToldBy, Use)>, DamagedRow> {
-        let (head, _) = postcard::take_from_bytes::<Self>(row).map_err(|_| DamagedRow)?;
-        Ok(head.call)
+    /// That of a row.
+    pub(crate) fn of_row(row: &[u8]) -> Result<Self, DamagedRow> {
+        let (head, _) = postcard::take_from_bytes(row).map_err(|_| DamagedRow)?;
+        Ok(head)
     }
 }
 
@@ -117,6 +118,6 @@ mod tests {
         let kept = Kept::of(&record, &broken, &AgentRules::default(), |_| true).unwrap();
         let row = postcard::to_extend(&kept, Vec::new()).unwrap();
         let call = kept.call.unwrap();
-        assert_eq!(KeptHead::of_row(&row).unwrap(), Some((call.told, call.used)));
+        assert_eq!(KeptHead::of_row(&row).unwrap().call, Some((call.told, call.used)));
     }
 }

@@ -12,6 +12,7 @@ mod executor;
 #[cfg(feature = "webhook")]
 mod http;
 mod journal;
+mod library;
 mod live;
 mod local;
 mod messenger;
@@ -36,7 +37,11 @@ pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 #[cfg(feature = "webhook")]
 pub use http::{Address, Http, InvalidAddress, NoRoots};
 pub use journal::{Journal, JournalError, read_log};
-pub use live::{Delivered, Live, LiveError, Witness};
+pub use library::{
+    Depot, DepotError, Digest, Edition, Got, Library, LibraryError, LocalDepot, News, Only,
+    Pending, Published, publish,
+};
+pub use live::{Delivered, Live, LiveError, Models, Witness};
 pub use local::{LocalFile, Unlisted, delivery_stamp, files};
 pub use messenger::{Channel, Post, PostError, Posted};
 pub use notice::{Ask, DECIDED, Message, ObjectRef, UnknownMessage, asks_of, messages};

@@ -5,6 +5,7 @@
 
 mod confirm;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -12,9 +13,10 @@ use thiserror::Error;
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_engine::{
     Anchor, Arrivals, Config, DamagedRow, Entry, Filter, LiveIncident, LiveReport, Model,
-    Partition, PartitionId, Provenance, Scored, Slice,
+    Partition, PartitionId, Provenance, Scored, Slice, Telling,
 };
 
+use crate::library::{Edition, Library, LibraryError};
 use crate::source::Page;
 use crate::state::{State, StateError};
 
@@ -24,11 +26,47 @@ pub use confirm::Witness;
 const SETS_AT_ONCE: usize = 64;
 const READS_AT_ONCE: usize = 16;
 
+/// What deliveries are judged by.
+#[derive(Clone, Copy, Debug)]
+pub enum Models<'a> {
+    /// All of it at hand.
+    Whole(&'a Config, &'a Model),
+    /// One edition of what is followed: agents are read as they turn up.
+    Followed(&'a Library, &'a Edition),
+}
+
+impl<'a> Models<'a> {
+    /// The settings.
+    pub fn config(self) -> &'a Config {
+        match self {
+            Self::Whole(config, _) => config,
+            Self::Followed(_, edition) => &edition.config,
+        }
+    }
+
+    /// Enough to take records in, and its name.
+    pub fn core(self) -> &'a Model {
+        match self {
+            Self::Whole(_, model) => model,
+            Self::Followed(_, edition) => edition.core(),
+        }
+    }
+
+    /// What is known of these agents.
+    async fn of(self, slice: &Slice<'_>) -> Result<Cow<'a, Model>, LibraryError> {
+        match self {
+            Self::Whole(_, model) => Ok(Cow::Borrowed(model)),
+            Self::Followed(library, edition) => {
+                library.model(edition, &slice.agents()).await.map(Cow::Owned)
+            }
+        }
+    }
+}
+
 /// Takes deliveries in.
 #[derive(Debug)]
 pub struct Live<'a, S> {
-    config: &'a Config,
-    model: &'a Model,
+    models: Models<'a>,
     state: &'a S,
     hash_seed: u64,
 }
@@ -56,12 +94,15 @@ pub enum LiveError {
     /// Something in the state is not this program's.
     #[error("the state holds what this version of tripline cannot read")]
     Damaged(#[from] DamagedRow),
+    /// What it is judged by cannot be read now.
+    #[error(transparent)]
+    Models(#[from] LibraryError),
 }
 
 impl<'a, S: State> Live<'a, S> {
     /// With this state. `hash_seed` keys hash tables; no result depends on it.
-    pub fn new(config: &'a Config, model: &'a Model, state: &'a S, hash_seed: u64) -> Self {
-        Self { config, model, state, hash_seed }
+    pub fn new(models: Models<'a>, state: &'a S, hash_seed: u64) -> Self {
+        Self { models, state, hash_seed }
     }
 
     /// Takes pages in that came together. `now` is the time by the clock.
@@ -74,7 +115,8 @@ impl<'a, S: State> Live<'a, S> {
         now: EventTime,
     ) -> Result<Delivered, LiveError> {
         let filter = Filter::default();
-        let mut arrivals = Arrivals::new(self.config, self.model, &filter, now, self.hash_seed);
+        let mut arrivals =
+            Arrivals::new(self.models.config(), self.models.core(), &filter, now, self.hash_seed);
         for (page, provenance) in pages {
             arrivals.read(&page.file, &page.bytes, *provenance);
         }
@@ -99,19 +141,20 @@ impl<'a, S: State> Live<'a, S> {
         self.fill(&mut slice).await?;
         let (mut findings, mut incidents, mut told) = (Vec::new(), Vec::new(), Vec::new());
         for finding in report.findings {
-            let telling = slice.telling_of(&finding);
-            if !slice.was_told(&telling) {
-                told.push(telling);
+            let mut untold = slice.untold(vec![Telling::of(&finding)]);
+            if !untold.is_empty() {
+                told.append(&mut untold);
                 findings.push(finding);
             }
         }
         for incident in report.incidents {
-            let telling = slice.telling_of_incident(&incident);
-            if !slice.was_told(&telling) {
-                told.push(telling);
+            let mut untold = slice.untold(incident.tellings());
+            if !untold.is_empty() {
+                told.append(&mut untold);
                 incidents.push(incident);
             }
         }
+        let told = Telling::entries(&told, now);
         Ok(Delivered { tally: Tally::default(), passed_over: 0, findings, incidents, told })
     }
 
@@ -134,9 +177,9 @@ impl<'a, S: State> Live<'a, S> {
         touched: BTreeSet<Anchor>,
         now: EventTime,
     ) -> Result<(Slice<'a>, LiveReport), LiveError> {
-        let mut slice = Slice::about(touched, self.config, self.model, now, self.hash_seed);
+        let mut slice = Slice::about(touched, self.models.config(), now, self.hash_seed);
         self.fill(&mut slice).await?;
-        let mut report = slice.judge()?;
+        let mut report = slice.judge(&*self.models.of(&slice).await?)?;
         self.state.put(&report.entries).await?;
         // A session that joins an agent which has to be stopped, and an incident of an agent that has
         // more sessions: whichever is noted last sees the other.
@@ -147,7 +190,7 @@ impl<'a, S: State> Live<'a, S> {
             if !self.fill(&mut slice).await? {
                 return Ok((slice, report));
             }
-            report = slice.judge()?;
+            report = slice.judge(&*self.models.of(&slice).await?)?;
             self.state.put(&report.entries).await?;
         }
     }

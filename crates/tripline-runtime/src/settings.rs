@@ -204,7 +204,7 @@ pub fn read_decisions(shelf: &Shelf) -> Result<Decisions, SettingsError> {
 }
 
 /// The calibration; nothing where there is no such file.
-fn read_calibration(shelf: &Shelf) -> Result<Option<Calibration>, SettingsError> {
+pub(crate) fn read_calibration(shelf: &Shelf) -> Result<Option<Calibration>, SettingsError> {
     let path = shelf.calibration_path();
     if !path.is_file() {
         return Ok(None);

@@ -159,16 +159,21 @@ impl Staged {
 /// # Errors
 /// When the disk fails; then the old one is left.
 pub fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    replace_bytes(path, text.as_bytes())
+}
+
+pub(crate) fn replace_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let mut file = NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
+    file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|failed| failed.error)?;
     Ok(())
 }
 
-fn relative(whose: &Whose) -> PathBuf {
+/// Where everything of somebody stands, in the folder.
+pub(crate) fn relative(whose: &Whose) -> PathBuf {
     match whose {
         Whose::Agent { agent, .. } => PathBuf::from(folder_name(agent)),
         Whose::Class(class) => Path::new("classes").join(folder_name(class)),

@@ -16,12 +16,13 @@ use tripline_runtime::{
 use tripline_text::{Untrusted, escape};
 
 use super::learn::{decided_by, waits_for_a_person};
+use super::publish;
 use crate::args::{
     ApproveArgs, BaselineCommand, ClassesArgs, Color, DiffArgs, PromoteArgs, RollbackArgs,
     ShowArgs, WhoseArgs,
 };
 use crate::exit::{Ended, Failure};
-use crate::input::{now, time};
+use crate::input::{config_file, now, time};
 use crate::output::Output;
 
 pub(crate) fn run(command: &BaselineCommand) -> Result<Ended, Failure> {
@@ -296,10 +297,22 @@ fn decide(
 }
 
 fn promote_agents(arguments: &PromoteArgs) -> Result<(), Failure> {
-    let shelf = Shelf::new(&arguments.baselines);
-    let by = decided_by(arguments.by.as_deref(), &arguments.why)?;
-    let decisions = read_decisions(&shelf)?;
     let mut out = Output::new(arguments.color);
+    let names_some = arguments.all || !arguments.agents.is_empty();
+    if names_some || arguments.to.is_none() {
+        promote_here(arguments, &mut out)?;
+    }
+    if let Some(to) = &arguments.to {
+        let config = config_file(arguments.config.as_deref());
+        publish::run(&arguments.baselines, config.as_ref(), to, &mut out)?;
+    }
+    Ok(out.flush()?)
+}
+
+fn promote_here(arguments: &PromoteArgs, out: &mut Output) -> Result<(), Failure> {
+    let shelf = Shelf::new(&arguments.baselines);
+    let by = decided_by(arguments.by.as_deref(), arguments.why.as_deref().unwrap_or_default())?;
+    let decisions = read_decisions(&shelf)?;
     let candidates: Vec<Baseline> = match (arguments.all, arguments.agents.as_slice()) {
         (true, _) => all_baselines(&shelf, Leaf::Candidate)?.collect::<Result<_, _>>()?,
         (false, []) => {
@@ -335,7 +348,7 @@ fn promote_agents(arguments: &PromoteArgs) -> Result<(), Failure> {
     if !arguments.dry_run {
         refresh_peers(&shelf)?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 /// Keeps the baseline that was in force, then replaces it.

@@ -13,8 +13,8 @@ use tripline_cloudtrail::Tally;
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Outbox, Page,
-    Patience, Switch, SystemClock, files, hash_seed, settings,
+    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Outbox,
+    Page, Patience, Switch, SystemClock, files, hash_seed, settings,
 };
 use tripline_text::{Untrusted, escape};
 
@@ -107,7 +107,7 @@ impl<'a> Watcher<'a> {
             model,
             config,
             state,
-            live: Live::new(config, model, state, hash_seed()),
+            live: Live::new(Models::Whole(config, model), state, hash_seed()),
             mode,
             hands,
             channels: channels(arguments, config).await?,
@@ -310,9 +310,11 @@ impl<'a> Watcher<'a> {
         announced: Vec<tripline_aws::Received>,
     ) -> Result<(), Failure> {
         for message in announced {
+            let queue = self.queue.as_ref().map_or("", |(queue, _)| queue.name());
+            let name = format!("queue {queue}, message {}", message.id);
             let pages = match (tripline_runtime::asks_of(&message.body), &self.queue) {
                 (Ok(asks), Some((_, entrance))) => {
-                    entrance.pages(&asks, "a message").await.map_err(|error| error.to_string())
+                    entrance.pages(&asks, &name).await.map_err(|error| error.to_string())
                 }
                 (Err(unknown), _) => Err(unknown.to_string()),
                 (Ok(_), None) => Ok(Vec::new()),
@@ -325,7 +327,7 @@ impl<'a> Watcher<'a> {
                     self.unread = true;
                     let error = Untrusted::new(error);
                     let error = escape::terminal(&error);
-                    writeln!(std::io::stderr(), "a message was left in the queue: {error}")?;
+                    writeln!(std::io::stderr(), "left in the {name}: {error}")?;
                     continue;
                 }
             }

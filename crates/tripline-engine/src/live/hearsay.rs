@@ -9,6 +9,7 @@ use tripline_detector::Verdict;
 use tripline_iam::{AccountId, Region};
 
 use super::arrival::until;
+use super::partition::{Groups, elements, encoded};
 use super::slice::LiveIncident;
 use super::{Anchor, Entry, HORIZON_SECS, Partition};
 use crate::judge::DamagedRow;
@@ -44,8 +45,8 @@ impl Hearsay {
         Some(Self { is_mint, id: record.id(), account: record.recipient_account()?, region })
     }
 
-    pub(super) fn said(self, by: Anchor, time: EventTime) -> Entry {
-        entry(&Partition::Hearsay(by), &Heard::Said(self), until(time))
+    pub(super) fn note(self, by: Anchor, time: EventTime, groups: &mut Groups) {
+        groups.add(Partition::Hearsay(by), &Heard::Said(self), until(time));
     }
 
     /// The account that it was delivered to.
@@ -89,12 +90,14 @@ impl LiveIncident {
     ) -> Result<Vec<Hearsay>, DamagedRow> {
         let (mut said, mut confirmed) = (BTreeSet::new(), BTreeSet::new());
         for value in values {
-            match postcard::from_bytes(&value).map_err(|_| DamagedRow)? {
-                Heard::Said(hearsay) => {
-                    said.insert(hearsay);
-                }
-                Heard::Confirmed(id) => {
-                    confirmed.insert(id);
+            for heard in elements(&value)? {
+                match heard {
+                    Heard::Said(hearsay) => {
+                        said.insert(hearsay);
+                    }
+                    Heard::Confirmed(id) => {
+                        confirmed.insert(id);
+                    }
                 }
             }
         }
@@ -159,9 +162,7 @@ impl Partition {
 }
 
 fn entry(partition: &Partition, value: &impl Serialize, until: EventTime) -> Entry {
-    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
-    let value = postcard::to_extend(value, Vec::new()).unwrap_or_default();
-    Entry::new(partition, value, until)
+    Entry::new(partition, encoded(value), until)
 }
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
 //! Where in the state things are, and what is written there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use tripline_attribution::{AgentId, CREATION_SECS_APART_MAX, SessionId};
 use tripline_cloudtrail::{EventTime, SharedEventId};
 use tripline_containment::IncidentId;
 
 use super::Anchor;
+use crate::judge::DamagedRow;
 
 /// A set in the state, read as a whole. None grows with the number of agents or sessions there are.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Partition {
     /// What was kept of the calls of a session.
     Rows(Anchor),
@@ -41,6 +43,54 @@ pub enum Partition {
     Pending(i64),
     /// Up to when an event history was looked up.
     LookedUp(Box<str>),
+}
+
+/// What is written at once into some sets: many elements of one set are one entry, since a store is
+/// paid by entries.
+#[derive(Debug, Default)]
+pub(super) struct Groups(BTreeMap<Partition, (BTreeSet<Vec<u8>>, EventTime)>);
+
+/// How much goes into one entry: below the 400 KB of a DynamoDB item (DynamoDB/ServiceQuotas).
+const GROUP_BYTES_MAX: usize = 300 << 10;
+
+impl Groups {
+    pub(super) fn add(&mut self, partition: Partition, element: &impl Serialize, until: EventTime) {
+        let (elements, last) = self.0.entry(partition).or_insert_with(|| (BTreeSet::new(), until));
+        elements.insert(encoded(element));
+        *last = (*last).max(until);
+    }
+
+    pub(super) fn finish(self) -> Vec<Entry> {
+        let mut entries = Vec::with_capacity(self.0.len());
+        for (partition, (elements, until)) in self.0 {
+            let id = partition.id();
+            let mut value = Vec::new();
+            for element in elements {
+                if !value.is_empty() && value.len() + element.len() > GROUP_BYTES_MAX {
+                    entries.push(Entry { partition: id, value: std::mem::take(&mut value), until });
+                }
+                value.extend_from_slice(&element);
+            }
+            entries.push(Entry { partition: id, value, until });
+        }
+        entries
+    }
+}
+
+pub(super) fn encoded(element: &impl Serialize) -> Vec<u8> {
+    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+    postcard::to_extend(element, Vec::with_capacity(64)).unwrap_or_default()
+}
+
+/// The elements of an entry of [`Groups`].
+pub(super) fn elements<T: DeserializeOwned>(mut value: &[u8]) -> Result<Vec<T>, DamagedRow> {
+    let mut elements = Vec::new();
+    while !value.is_empty() {
+        let (element, rest) = postcard::take_from_bytes(value).map_err(|_| DamagedRow)?;
+        elements.push(element);
+        value = rest;
+    }
+    Ok(elements)
 }
 
 /// A partition's name in a store: nothing that somebody else wrote, and of one length.

@@ -1,10 +1,12 @@
 //! What the state tells of sessions that were cut off: whether they are seen to be.
 
 use tripline_attribution::AnchorKind;
+use tripline_baseline::Call;
 use tripline_containment::{Case, Event};
 use tripline_text::Untrusted;
 
-use super::blob::unpack;
+use super::blob::Unpacker;
+use super::partition::elements;
 use super::{Anchor, Partition};
 use crate::aftermath::ALWAYS_WORKS;
 use crate::held::time_of;
@@ -38,7 +40,8 @@ impl Sighting {
         let kinds = [AnchorKind::Key, AnchorKind::Console, AnchorKind::SignIn];
         let anchor = |kind| Anchor { kind, id: self.session.as_unescaped().into() };
         let sets = |anchor: Anchor| [Partition::Refusals(anchor.clone()), Partition::Rows(anchor)];
-        kinds.into_iter().map(anchor).flat_map(sets).collect()
+        let mints = Partition::Mints(self.session.as_unescaped().into());
+        kinds.into_iter().map(anchor).flat_map(sets).chain([mints]).collect()
     }
 
     /// Takes what a partition holds.
@@ -49,10 +52,9 @@ impl Sighting {
         for value in values {
             match partition {
                 Partition::Refusals(_) => {
-                    let at: i64 = postcard::from_bytes(value).map_err(|_| DamagedRow)?;
-                    if at >= self.since_unix_secs {
-                        self.refused = Some(self.refused.map_or(at, |known| known.min(at)));
-                    }
+                    let times = elements::<i64>(value)?.into_iter();
+                    let first = times.filter(|at| *at >= self.since_unix_secs).min();
+                    self.refused = self.refused.into_iter().chain(first).min();
                 }
                 _ => self.give_rows(value)?,
             }
@@ -61,16 +63,21 @@ impl Sighting {
     }
 
     fn give_rows(&mut self, blob: &[u8]) -> Result<(), DamagedRow> {
-        let (_, rows) = unpack(blob)?;
         let since = self.since_unix_secs.unsigned_abs();
-        for (_, row) in rows.iter().filter(|(key, _)| time_of(key) >= since) {
+        Unpacker::new().unpack(blob, |_, key, row| {
+            if time_of(&key) < since {
+                return Ok(());
+            }
             let kept: Kept = postcard::from_bytes(row).map_err(|_| DamagedRow)?;
-            let Some(call) = kept.call.map(|call| call.call) else { continue };
-            if call.outcome.is_ok() && call.event_name.as_unescaped() != ALWAYS_WORKS {
+            let call = kept.call.map(|call| call.call);
+            let did = |call: &Call| {
+                call.outcome.is_ok() && call.event_name.as_unescaped() != ALWAYS_WORKS
+            };
+            if let Some(call) = call.filter(did) {
                 self.succeeded = self.succeeded.max(Some(call.time.unix_secs()));
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// What is to be written down: the last call that succeeded, and the first that was refused.

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-use tripline_attribution::{AgentId, AnchorKind, Attributor, SessionId, Sessions, StoredMint, Use};
+use tripline_attribution::{Agent, AgentId, AnchorKind, Attributor, Sessions, StoredMint, Use};
 use tripline_cloudtrail::EventTime;
 
 use super::arrival::{oldest, until};
-use super::blob::unpack;
+use super::blob::Unpacker;
+use super::partition::{Groups, elements};
+use super::telling::Telling;
 use super::{Anchor, Entry, Partition, Provenance};
 use crate::batch::{Batch, BatchReport};
 use crate::config::Config;
@@ -16,7 +17,6 @@ use crate::held::{Key, time_of};
 use crate::incident::Incident;
 use crate::intake::Purpose;
 use crate::judge::{DamagedRow, Scored};
-use crate::learning::stable_hash_of;
 use crate::model::Model;
 use crate::partial::{KeptHead, ToldBy};
 
@@ -27,7 +27,6 @@ use crate::partial::{KeptHead, ToldBy};
 #[derive(Debug)]
 pub struct Slice<'m> {
     config: &'m Config,
-    model: &'m Model,
     hash_seed: u64,
     now: EventTime,
     /// The sessions that it is about.
@@ -41,7 +40,8 @@ pub struct Slice<'m> {
     uses: BTreeMap<Anchor, Option<Use>>,
     /// What it was told by, at best.
     rows: BTreeMap<(Key, Vec<u8>), Provenance>,
-    told: BTreeSet<Vec<u8>>,
+    told: BTreeSet<u64>,
+    unpacker: Unpacker,
 }
 
 /// What is thought of the lineages of a slice.
@@ -81,13 +81,11 @@ impl<'m> Slice<'m> {
     pub fn about(
         touched: BTreeSet<Anchor>,
         config: &'m Config,
-        model: &'m Model,
         now: EventTime,
         hash_seed: u64,
     ) -> Self {
         let mut slice = Self {
             config,
-            model,
             hash_seed,
             now,
             touched: BTreeSet::new(),
@@ -97,6 +95,7 @@ impl<'m> Slice<'m> {
             uses: BTreeMap::new(),
             rows: BTreeMap::new(),
             told: BTreeSet::new(),
+            unpacker: Unpacker::new(),
         };
         touched.into_iter().for_each(|anchor| slice.touch(anchor));
         slice
@@ -121,19 +120,23 @@ impl<'m> Slice<'m> {
     ) -> Result<(), DamagedRow> {
         for value in values {
             match partition {
-                Partition::Mints(_) => self.give_mint(value)?,
-                Partition::Rows(_) | Partition::Copies(_) => self.give_rows(&value)?,
-                Partition::Children(_) => self.know(anchor(&value)?, None),
+                Partition::Mints(_) | Partition::Rows(_) | Partition::Copies(_) => {
+                    self.give_rows(&value)?;
+                }
+                Partition::Children(_) => {
+                    elements(&value)?.into_iter().for_each(|anchor| self.know(anchor, None));
+                }
                 // Which of them are parts of which others is told by their calls.
                 Partition::Peers(..) => {
-                    let anchor = anchor(&value)?;
-                    self.want(Partition::Rows(anchor.clone()));
-                    self.know(anchor, None);
+                    for anchor in elements::<Anchor>(&value)? {
+                        self.want(Partition::Rows(anchor.clone()));
+                        self.know(anchor, None);
+                    }
                 }
-                Partition::Sessions(_) | Partition::Incidents(_) => self.touch(anchor(&value)?),
-                Partition::Told(_) => {
-                    self.told.insert(value);
+                Partition::Sessions(_) | Partition::Incidents(_) => {
+                    elements(&value)?.into_iter().for_each(|anchor| self.touch(anchor));
                 }
+                Partition::Told(_) => self.told.extend(elements::<u64>(&value)?),
                 // Asked for by whoever watches what was contained, confirms, looks up or tells.
                 Partition::Refusals(_)
                 | Partition::Hearsay(_)
@@ -157,12 +160,23 @@ impl<'m> Slice<'m> {
         agents.into_iter().for_each(|agent| self.want(Partition::Incidents(agent)));
     }
 
+    /// Whose sessions there are, by all that is known: what a model must know to judge them.
+    pub fn agents(&self) -> Vec<Agent> {
+        let Standing { sessions, .. } = self.standing();
+        let places = self.uses.keys().filter_map(|anchor| sessions.place(anchor.kind, &anchor.id));
+        let places: BTreeSet<u32> = places.collect();
+        let agents = places.into_iter().filter_map(|at| sessions.session_at(at).agent().cloned());
+        let by_name: BTreeMap<AgentId, Agent> =
+            agents.map(|agent| (agent.id.clone(), agent)).collect();
+        by_name.into_values().collect()
+    }
+
     /// What is thought of it.
     ///
     /// # Errors
     /// When a row is damaged.
-    pub fn judge(&self) -> Result<LiveReport, DamagedRow> {
-        let mut report = self.judge_told_by(Provenance::Event)?;
+    pub fn judge(&self, model: &Model) -> Result<LiveReport, DamagedRow> {
+        let mut report = self.judge_told_by(Provenance::Event, model)?;
         let mut told = self.rows.values().chain(self.mints.values().map(|(_, told)| told));
         let is_all_told = told.all(|told| *told == Provenance::Trail);
         let mut certain: BTreeSet<_> =
@@ -170,13 +184,13 @@ impl<'m> Slice<'m> {
         if !is_all_told {
             // What may be forged neither adds to what is stopped nor keeps anything from being stopped:
             // of an incident that the trail tells of, what the trail tells is what counts.
-            let by_trail = self.judge_told_by(Provenance::Trail)?.incidents;
+            let by_trail = self.judge_told_by(Provenance::Trail, model)?.incidents;
             certain = by_trail.iter().map(|incident| incident.root.clone()).collect();
             report.incidents.retain(|incident| !certain.contains(&incident.root));
             report.incidents.extend(by_trail);
         }
         let standing = self.standing();
-        let (mut entries, mut agents) = (Vec::new(), BTreeSet::new());
+        let (mut groups, mut agents) = (Groups::default(), BTreeSet::new());
         let mut ids = BTreeSet::new();
         for at in &standing.members {
             let session = standing.sessions.session_at(*at);
@@ -185,7 +199,7 @@ impl<'m> Slice<'m> {
             agents.insert(agent.id.clone());
             if let Some(anchor) = standing.sessions.anchor_at(*at).map(Anchor::of) {
                 let sessions = Partition::Sessions(agent.id.clone());
-                entries.push(entry(&sessions, &anchor, until(self.now)));
+                groups.add(sessions, &anchor, until(self.now));
             }
         }
         let mut incidents = Vec::new();
@@ -194,15 +208,14 @@ impl<'m> Slice<'m> {
             let Some(root) = root.filter(|root| ids.contains(&root.id)) else { continue };
             let root = Anchor::of((root.kind, root.id.untrusted().as_unescaped()));
             if let Some(agent) = &incident.agent {
-                let partition = Partition::Incidents(agent.clone());
-                entries.push(entry(&partition, &root, until(self.now)));
+                groups.add(Partition::Incidents(agent.clone()), &root, until(self.now));
             }
             let is_confirmed = certain.contains(&incident.root);
             incidents.push(LiveIncident { root, incident, is_confirmed });
         }
         let findings = report.scored.into_iter().filter(Scored::is_finding);
         let findings = findings.filter(|scored| ids.contains(&scored.session)).collect();
-        Ok(LiveReport { findings, incidents, entries, agents })
+        Ok(LiveReport { findings, incidents, entries: groups.finish(), agents })
     }
 
     /// Asks what was told of the lineages of these findings and incidents.
@@ -212,29 +225,15 @@ impl<'m> Slice<'m> {
         findings.chain(incidents).for_each(|root| self.want(Partition::Told(root)));
     }
 
-    /// Whether this was told.
-    pub fn was_told(&self, telling: &Entry) -> bool {
-        self.told.contains(&telling.value)
+    /// What of these was not told yet.
+    pub fn untold(&self, tellings: Vec<Telling>) -> Vec<Telling> {
+        tellings.into_iter().filter(|telling| !self.told.contains(&telling.told)).collect()
     }
 
-    /// What says, once it is in the state, that a finding was told as it is: whose it is, and what it
-    /// is a part of, may turn out later.
-    pub fn telling_of(&self, finding: &Scored) -> Entry {
-        let told = (finding.call.id, stable_hash_of(&format!("{finding:?}")));
-        telling(&finding.episode.root, &told, self.now)
-    }
-
-    /// What says, once it is in the state, that an incident was told as it is.
-    pub fn telling_of_incident(&self, told: &LiveIncident) -> Entry {
-        let plan = stable_hash_of(&format!("{:?}", told.incident.plan));
-        let told_of = (told.is_confirmed, told.incident.findings_total, plan);
-        telling(&told.incident.root, &told_of, self.now)
-    }
-
-    fn judge_told_by(&self, told: Provenance) -> Result<BatchReport, DamagedRow> {
+    fn judge_told_by(&self, told: Provenance, model: &Model) -> Result<BatchReport, DamagedRow> {
         let filter = Filter::default();
         let purpose = Purpose::ShowFindings;
-        let batch = Batch::new(self.config, self.model, &filter, purpose, self.hash_seed);
+        let batch = Batch::new(self.config, model, &filter, purpose, self.hash_seed);
         let mut batch = batch.live(self.now);
         let mints = self.mints.values().filter(|(_, by)| *by <= told);
         mints.for_each(|(mint, _)| batch.note_mint(mint));
@@ -295,36 +294,42 @@ impl<'m> Slice<'m> {
         Standing { sessions, members }
     }
 
-    fn give_mint(&mut self, value: Vec<u8>) -> Result<(), DamagedRow> {
-        let (provenance, mint): (Provenance, StoredMint) =
-            postcard::from_bytes(&value).map_err(|_| DamagedRow)?;
-        // The same, whoever told it.
-        let (_, value) = value.split_first().ok_or(DamagedRow)?;
+    fn give_rows(&mut self, blob: &[u8]) -> Result<(), DamagedRow> {
+        let mut unpacker = std::mem::replace(&mut self.unpacker, Unpacker::new());
+        let oldest = oldest(self.now).unix_secs().unsigned_abs();
+        let mut last: Option<Anchor> = None;
+        let given = unpacker.unpack(blob, |provenance, key, row| {
+            match KeptHead::of_row(row)? {
+                KeptHead { mint: Some(mint), call: None } => self.give_mint(row, mint, provenance),
+                KeptHead { call: Some((told, used)), .. } if time_of(&key) >= oldest => {
+                    // Mostly one session's.
+                    if last.as_ref().is_none_or(|last| !last.is(used.anchor())) {
+                        let anchor = Anchor::of(used.anchor());
+                        self.know(anchor.clone(), Some(&used));
+                        last = Some(anchor);
+                    }
+                    if let ToldBy::Copy(shared) = told {
+                        self.want(Partition::Copies(shared));
+                    }
+                    let told = self.rows.entry((key, row.to_vec())).or_insert(provenance);
+                    *told = provenance.min(*told);
+                }
+                KeptHead { .. } => {}
+            }
+            Ok(())
+        });
+        self.unpacker = unpacker;
+        given
+    }
+
+    fn give_mint(&mut self, row: &[u8], mint: StoredMint, provenance: Provenance) {
         self.know(Anchor::key(mint.key()), None);
         if let Some(parent) = mint.parent() {
             self.know(Anchor::of(parent.anchor()), Some(parent));
         }
-        let (_, told) = self.mints.entry(value.to_vec()).or_insert((mint, provenance));
+        // The same, whoever told it.
+        let (_, told) = self.mints.entry(row.to_vec()).or_insert((mint, provenance));
         *told = provenance.min(*told);
-        Ok(())
-    }
-
-    fn give_rows(&mut self, blob: &[u8]) -> Result<(), DamagedRow> {
-        let (provenance, rows) = unpack(blob)?;
-        let oldest = oldest(self.now).unix_secs().unsigned_abs();
-        for (key, row) in rows {
-            if time_of(&key) < oldest {
-                continue;
-            }
-            let Some((told, used)) = KeptHead::of_row(&row)? else { continue };
-            self.know(Anchor::of(used.anchor()), Some(&used));
-            if let ToldBy::Copy(shared) = told {
-                self.want(Partition::Copies(shared));
-            }
-            let told = self.rows.entry((key, row)).or_insert(provenance);
-            *told = provenance.min(*told);
-        }
-        Ok(())
     }
 
     fn touch(&mut self, anchor: Anchor) {
@@ -362,20 +367,4 @@ impl<'m> Slice<'m> {
             self.queue.push(partition);
         }
     }
-}
-
-fn telling(root: &SessionId, told: &impl Serialize, now: EventTime) -> Entry {
-    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
-    let value = postcard::to_extend(told, Vec::new()).unwrap_or_default();
-    Entry::new(&Partition::Told(root.clone()), value, until(now))
-}
-
-fn anchor(value: &[u8]) -> Result<Anchor, DamagedRow> {
-    postcard::from_bytes(value).map_err(|_| DamagedRow)
-}
-
-fn entry(partition: &Partition, anchor: &Anchor, until: EventTime) -> Entry {
-    // INVARIANT: no map and no unsized sequence, all that postcard refuses.
-    let value = postcard::to_extend(anchor, Vec::new()).unwrap_or_default();
-    Entry::new(partition, value, until)
 }

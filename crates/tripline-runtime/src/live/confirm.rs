@@ -45,7 +45,8 @@ impl<S: State> Live<'_, S> {
         let values = self.read_all(&incident.hearsay()).await?;
         let (mut entries, mut silent) = (Vec::new(), Vec::new());
         let filter = Filter::default();
-        let mut arrivals = Arrivals::new(self.config, self.model, &filter, now, self.hash_seed);
+        let mut arrivals =
+            Arrivals::new(self.models.config(), self.models.core(), &filter, now, self.hash_seed);
         for doubt in incident.doubts(values)? {
             match witness.record(&doubt).await {
                 Ok(Some(json)) => {
