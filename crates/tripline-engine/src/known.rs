@@ -8,6 +8,7 @@ use tripline_baseline::{
     Call, Draw, Family, Home, Scope, bytes_out, each_passed_role, each_resource,
 };
 use tripline_cloudtrail::Record;
+use tripline_iam::AccountId;
 
 use crate::deed::{PASS_ROLE, bucket_name};
 use crate::habits::Habits;
@@ -256,13 +257,20 @@ fn remembered(
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     text: String,
+    /// The account of the last call, and as text: most calls are of the same one as the call before.
+    last: Option<AccountId>,
     account: String,
 }
 
 impl Scratch {
     fn note_home(&mut self, record: &Record<'_>) {
+        let account = record.identity().account();
+        if account == self.last {
+            return;
+        }
+        self.last = account;
         self.account.clear();
-        if let Some(account) = record.identity().account() {
+        if let Some(account) = account {
             // INVARIANT: writing to a string does not fail.
             let _ = std::fmt::Write::write_fmt(&mut self.account, format_args!("{account}"));
         }
