@@ -145,7 +145,7 @@ impl<'m> KnownAgent<'m> {
         let (network, user_agent) = (words.network(record), words.user_agent(record));
         let words = &*words;
         scratch.note_home(record);
-        let Scratch { text, account } = scratch;
+        let Scratch { text, account, .. } = scratch;
         let (action, region);
         let (action, region) = match words.known_event(event) {
             Some(event) => (event.action.as_str(), &*event.region),
