@@ -65,6 +65,7 @@ fn job_over<T>(
         logs: vec![Selection::all(logs)],
         unlisted: logs.unlisted().to_vec(),
         partials: partials.to_vec(),
+        tables: &[],
         config: &config,
         model: &model,
         filter: Filter::default(),

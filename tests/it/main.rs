@@ -11,6 +11,7 @@
 mod architecture;
 mod attribution;
 mod baselines;
+mod columns;
 mod envelopes;
 mod findings;
 mod laws;

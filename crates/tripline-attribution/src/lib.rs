@@ -41,4 +41,4 @@ pub use rules::{AgentRules, Fallback};
 pub use session::{Named, Session, SessionId};
 pub use stored::StoredMint;
 pub use table::{Attributor, Met};
-pub use used::{AnchorKind, Facts, Use};
+pub use used::{AnchorKind, Facts, Use, UseParts};

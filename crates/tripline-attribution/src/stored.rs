@@ -55,6 +55,15 @@ impl<T> Kept<T> {
     }
 }
 
+impl Kept<Text> {
+    fn just(&self) -> Option<Untrusted<'_>> {
+        match self {
+            Self::Just(text) => Some(text.0.reborrow()),
+            Self::Untold | Self::Nothing => None,
+        }
+    }
+}
+
 impl StoredMint {
     /// What `record` tells of a mint, if it does.
     pub fn of(record: &Record<'_>, rules: &AgentRules) -> Option<Self> {
@@ -98,13 +107,33 @@ impl StoredMint {
         }
     }
 
+    /// When it ends at the latest, as far as this record tells.
+    pub fn ends_by(&self) -> EventTime {
+        self.ends_by
+    }
+
+    /// What its tags name, in this order: agent, class, tenant, version.
+    pub fn tags(&self) -> [Option<Untrusted<'_>>; 4] {
+        let [agent, class, tenant, version, ..] = &self.texts;
+        [agent, class, tenant, version].map(Kept::just)
+    }
+
+    /// Its source identity.
+    pub fn source_identity(&self) -> Option<Untrusted<'_>> {
+        let [.., source_identity, _, _] = &self.texts;
+        source_identity.just()
+    }
+
+    /// The ARN of its role.
+    pub fn role(&self) -> Option<Untrusted<'_>> {
+        let [.., role, _] = &self.texts;
+        role.just()
+    }
+
     /// Whom IAM takes its bearer for: `AROA…:session-name` and the like.
     pub fn principal(&self) -> Option<Untrusted<'_>> {
         let [.., principal] = &self.texts;
-        match principal {
-            Kept::Just(principal) => Some(principal.0.reborrow()),
-            Kept::Untold | Kept::Nothing => None,
-        }
+        principal.just()
     }
 
     fn mint(&self) -> Mint<'_> {

@@ -89,7 +89,72 @@ pub struct Use {
     is_failed_mint: bool,
 }
 
+/// The parts of a [`Use`], for tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UseParts<'a> {
+    /// What holds the session together.
+    pub kind: AnchorKind,
+    /// The anchor itself.
+    pub id: &'a str,
+    /// When.
+    pub time: EventTime,
+    /// The account of the principal.
+    pub account: Option<AccountId>,
+    /// When the session says it was created.
+    pub created: Option<EventTime>,
+    /// What IAM calls `aws:userid`.
+    pub principal: Option<&'a str>,
+    /// The ARN of the role.
+    pub role: Option<&'a str>,
+    /// The name of the IAM user.
+    pub user: Option<&'a str>,
+    /// The source identity.
+    pub source_identity: Option<&'a str>,
+    /// Whether the credentials come from the console.
+    pub from_console: bool,
+    /// Whether it asked for a credential and tells of none.
+    pub is_failed_mint: bool,
+}
+
 impl Use {
+    /// Its parts.
+    pub fn parts(&self) -> UseParts<'_> {
+        fn text<'u>(text: &'u Option<Untrusted<'static>>) -> Option<&'u str> {
+            text.as_ref().map(Untrusted::as_unescaped)
+        }
+        UseParts {
+            kind: self.kind,
+            id: self.id.as_unescaped(),
+            time: self.time,
+            account: self.account,
+            created: self.created,
+            principal: text(&self.principal),
+            role: text(&self.role),
+            user: text(&self.user),
+            source_identity: text(&self.source_identity),
+            from_console: self.from_console,
+            is_failed_mint: self.is_failed_mint,
+        }
+    }
+
+    /// A use of these parts.
+    pub fn from_parts(parts: &UseParts<'_>) -> Self {
+        let owned = |text: &str| Untrusted::new(text.to_owned());
+        Self {
+            kind: parts.kind,
+            id: owned(parts.id),
+            time: parts.time,
+            account: parts.account,
+            created: parts.created,
+            principal: parts.principal.map(owned),
+            role: parts.role.map(owned),
+            user: parts.user.map(owned),
+            source_identity: parts.source_identity.map(owned),
+            from_console: parts.from_console,
+            is_failed_mint: parts.is_failed_mint,
+        }
+    }
+
     /// What `record` tells of its session.
     pub fn of(record: &Record<'_>) -> Self {
         Self::of_facts(&Facts::of(record))

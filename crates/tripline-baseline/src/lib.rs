@@ -18,12 +18,13 @@ pub use call::{Call, Outcome};
 pub use learned::{
     AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
     BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
-    Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX, EpisodeKey,
-    Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES,
-    Grace, Held, HeldBack, HoldReason, Home, KeyName, Knowledge, Known, Learner, LearnerLimits,
-    Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
-    PROMOTION_EPISODES, Peers, Promotion, PromotionError, Provenance, RateClass, RateClasses,
-    RateLimit, RateWindow, Stage, State, Tail, Whose, promote,
+    Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX,
+    EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES,
+    GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, Held, HeldBack, HoldReason, Home, KeyName,
+    Knowledge, Known, Learner, LearnerLimits, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity,
+    PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion,
+    PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail,
+    Whose, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

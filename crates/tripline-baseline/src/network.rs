@@ -37,12 +37,16 @@ impl Network {
     /// The network end of the call that `record` tells of.
     pub fn of(record: &Record<'_>) -> Self {
         let source = record.source_ip().map(|text| text.decode());
-        let source = source.as_deref().unwrap_or_default();
+        let endpoint = record.vpc_endpoint().map(|text| text.decode());
+        Self::of_texts(source.as_deref().unwrap_or_default(), endpoint.as_deref())
+    }
+
+    /// The same of the two fields alone.
+    pub fn of_texts(source: &str, endpoint: Option<&str>) -> Self {
         let address = source.parse::<IpAddr>().ok().map(|address| address.to_canonical());
         // The field may also read `AWS Internal` or be a service's name: that is no endpoint.
-        let endpoint = record.vpc_endpoint().filter(|id| id.as_written().starts_with("vpce-"));
-        if let Some(id) = endpoint {
-            return Self::VpcEndpoint { id: id.untrusted().into_owned(), address };
+        if let Some(id) = endpoint.filter(|id| id.starts_with("vpce-")) {
+            return Self::VpcEndpoint { id: owned(id), address };
         }
         match address {
             Some(address) => Self::Address(address),
@@ -52,6 +56,17 @@ impl Network {
             }
             None if is_aws_name(source) => Self::AwsService(owned(source)),
             None => Self::Other(owned(source)),
+        }
+    }
+
+    /// What [`Network::of_texts`] makes the same network of: the source, and the endpoint's id.
+    pub fn to_texts(&self) -> (Untrusted<'static>, Option<Untrusted<'static>>) {
+        match self {
+            Self::VpcEndpoint { id, address } => {
+                let source = address.map(|address| address.to_string()).unwrap_or_default();
+                (Untrusted::new(source), Some(id.clone()))
+            }
+            other => (other.to_untrusted(), None),
         }
     }
 
@@ -126,6 +141,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_network_comes_back_from_its_texts(
+            source in "AWS Internal(/[0-9])?|[0-9]{1,3}(\\.[0-9]{1,3}){3}|[a-z]{0,9}\\.amazonaws\\.com|.{0,12}",
+            endpoint in proptest::option::of("vpce-[0-9a-f]{4}|.{0,6}"),
+        ) {
+            let network = Network::of_texts(&source, endpoint.as_deref());
+            let (source, endpoint) = network.to_texts();
+            let endpoint = endpoint.as_ref().map(Untrusted::as_unescaped);
+            prop_assert_eq!(Network::of_texts(source.as_unescaped(), endpoint), network);
+        }
+
         #[test]
         fn a_key_is_a_network_that_holds_the_address(bytes in any::<[u8; 16]>(), is_v4 in any::<bool>()) {
             let [a, b, c, d, ..] = bytes;

@@ -34,6 +34,15 @@ pub(crate) enum Command {
         after_help = "Examples:\n  tripline baseline show deploy-bot\n  tripline baseline promote deploy-bot --why \"release 1.5\""
     )]
     Baseline(BaselineArgs),
+    /// Write the attributed event table as Parquet, for DuckDB, Athena, Spark, polars, and to learn from again
+    ///
+    /// The folder appears whole or not at all, and is never written over. In it, `events` has a row for
+    /// each record, with agent, session and episode, and `mints` one for each credential that was created,
+    /// both in a folder a day (`day=2026-11-20`). Every command that reads logs reads it in their place.
+    #[command(
+        after_help = "Examples:\n  tripline export --out history logs/\n  tripline learn --out baselines history/\n  duckdb -c \"SELECT agent, action, count(*) FROM 'history/events/*/*.parquet' GROUP BY ALL\""
+    )]
+    Export(ExportArgs),
     /// Verdicts over logs, by invariants, declared scopes and learned baselines, and the plan for each kill
     ///
     /// Writes nothing to AWS.
@@ -515,6 +524,15 @@ pub(crate) struct LearnArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    pub(crate) input: InputArgs,
+    /// The folder to make
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct BaselineArgs {
     #[command(subcommand)]
     pub(crate) command: BaselineCommand,
@@ -826,7 +844,7 @@ pub(crate) enum FailOnAnswer {
 pub(crate) struct InputArgs<F: AnyFormat = Format> {
     /// Files, directories, s3://BUCKET/PREFIX: JSON, JSON lines, gzip, in any CloudTrail, EventBridge or
     /// CloudWatch Logs envelope, told apart by content; or lookup-events://REGION,…?days=N, an
-    /// account's event history
+    /// account's event history; or a folder that `tripline export` wrote
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// Take on this role to read buckets and event histories, as in another account

@@ -5,6 +5,7 @@ mod baseline;
 mod completions;
 mod contain;
 mod doctor;
+mod export;
 mod learn;
 mod log;
 mod policy;
@@ -27,6 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Ended, Failure> {
         Command::Baseline(arguments) => baseline::run(&arguments.command),
         Command::Brake(arguments) => log::brake(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Export(arguments) => export::run(arguments),
         Command::Fence(arguments) => contain::fence(arguments),
         Command::Kill(arguments) => contain::kill(arguments),
         Command::Learn(arguments) => learn::run(arguments),

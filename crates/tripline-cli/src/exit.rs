@@ -65,6 +65,9 @@ pub(crate) enum Failure {
     Models(#[from] tripline_runtime::LibraryError),
     #[error("cannot plan: {0}")]
     Refused(#[from] tripline_containment::Refusal),
+    #[cfg(feature = "columns")]
+    #[error("{0}")]
+    Columns(#[from] tripline_columns::ColumnsError),
     #[error("cannot make a temporary directory: {0}")]
     Temporary(#[source] io::Error),
 }
@@ -83,7 +86,11 @@ impl Failure {
             Self::Usage { .. }
             | Self::Settings(_)
             | Self::Unreadable { .. }
-            | Self::History(HistoryError::Partial(_)) => USAGE,
+            | Self::History(HistoryError::Partial(_) | HistoryError::Table(_)) => USAGE,
+            #[cfg(feature = "columns")]
+            Self::Columns(error) if !is_io(error) => USAGE,
+            #[cfg(feature = "columns")]
+            Self::Columns(_) => EFFECT,
             Self::History(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -105,6 +112,17 @@ impl Failure {
         match self {
             Self::Usage { hint, .. } => hint,
             Self::Unreadable { .. } => "",
+            #[cfg(feature = "columns")]
+            Self::Columns(error)
+                if matches!(error.problem, tripline_columns::ColumnsProblem::Occupied) =>
+            {
+                "name a folder that is not there yet"
+            }
+            #[cfg(feature = "columns")]
+            Self::Columns(error) if is_io(error) => "",
+            #[cfg(feature = "columns")]
+            Self::Columns(_) => EXPORT_AGAIN,
+            Self::History(HistoryError::Table(_)) => EXPORT_AGAIN,
             Self::Settings(_) => {
                 "`baselines/README.md` has the formats of what stands there, README.md that of tripline.toml"
             }
@@ -142,6 +160,14 @@ impl Failure {
         matches!(self, Self::Output(error) | Self::History(HistoryError::Output(error))
             if error.kind() == io::ErrorKind::BrokenPipe)
     }
+}
+
+const EXPORT_AGAIN: &str = "export it again from its logs: tripline export --out NEW logs/";
+
+/// Whether the disk failed, rather than what is on it.
+#[cfg(feature = "columns")]
+fn is_io(error: &tripline_columns::ColumnsError) -> bool {
+    matches!(error.problem, tripline_columns::ColumnsProblem::Io(_))
 }
 
 /// Says what went wrong, and turns it into an exit code.

@@ -1,14 +1,16 @@
 //! What was typed → what it means.
 
 use std::env;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use tempfile::TempDir;
+use tripline_baseline::Baseline;
 use tripline_cloudtrail::EventTime;
 use tripline_engine::{Config, Filter, Model};
-use tripline_history::{Job, Selection};
+use tripline_history::{Job, LearnReport, Selection, Table};
 use tripline_iam::{AccountId, Region};
 use tripline_runtime::{SettingsError, Source, hash_seed, settings, settings_to_learn};
 use tripline_text::Untrusted;
@@ -23,6 +25,11 @@ pub(crate) struct Prepared {
     pub(crate) model: Model,
     config: Config,
     sources: Vec<Box<dyn Source>>,
+    /// Folders that were exported, …
+    #[cfg(feature = "columns")]
+    exports: Vec<PathBuf>,
+    /// … and what is in them.
+    tables: Vec<Box<dyn Table>>,
     threads: usize,
     work_dir: PathBuf,
     /// Removed with all that is in it when the run is over.
@@ -73,6 +80,9 @@ impl<F: AnyFormat> InputArgs<F> {
                 "name files or directories with logs, or s3://BUCKET/PREFIX",
             );
         }
+        let exports: Vec<PathBuf> =
+            self.paths.iter().filter(|path| is_export(path)).cloned().collect();
+        let tables = tables(&exports)?;
         let (config, model) = settings(self.config_file().as_deref(), baselines)?;
         let temporary = match &self.work_dir {
             Some(_) => None,
@@ -101,6 +111,9 @@ impl<F: AnyFormat> InputArgs<F> {
             filter,
             model,
             config,
+            #[cfg(feature = "columns")]
+            exports,
+            tables,
             threads: self.threads.map_or_else(cores, usize::from),
             work_dir,
             temporary,
@@ -171,6 +184,7 @@ impl Prepared {
             logs,
             unlisted,
             partials: Vec::new(),
+            tables: &self.tables,
             config: &self.config,
             model: &self.model,
             filter: self.filter.clone(),
@@ -179,6 +193,66 @@ impl Prepared {
             hash_seed: hash_seed(),
         }
     }
+}
+
+/// What an export knows of its episodes.
+#[cfg(feature = "columns")]
+impl Prepared {
+    /// Learns from the episodes of an export, if they are all that there is to learn from and nothing
+    /// judges their calls anew.
+    pub(crate) fn relearned(
+        &self,
+        partials: &[PathBuf],
+        sink: &mut dyn FnMut(Baseline) -> io::Result<()>,
+    ) -> Result<Option<LearnReport>, Failure> {
+        let [export] = self.exports.as_slice() else { return Ok(None) };
+        let is_all = self.sources.iter().all(|source| source.files().is_empty());
+        let is_all = is_all && partials.is_empty();
+        if !is_all || self.filter != Filter::default() || self.model.judges_agents() {
+            return Ok(None);
+        }
+        let fingerprint = tripline_engine::Fingerprint::of(&self.config, &self.model);
+        Ok(tripline_columns::relearn(export, fingerprint, hash_seed(), sink)?)
+    }
+}
+
+#[cfg(not(feature = "columns"))]
+impl Prepared {
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn relearned(
+        &self,
+        _: &[PathBuf],
+        _: &mut dyn FnMut(Baseline) -> io::Result<()>,
+    ) -> Result<Option<LearnReport>, Failure> {
+        Ok(None)
+    }
+}
+
+/// Whether a folder was written by `tripline export`.
+#[cfg(feature = "columns")]
+pub(crate) fn is_export(path: &Path) -> bool {
+    tripline_columns::is_export(path)
+}
+
+#[cfg(not(feature = "columns"))]
+pub(crate) fn is_export(_: &Path) -> bool {
+    false
+}
+
+/// What is in exported folders.
+#[cfg(feature = "columns")]
+fn tables(exports: &[PathBuf]) -> Result<Vec<Box<dyn Table>>, Failure> {
+    let mut tables = Vec::new();
+    for folder in exports {
+        tables.extend(tripline_columns::open(folder)?);
+    }
+    Ok(tables)
+}
+
+#[cfg(not(feature = "columns"))]
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+fn tables(_: &[PathBuf]) -> Result<Vec<Box<dyn Table>>, Failure> {
+    Ok(Vec::new())
 }
 
 /// The bounds of `--since` and `--until`.

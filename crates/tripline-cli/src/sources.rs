@@ -7,6 +7,7 @@ use tripline_runtime::{LocalLogs, Source};
 
 use crate::args::{AnyFormat, InputArgs};
 use crate::exit::Failure;
+use crate::input::is_export;
 
 #[cfg(feature = "aws")]
 pub(crate) use remote::role;
@@ -17,7 +18,8 @@ pub(crate) fn of<F: AnyFormat>(
     filter: &Filter,
 ) -> Result<Vec<Box<dyn Source>>, Failure> {
     let is_remote = |path: &&PathBuf| path.to_string_lossy().contains("://");
-    let (remote, local): (Vec<_>, Vec<_>) = arguments.paths.iter().partition(is_remote);
+    let logs = arguments.paths.iter().filter(|path| !is_export(path));
+    let (remote, local): (Vec<_>, Vec<_>) = logs.partition(is_remote);
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if !local.is_empty() || remote.is_empty() {
         let local: Vec<PathBuf> = local.into_iter().cloned().collect();

@@ -50,6 +50,11 @@ impl SharedEventId {
     pub fn bits(self) -> u128 {
         self.0
     }
+
+    /// The id with these bits.
+    pub fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
 }
 
 /// `8-4-4-4-12` hex digits, lower case, as AWS writes them. Upper case is another text, hence
@@ -144,6 +149,13 @@ impl fmt::Display for EventId {
 }
 
 impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_guid(self.0, f)
+    }
+}
+
+impl fmt::Display for SharedEventId {
+    /// As a GUID, as an [`EventId`] is.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_guid(self.0, f)
     }

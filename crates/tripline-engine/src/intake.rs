@@ -5,7 +5,7 @@ use tripline_attribution::{
     Attributor, Facts, Met, Recent, StoredMint, Use, is_failed_mint, may_mint,
 };
 use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
-use tripline_cloudtrail::{Fate, Record, Skip};
+use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
 use crate::deed::rate_classes;
@@ -30,6 +30,8 @@ pub enum Purpose {
     Learn,
     /// To keep what learning needs, for a partial baseline.
     Keep,
+    /// The same, and to know in the end whose each call was.
+    Export,
 }
 
 /// Where an intake's attributor is: with itself, or shared with others who read at the same time.
@@ -121,8 +123,21 @@ impl<'m, A: Reach> Intake<'m, A> {
 
     /// Takes a record in. This is all that happens to nearly every record there is.
     pub fn ingest(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
-        if self.purpose == Purpose::Keep {
-            return self.keep(record, hold);
+        if matches!(self.purpose, Purpose::Keep | Purpose::Export) {
+            let (fate, kept) = self.kept(record, |_, _| true);
+            let place = (record.time(), record.id());
+            match kept {
+                // Tables hold mints apart from calls, in an order of their own.
+                Some(Kept { mint, call }) if self.purpose == Purpose::Export => {
+                    mint.into_iter().for_each(|mint| self.ingest_mint(mint, hold));
+                    if call.is_some() {
+                        self.keep(place, &Kept { mint: None, call }, hold);
+                    }
+                }
+                Some(kept) => self.keep(place, &kept, hold),
+                None => {}
+            }
+            return fate;
         }
         if !self.filter.admits(record) {
             self.note_mint(record);
@@ -191,16 +206,22 @@ impl<'m, A: Reach> Intake<'m, A> {
         })
     }
 
-    fn keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
-        let (fate, kept) = self.kept(record, |_, _| true);
-        if let Some(kept) = kept {
-            self.row.clear();
-            // INVARIANT: no map and no unsized sequence, all that postcard refuses.
-            let row = postcard::to_extend(&kept, std::mem::take(&mut self.row));
-            self.row = row.unwrap_or_default();
-            hold.call(call_key(record.time(), record.id()), &self.row);
+    fn keep(&mut self, (time, id): (EventTime, EventId), kept: &Kept, hold: &mut impl Hold) {
+        if self.purpose == Purpose::Export {
+            self.attributor.with(|attributor| {
+                if let Some(mint) = &kept.mint {
+                    attributor.note_stored_mint(mint);
+                }
+                if let Some(call) = &kept.call {
+                    attributor.observe_call(&call.used);
+                }
+            });
         }
-        fate
+        self.row.clear();
+        // INVARIANT: no map and no unsized sequence, all that postcard refuses.
+        let row = postcard::to_extend(kept, std::mem::take(&mut self.row));
+        self.row = row.unwrap_or_default();
+        hold.call(call_key(time, id), &self.row);
     }
 
     /// What is to be kept of a record, if `is_wanted` of whose call it is, and whether it shows anything
@@ -229,16 +250,37 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// # Errors
     /// When the row is damaged.
     pub fn ingest_kept(&mut self, row: &[u8], hold: &mut impl Hold) -> Result<Fate, DamagedRow> {
-        let Kept { mint, call } = postcard::from_bytes(row).map_err(|_| DamagedRow)?;
+        let Kept { mint, call } = Kept::from_row(row)?;
         if let Some(mint) = &mint {
             self.note_stored_mint(mint);
         }
-        let Some(KeptCall { told, used, call, reasons }) = call else {
-            return Ok(Fate::Skipped(Skip::Filtered));
-        };
-        if !self.filter.admits_call(&call) {
-            return Ok(Fate::Skipped(Skip::Filtered));
+        let Some(call) = call else { return Ok(Fate::Skipped(Skip::Filtered)) };
+        Ok(self.ingest_call(call, hold))
+    }
+
+    /// Takes in what was kept of a credential's creation.
+    pub fn ingest_mint(&mut self, mint: StoredMint, hold: &mut impl Hold) {
+        match self.purpose {
+            Purpose::Keep | Purpose::Export => {
+                // The same whichever record told of it.
+                let id = EventId::of(mint.key());
+                self.keep((mint.time(), id), &Kept { mint: Some(mint), call: None }, hold);
+            }
+            _ => self.note_stored_mint(&mint),
         }
+    }
+
+    /// Takes in what was kept of a record that counts.
+    pub fn ingest_call(&mut self, kept: KeptCall, hold: &mut impl Hold) -> Fate {
+        if !self.filter.admits_call(&kept.call) {
+            return Fate::Skipped(Skip::Filtered);
+        }
+        if matches!(self.purpose, Purpose::Keep | Purpose::Export) {
+            let place = (kept.call.time, kept.call.id);
+            self.keep(place, &Kept { mint: None, call: Some(kept) }, hold);
+            return Fate::Read;
+        }
+        let KeptCall { told, used, call, reasons } = kept;
         let region = call.region.as_ref().map_or("", |region| region.as_str());
         let event = (call.event_source.as_unescaped(), call.event_name.as_unescaped(), region);
         let has_reasons = !reasons.is_empty();
@@ -269,14 +311,15 @@ impl<'m, A: Reach> Intake<'m, A> {
                 if self.purpose == Purpose::Learn {
                     hold.drawn(tick, self.drawn.write_call(&call));
                 }
-                if has_reasons || self.model.judges_agents() {
+                let is_shown = self.purpose == Purpose::ShowAll;
+                if has_reasons || is_shown || self.model.judges_agents() {
                     let key = call_key(call.time, call.id);
                     let held = Held { used: None, call, reasons };
                     hold.call(key, &held.encode(head));
                 }
             }
         }
-        Ok(Fate::Read)
+        Fate::Read
     }
 
     fn hold(&mut self, record: &Record<'_>, broken: &[Broken], hold: &mut impl Hold) {

@@ -170,6 +170,17 @@ impl AgentLearning<'_> {
         })
     }
 
+    /// The same, and keeps what each episode showed.
+    #[must_use]
+    pub fn keeping_episodes(self) -> Self {
+        Self { learner: self.learner.keeping_episodes(), ..self }
+    }
+
+    /// What learns: for its episodes.
+    pub fn learner(&mut self) -> &mut Learner {
+        &mut self.learner
+    }
+
     /// What was learned.
     pub fn finish(self) -> Baseline {
         self.learner.finish()

@@ -53,7 +53,7 @@ pub use live::{
     PartitionId, Provenance, Sighting, Slice, Telling,
 };
 pub use model::{Model, ModelId, ScopeTwice};
-pub use partial::Fingerprint;
+pub use partial::{Fingerprint, Kept, KeptCall, ToldBy};
 pub use settle::{Corrections, Settler};
 pub use target::{RoleUsers, View, role_users, target};
 pub use tick::{TICK_BYTES, Tick};

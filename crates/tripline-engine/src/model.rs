@@ -210,7 +210,7 @@ impl Model {
     }
 
     /// Whether there is anything that agents are held against.
-    pub(crate) fn judges_agents(&self) -> bool {
+    pub fn judges_agents(&self) -> bool {
         !(self.of_agent.is_empty() && self.of_class.is_empty() && self.learned.is_empty())
     }
 

@@ -16,20 +16,26 @@ use crate::config::Config;
 use crate::judge::DamagedRow;
 use crate::model::Model;
 
-/// What is kept of one record.
+/// What is kept of one record: all that learning and judging need of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Kept {
-    pub(crate) mint: Option<StoredMint>,
-    pub(crate) call: Option<KeptCall>,
+pub struct Kept {
+    /// The credential that it tells the creation of.
+    pub mint: Option<StoredMint>,
+    /// The call; missing where a filter left it out.
+    pub call: Option<KeptCall>,
 }
 
 /// What is kept of a record that counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct KeptCall {
-    pub(crate) told: ToldBy,
-    pub(crate) used: Use,
-    pub(crate) call: Call,
-    pub(crate) reasons: Vec<Reason>,
+pub struct KeptCall {
+    /// Which record of the call it is.
+    pub told: ToldBy,
+    /// Whose call it was, as far as the record tells.
+    pub used: Use,
+    /// What was done.
+    pub call: Call,
+    /// What the record shows by itself, whoever's call it was.
+    pub reasons: Vec<Reason>,
 }
 
 /// The beginning of a [`Kept`], as it is written: what there is to know of a row without the call.
@@ -50,7 +56,7 @@ impl KeptHead {
 
 /// Which record of a call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum ToldBy {
+pub enum ToldBy {
     /// The only one.
     Itself,
     /// One of several accounts' copies.
@@ -80,6 +86,14 @@ impl Fingerprint {
 }
 
 impl Kept {
+    /// Back from a row of this program's own files.
+    ///
+    /// # Errors
+    /// When the row is damaged.
+    pub fn from_row(row: &[u8]) -> Result<Self, DamagedRow> {
+        postcard::from_bytes(row).map_err(|_| DamagedRow)
+    }
+
     /// What is to be kept of a record: of one whose call counts for nothing only its mint, if it is one.
     pub(crate) fn of(
         record: &Record<'_>,

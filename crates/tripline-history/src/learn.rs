@@ -1,14 +1,15 @@
 //! `learn`: every file read once, in parallel; then the calls of each agent in order of time, agents
 //! in parallel.
 
+use std::cell::RefCell;
 use std::io;
 use std::sync::Mutex;
 
 use rayon::prelude::*;
 use tripline_attribution::Coverage;
-use tripline_baseline::Baseline;
+use tripline_baseline::{Baseline, EpisodeFacts, Whose};
 use tripline_cloudtrail::Tally;
-use tripline_engine::{DamagedRow, Key, Learning, Purpose, TICK_BYTES, Tick};
+use tripline_engine::{AgentLearning, DamagedRow, Key, Learning, Purpose, TICK_BYTES, Tick};
 
 use crate::log::Log;
 use crate::run::{HistoryError, Job, Progress, Taken, lock};
@@ -57,6 +58,54 @@ pub fn learn(
     })?;
     let coverage = judged.sessions.coverage();
     Ok(LearnReport { coverage, tally: judged.tally, spilled_bytes, files_before: 0 })
+}
+
+/// Takes what an episode of an agent showed; `None` says that the agent is there.
+pub type EpisodeSink<'s> = dyn FnMut(&Whose, Option<EpisodeFacts>) -> io::Result<()> + 's;
+
+/// Hands `sink` the episodes that [`learn`] would learn from, those of one agent after another, each
+/// agent with `None` first. On one thread, so that the order is a function of the order of the input.
+///
+/// # Errors
+/// When the work directory or `sink` fails.
+pub fn episodes(
+    job: &Job<'_>,
+    progress: &dyn Progress,
+    sink: &mut EpisodeSink<'_>,
+) -> Result<LearnReport, HistoryError> {
+    let mut taken = Taken::read(job, Purpose::Learn, progress)?;
+    let logs = taken.take_logs();
+    let judged = taken.judge(job, false, &mut |_| Ok(()))?;
+    let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    let shards = by_agent(job, &pool, &learning, logs)?;
+    let mut spilled_bytes = judged.spilled_bytes;
+    spilled_bytes += shards.iter().flatten().map(Sorter::spilled_bytes).sum::<u64>();
+    let sink = RefCell::new(sink);
+    let begin = |number| {
+        let Some(agent) = learning.agent(number) else { return Ok(None) };
+        let mut agent = agent.keeping_episodes();
+        (sink.borrow_mut())(agent.learner().whose(), None)?;
+        Ok(Some(agent))
+    };
+    let take = |agent: &mut AgentLearning<'_>| -> io::Result<()> {
+        let ended = agent.learner().take_episodes();
+        let whose = agent.learner().whose();
+        ended.into_iter().try_for_each(|facts| (sink.borrow_mut())(whose, Some(facts)))
+    };
+    let finish = |mut agent: AgentLearning<'_>| {
+        agent.learner().end_episodes();
+        take(&mut agent)
+    };
+    for shard in shards {
+        each_agent(job, shard, begin, take, finish)?;
+    }
+    Ok(LearnReport {
+        coverage: judged.sessions.coverage(),
+        tally: judged.tally,
+        files_before: 0,
+        spilled_bytes,
+    })
 }
 
 /// The rows of all logs, in as many shards as there are threads: each agent in one of them, its calls
@@ -114,10 +163,22 @@ fn learn_shard(
     shard: Vec<Sorter>,
     sink: &Mutex<&mut BaselineSink<'_>>,
 ) -> Result<(), HistoryError> {
+    let finish = |agent: AgentLearning<'_>| (lock(sink))(agent.finish());
+    each_agent(job, shard, |number| Ok(learning.agent(number)), |_| Ok(()), finish)
+}
+
+/// Takes the calls of a shard in, agent by agent. `look` sees each agent after every call.
+fn each_agent<'l>(
+    job: &Job<'_>,
+    shard: Vec<Sorter>,
+    begin: impl Fn(u32) -> io::Result<Option<AgentLearning<'l>>>,
+    mut look: impl FnMut(&mut AgentLearning<'l>) -> io::Result<()>,
+    mut finish: impl FnMut(AgentLearning<'l>) -> io::Result<()>,
+) -> Result<(), HistoryError> {
     let rows = Sorter::into_rows(shard).map_err(|source| job.work_dir_failed(source))?;
-    let mut current = None;
-    let finish = |current: Option<(u32, tripline_engine::AgentLearning<'_>)>| match current {
-        Some((_, agent)) => (lock(sink))(agent.finish()).map_err(HistoryError::Output),
+    let mut current: Option<(u32, AgentLearning<'l>)> = None;
+    let mut finish = |current: Option<(u32, AgentLearning<'l>)>| match current {
+        Some((_, agent)) => finish(agent).map_err(HistoryError::Output),
         None => Ok(()),
     };
     for row in rows {
@@ -125,12 +186,14 @@ fn learn_shard(
         let number = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
         if current.as_ref().is_none_or(|(agent, _)| *agent != number) {
             finish(current.take())?;
-            current = learning.agent(number).map(|agent| (number, agent));
+            let next = begin(number).map_err(HistoryError::Output)?;
+            current = next.map(|agent| (number, agent));
         }
         let (tick, rest) = row.split_first_chunk::<TICK_BYTES>().ok_or(DamagedRow)?;
         let (part, drawn) = rest.split_first_chunk::<4>().ok_or(DamagedRow)?;
         if let Some((_, agent)) = &mut current {
             agent.call(u32::from_le_bytes(*part) as usize, Tick::from_bytes(tick), drawn)?;
+            look(agent).map_err(HistoryError::Output)?;
         }
     }
     finish(current)

@@ -5,6 +5,7 @@
 )]
 
 mod ahead;
+mod export;
 mod learn;
 mod log;
 mod partial;
@@ -13,7 +14,10 @@ mod run;
 mod sorter;
 mod ticks;
 
-pub use learn::{BaselineSink, LearnReport, learn};
+pub use export::{Attributed, ExportReport, TableSink, export};
+pub use learn::{BaselineSink, EpisodeSink, LearnReport, episodes, learn};
 pub use partial::{KeepReport, PartialError, PartialProblem, keep};
 pub use resume::learn_in_parts;
-pub use run::{HistoryError, Job, Progress, Report, Selection, backtest, score};
+pub use run::{
+    HistoryError, Job, Progress, Report, Selection, Table, TableError, TableRows, backtest, score,
+};

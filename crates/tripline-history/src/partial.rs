@@ -107,7 +107,7 @@ pub fn keep(
     Ok(KeepReport { tally, rows, spilled_bytes })
 }
 
-type Row = (Key, Vec<u8>);
+pub(crate) type Row = (Key, Vec<u8>);
 
 fn write_row(out: &mut impl Write, key: &Key, row: &[u8]) -> io::Result<()> {
     out.write_all(key)?;
@@ -175,15 +175,15 @@ impl Iterator for PartialRows {
 }
 
 /// Rows in order of their keys.
-type Source<'s> = Box<dyn Iterator<Item = Result<Row, HistoryError>> + 's>;
+pub(crate) type Source<'s> = Box<dyn Iterator<Item = Result<Row, HistoryError>> + 's>;
 
 /// Rows of several sources, all of one key at a time.
-struct Groups<'s> {
+pub(crate) struct Groups<'s> {
     sources: Vec<Peekable<Source<'s>>>,
 }
 
 impl<'s> Groups<'s> {
-    fn of(sources: Vec<Source<'s>>) -> Self {
+    pub(crate) fn of(sources: Vec<Source<'s>>) -> Self {
         Self { sources: sources.into_iter().map(Iterator::peekable).collect() }
     }
 }

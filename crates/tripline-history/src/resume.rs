@@ -59,6 +59,7 @@ pub fn learn_in_parts(
                     logs: vec![part],
                     unlisted: Vec::new(),
                     partials: Vec::new(),
+                    tables: &[],
                     filter: Filter::default(),
                     work_dir: job.work_dir.clone(),
                     ..*job

@@ -1,17 +1,19 @@
 //! `sessions` and `score`: every file read once, in parallel, then what was set aside judged in
 //! order.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
-use tripline_attribution::{Attributor, Sessions};
+use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
 use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    Key, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary, judge_all,
+    KeptCall, Key, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary,
+    judge_all,
 };
 use tripline_runtime::{Feed, Source, Unread};
 
@@ -30,6 +32,8 @@ pub struct Job<'m> {
     pub unlisted: Vec<Unread>,
     /// Partial baselines to learn from as well.
     pub partials: Vec<PathBuf>,
+    /// What was kept of other records, in tables; read like logs.
+    pub tables: &'m [Box<dyn Table>],
     /// The user's settings.
     pub config: &'m Config,
     /// What calls are judged by.
@@ -88,6 +92,35 @@ impl<'s> Selection<'s> {
     }
 }
 
+/// Records that were read before, by what was kept of each. Read once, on any thread.
+pub trait Table: fmt::Debug + Sync {
+    /// How long it is, as stored.
+    fn bytes(&self) -> u64;
+
+    /// Whether it was made with these settings: rows of others would fit neither agents nor invariants.
+    ///
+    /// # Errors
+    /// When it was not.
+    fn check(&self, fingerprint: Fingerprint) -> Result<(), TableError>;
+
+    /// Hands out every row.
+    ///
+    /// # Errors
+    /// When it is damaged, or was made by somebody else. Nothing is done with what it told before.
+    fn read(&self, rows: &mut dyn TableRows) -> Result<(), TableError>;
+}
+
+/// Takes the rows of a [`Table`].
+pub trait TableRows {
+    /// What was kept of a credential's creation.
+    fn mint(&mut self, mint: StoredMint);
+    /// What was kept of a call.
+    fn call(&mut self, call: KeptCall);
+}
+
+/// What is wrong with a table, in words that name file and column.
+pub type TableError = Box<dyn std::error::Error + Send + Sync>;
+
 /// Is told how far a run is. Called from several threads.
 pub trait Progress: Sync {
     /// How much there is to read, before anything is read.
@@ -131,6 +164,9 @@ pub enum HistoryError {
     /// A partial baseline cannot be learned from.
     #[error(transparent)]
     Partial(#[from] PartialError),
+    /// A table cannot be read.
+    #[error("{0}")]
+    Table(#[source] TableError),
     /// A row that was spilled did not come back as it was.
     #[error(transparent)]
     DamagedRow(#[from] DamagedRow),
@@ -272,8 +308,13 @@ impl Taken {
         purpose: Purpose,
         progress: &dyn Progress,
     ) -> Result<Self, HistoryError> {
+        for table in job.tables {
+            table.check(job.fingerprint()).map_err(HistoryError::Table)?;
+        }
         let files: usize = job.logs.iter().map(|logs| logs.which.len()).sum();
-        progress.total(files as u64, job.logs.iter().map(Selection::stored_bytes).sum());
+        let stored = job.logs.iter().map(Selection::stored_bytes);
+        let stored = stored.chain(job.tables.iter().map(|table| table.bytes())).sum();
+        progress.total((files + job.tables.len()) as u64, stored);
         let attributor = Mutex::new(Attributor::new(job.config.agents.clone(), job.hash_seed));
         let workers = read_files(job, purpose, files, &attributor, progress)?;
         let mut tally = Tally::default();
@@ -331,6 +372,14 @@ impl Taken {
         (calls, self.tally, self.spilled_bytes)
     }
 
+    /// The same, with whose each call was.
+    pub(crate) fn into_attributed(mut self) -> (Vec<Sorter>, Sessions, Tally, u64) {
+        let rules = AgentRules::default();
+        let attributor = std::mem::replace(&mut self.attributor, Attributor::new(rules, 0));
+        let (rows, tally, spilled_bytes) = self.into_kept();
+        (rows, attributor.resolve(), tally, spilled_bytes)
+    }
+
     /// The calls to learn from, by part.
     pub(crate) fn take_logs(&mut self) -> Vec<Log> {
         self.parts.iter_mut().map(|part| part.drawn.take()).collect()
@@ -386,8 +435,11 @@ fn read_files<'m>(
     progress: &dyn Progress,
 ) -> Result<Vec<Worker<'m>>, HistoryError> {
     // What is kept is united, not read.
-    let partials = if purpose == Purpose::Keep { &[] } else { job.partials.as_slice() };
-    let threads = job.threads.clamp(1, (files + partials.len()).max(1));
+    let is_read = !matches!(purpose, Purpose::Keep | Purpose::Export);
+    let partials = if is_read { job.partials.as_slice() } else { &[] };
+    let sources = files + partials.len() + job.tables.len();
+    let threads = job.threads.clamp(1, sources.max(1));
+    let next_table = Mutex::new(job.tables.iter());
     let next = AtomicUsize::new(0);
     let feeds: Vec<(&dyn Source, Box<dyn Feed + '_>)> =
         job.logs.iter().map(|logs| (logs.source, logs.source.open(&logs.which))).collect();
@@ -414,6 +466,15 @@ fn read_files<'m>(
         while let Some(path) = partials.get(next.fetch_add(1, Ordering::Relaxed)) {
             worker.read_partial(job, path)?;
         }
+        let take = || lock(&next_table).next();
+        while let Some(table) = take() {
+            let before = worker.tally.records.seen;
+            table.read(&mut worker).map_err(HistoryError::Table)?;
+            progress.file(table.bytes(), worker.tally.records.seen - before);
+            worker.tally.files.seen += 1;
+            worker.tally.files.read += 1;
+            worker.tally.bytes_stored += table.bytes();
+        }
         // Here, where every thread does its own share.
         worker.held.ticks.sort();
         Ok(worker)
@@ -423,6 +484,17 @@ fn read_files<'m>(
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
     pool.broadcast(|_| work()).into_iter().collect()
+}
+
+impl TableRows for Worker<'_> {
+    fn mint(&mut self, mint: StoredMint) {
+        self.intake.ingest_mint(mint, &mut self.held);
+    }
+
+    fn call(&mut self, call: KeptCall) {
+        let fate = self.intake.ingest_call(call, &mut self.held);
+        self.tally.record(fate);
+    }
 }
 
 impl Worker<'_> {
@@ -452,7 +524,8 @@ impl Job<'_> {
         }
     }
 
-    pub(crate) fn fingerprint(&self) -> Fingerprint {
+    /// What rows that are kept of this job fit together with.
+    pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.config, self.model)
     }
 

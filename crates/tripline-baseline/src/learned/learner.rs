@@ -9,6 +9,7 @@ use tripline_cloudtrail::EventTime;
 
 use super::baseline::{Baseline, DAYS_MAX, DayCounts, State, Whose};
 use super::day::Day;
+use super::episode::{EpisodeDraw, EpisodeFacts, Peaks};
 use super::family::{Draw, EpisodeKey, Family, Home, minute_of};
 use super::key::KeyName;
 use super::keys::{Drawn, Found, Keys, bounded};
@@ -63,6 +64,8 @@ pub struct Learner {
     current: usize,
     swept: u32,
     scratch: String,
+    /// Episodes that have ended, where somebody wants them.
+    ended: Option<Vec<EpisodeFacts>>,
 }
 
 impl fmt::Debug for Learner {
@@ -81,6 +84,8 @@ struct Open {
     drawn: Drawn,
     versions: BTreeSet<Box<str>>,
     rates: [Rate; RateClass::COUNT],
+    /// What it drew, where somebody wants to know.
+    facts: Vec<EpisodeDraw>,
 }
 
 /// The running counts of one class of calls.
@@ -194,7 +199,58 @@ impl Learner {
             current: usize::MAX,
             swept: 0,
             scratch: String::new(),
+            ended: None,
         }
+    }
+
+    /// The same, and keeps what each episode showed for [`Learner::take_episodes`].
+    #[must_use]
+    pub fn keeping_episodes(mut self) -> Self {
+        self.ended = Some(Vec::new());
+        self
+    }
+
+    /// Whose episodes they are.
+    pub fn whose(&self) -> &Whose {
+        &self.whose
+    }
+
+    /// The episodes that have ended since they were last taken.
+    pub fn take_episodes(&mut self) -> Vec<EpisodeFacts> {
+        self.ended.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Ends all episodes.
+    pub fn end_episodes(&mut self) {
+        (0..self.open.len()).for_each(|at| self.close(at));
+    }
+
+    /// A whole episode, as [`EpisodeFacts`] tells it; each once. What is learned is what its calls
+    /// would have taught.
+    pub fn episode<'d>(
+        &mut self,
+        key: EpisodeKey,
+        versions: impl IntoIterator<Item = &'d str>,
+        peaks: &Peaks,
+        draws: impl IntoIterator<Item = Draw<'d>>,
+    ) {
+        for version in versions {
+            self.version(key, version);
+        }
+        let Some(at) = self.place(key) else { return };
+        if let Some(open) = self.open.get_mut(at) {
+            for (window, classes) in peaks.iter().enumerate() {
+                for (rate, peak) in open.rates.iter_mut().zip(classes) {
+                    if let Some(bucket) = rate.windows.get_mut(window) {
+                        bucket.peak = *peak;
+                    }
+                }
+            }
+        }
+        for draw in draws {
+            self.note(at, key, draw.family, (draw.given(), draw.value));
+        }
+        self.close(at);
     }
 
     /// Never learn this episode: it holds something that a person or a rule objected to. It has to be
@@ -259,17 +315,21 @@ impl Learner {
 
     #[inline]
     fn draw(&mut self, at: usize, episode: EpisodeKey, draw: &Draw<'_>, home: &Home<'_>) {
-        let Some(open) = self.open.get_mut(at) else { return };
-        let Some(keys) = self.families.get_mut(draw.family.index()) else { return };
-        let short;
-        let value = if draw.family == Family::Resource {
-            token::canonical(draw.value, home, &mut self.scratch);
-            &*self.scratch
+        if draw.family == Family::Resource {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            token::canonical(draw.value, home, &mut scratch);
+            self.note(at, episode, draw.family, (draw.given(), &scratch));
+            self.scratch = scratch;
         } else {
-            short = bounded(draw.value);
-            &*short
-        };
-        let named = (draw.given(), value);
+            self.note(at, episode, draw.family, (draw.given(), &bounded(draw.value)));
+        }
+    }
+
+    /// Notes a value as it is learned.
+    #[inline]
+    fn note(&mut self, at: usize, episode: EpisodeKey, family: Family, named: (&str, &str)) {
+        let Some(open) = self.open.get_mut(at) else { return };
+        let Some(keys) = self.families.get_mut(family.index()) else { return };
         let first = episode.first();
         let number = match keys.find(&self.hasher, named, open.number, &mut open.drawn) {
             Found::Again => return,
@@ -286,11 +346,15 @@ impl Learner {
                 kept.then(|| keys.insert(&self.hasher, named, hash, first, open.number))
             }
         };
-        if draw.family == Family::Resource {
+        if self.ended.is_some() {
+            let (action, value) = (named.0.into(), named.1.into());
+            open.facts.push(EpisodeDraw { family, action, value });
+        }
+        if family == Family::Resource {
             self.visits.note(number, open.number, self.limits.visits_max);
         }
         let day = self.days.entry(Day::of_minute(episode.start_minute)).or_default();
-        if let Some(count) = day.draws.get_mut(draw.family.index()) {
+        if let Some(count) = day.draws.get_mut(family.index()) {
             *count = count.saturating_add(1);
         }
     }
@@ -371,6 +435,21 @@ impl Learner {
                 }
             }
         }
+        if let Some(ended) = &mut self.ended {
+            let mut peaks = Peaks::default();
+            for (window, classes) in peaks.iter_mut().enumerate() {
+                for (peak, rate) in classes.iter_mut().zip(&open.rates) {
+                    *peak = rate.windows.get(window).map_or(0, |bucket| bucket.peak);
+                }
+            }
+            let versions = open.versions.iter().cloned().collect();
+            ended.push(EpisodeFacts {
+                key,
+                versions,
+                peaks,
+                draws: std::mem::take(&mut open.facts),
+            });
+        }
         open.rates = Default::default();
         open.drawn.clear();
         open.versions.clear();
@@ -381,7 +460,7 @@ impl Learner {
 
     /// What was learned: a candidate, of which nothing is known yet until it is promoted.
     pub fn finish(mut self) -> Baseline {
-        (0..self.open.len()).for_each(|at| self.close(at));
+        self.end_episodes();
         let mut baseline = Baseline::empty(self.whose, State::Candidate);
         baseline.span = self.span;
         baseline.episodes = self.episodes;

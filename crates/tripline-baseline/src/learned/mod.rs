@@ -10,6 +10,7 @@ mod decisions;
 mod diff;
 mod discoveries;
 mod encode;
+mod episode;
 mod error;
 mod family;
 mod key;
@@ -37,6 +38,7 @@ pub use decisions::{
 };
 pub use diff::BaselineDiff;
 pub use discoveries::{CHAIN_STEPS, Discoveries};
+pub use episode::{EpisodeDraw, EpisodeFacts, Peaks};
 pub use error::{BaselineError, BaselineProblem};
 pub use family::{Draw, EpisodeKey, Family, Home};
 pub use key::{Approval, KeyName, Provenance};

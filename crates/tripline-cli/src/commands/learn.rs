@@ -45,9 +45,10 @@ fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
     job.partials = arguments.merge.clone();
     let bar = Bar::new(input.quiet);
     let mut take = |baseline| learned.take(baseline);
-    let report = match prepared.parts()? {
-        Some(parts) => tripline_history::learn_in_parts(&job, &parts, &bar, &mut take)?,
-        None => tripline_history::learn(&job, &bar, &mut take)?,
+    let report = match (prepared.relearned(&arguments.merge, &mut take)?, prepared.parts()?) {
+        (Some(report), _) => report,
+        (None, Some(parts)) => tripline_history::learn_in_parts(&job, &parts, &bar, &mut take)?,
+        (None, None) => tripline_history::learn(&job, &bar, &mut take)?,
     };
     bar.finish();
     if let Some(failure) = learned.failure {
