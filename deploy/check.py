@@ -27,6 +27,8 @@ PSEUDO = {
 }
 # What a deployment with everything in it would be given.
 GIVEN = {
+    "Answers": "on",
+    "AnswerSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/slack-signs-abcdef"],
     "ChannelSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/teams-abcdef"],
     "ChannelTopicArns": ["arn:aws:sns:eu-central-1:111122223333:incidents"],
     "ConfigBucket": "settings",
@@ -44,6 +46,7 @@ GIVEN = {
 PARTS = {
     "Calls.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:calls",
     "Objects.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:objects",
+    "Presses.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:presses",
     "Plans.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:plans",
     "DetectorDeadLetters.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:dead-letters",
     "Table.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/state",
@@ -201,7 +204,12 @@ def check_entrances(file, parts):
             check(f"<{name}>" in guarded, f"{file} {name}: no policy")
         if part["Type"] == "AWS::SQS::Queue":
             check(properties.get("SqsManagedSseEnabled") is True, f"{file} {name}: not encrypted by SQS")
-        if part["Type"] == "AWS::Lambda::Permission":
+        if part["Type"] == "AWS::Lambda::Permission" and properties["Principal"] == "*":
+            # Whoever presses has no credentials of AWS; the desk is made for that, and calls by its URL only.
+            is_desk = properties["FunctionName"] == "<Desk.Arn>"
+            by_url = properties.get("FunctionUrlAuthType") == "NONE" or properties.get("InvokedViaFunctionUrl") is True
+            check(is_desk and by_url, f"{file} {name}: lets in anybody")
+        elif part["Type"] == "AWS::Lambda::Permission":
             check("SourceArn" in properties and "SourceAccount" in properties, f"{file} {name}: lets in anybody's")
         if part["Type"] in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::Events::EventBusPolicy"):
             policy = properties.get("PolicyDocument") or {"Statement": [properties["Statement"]]}
@@ -216,11 +224,14 @@ def rendered_by_terraform(name):
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-"
     values = {
         "account": ACCOUNT,
+        "answer_secret_arns": GIVEN["AnswerSecretArns"],
         "bind_roles": True,
         "calls_arn": PARTS["Calls.Arn"],
         "config_bucket": GIVEN["ConfigBucket"],
         "config_prefix": "tripline/",
         "contain_path": GIVEN["ContainPath"],
+        "desk_arn": arn + "desk",
+        "desk_logs_arn": "<DeskLogs.Arn>",
         "detector_arn": arn + "detector",
         "detector_logs_arn": "<DetectorLogs.Arn>",
         "detector_role_name": "TriplineDetector",
@@ -233,6 +244,7 @@ def rendered_by_terraform(name):
         "org_id": GIVEN["OrgId"],
         "partition": "aws",
         "plans_arn": PARTS["Plans.Arn"],
+        "presses_arn": PARTS["Presses.Arn"],
         "dead_letters_arn": PARTS["DetectorDeadLetters.Arn"],
         "protected_arns": GIVEN["ProtectedArns"],
         "region": REGION,
@@ -315,6 +327,17 @@ def check_decisions(file, role, of, principal, context):
             (False, "dynamodb:UpdateItem", PARTS["Table.Arn"], {"dynamodb:LeadingKeys": ["session#1", "responder#log"]}),
             (False, "dynamodb:DeleteTable", PARTS["Table.Arn"], {}),
         ]
+    if role == "desk":
+        itself = {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-desk"}
+        expected += [
+            (True, "sqs:SendMessage", PARTS["Presses.Arn"], itself),
+            (False, "sqs:SendMessage", PARTS["Presses.Arn"], {}),
+            (False, "sqs:SendMessage", PARTS["Plans.Arn"], itself),
+            (False, "dynamodb:GetItem", PARTS["Table.Arn"], itself),
+            (False, "dynamodb:PutItem", PARTS["Table.Arn"], {**itself, "dynamodb:LeadingKeys": ["responder#action-log"]}),
+            (True, "secretsmanager:GetSecretValue", GIVEN["AnswerSecretArns"][0], {}),
+            (False, "secretsmanager:GetSecretValue", GIVEN["ChannelSecretArns"][0], {}),
+        ]
     asks = [
         {"alone": True, "principal": principal, "action": action, "resource": resource,
          "context": {**context, **tags}, "identity": {"Version": "2012-10-17", "Statement": of}}
@@ -334,7 +357,10 @@ def main():
         check_entrances(file, parts)
 
     live = templates["template.yaml"]
-    detector, responder = statements(live, "DetectorRole"), statements(live, "ResponderRole")
+    detector, responder, desk = (statements(live, name + "Role") for name in ("Detector", "Responder", "Desk"))
+    rights = {action for statement in desk if statement["Effect"] == "Allow" for action in listed(statement["Action"])}
+    passes_on = {"sqs:SendMessage", "secretsmanager:GetSecretValue", "kms:Decrypt", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents"}
+    check(rights == passes_on, f"template.yaml: the desk may do more than pass on: {sorted(rights ^ passes_on)}")
     check(not allowed(detector, "iam:") and not allowed(detector, "sts:"), "template.yaml: the detector has rights in IAM")
     roles = {f"arn:aws:iam::{ACCOUNT}:role/Tripline{name}" for name in ("Detector", "Responder")}
     check(roles <= check_responder("template.yaml", responder), "template.yaml: the responder may change itself or the detector")
@@ -355,19 +381,20 @@ def main():
     if shutil.which("node") and os.path.isdir(os.environ.get("TRIPLINE_COMPONENTS", "") + "/node"):
         for file, role, of, context in (
             ("template.yaml", "detector", detector, {}),
+            ("template.yaml", "desk", desk, {}),
             ("template.yaml", "responder", responder, {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{STACK}-responder"}),
             ("template.yaml", "the responder's role in another function", responder, {"lambda:SourceFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:other"}),
             ("template.yaml", "the responder's role in no function", responder, {}),
             ("hub/responder-role.yaml", "responder", member, {}),
         ):
-            session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{'TriplineDetector' if role == 'detector' else 'TriplineResponder'}/it"
+            session = f"arn:aws:sts::{ACCOUNT}:assumed-role/{ {'detector': 'TriplineDetector', 'desk': 'tripline-desk'}.get(role, 'TriplineResponder') }/it"
             decisions += check_decisions(file, role, of, session, context)
     else:
         check(os.environ.get("CI") != "true", "the components of tests/run are not installed")
         print("skipped: no policy evaluator is installed (tests/components), so decisions are not tried", file=sys.stderr)
 
     if with_terraform:
-        for name, of in (("detector", detector), ("responder", responder)):
+        for name, of in (("detector", detector), ("responder", responder), ("desk", desk)):
             theirs = rendered_by_terraform(name)
             for one in sorted(set(ordered(of)) ^ set(ordered(theirs))):
                 side = "template.yaml" if one in ordered(of) else "terraform"

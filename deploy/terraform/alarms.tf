@@ -82,18 +82,22 @@ locals {
     }
   }
 
-  queue_alarms = {
+  queue_alarms = merge({
     detector-dead-letters = { queue = aws_sqs_queue.detector_dead_letters.name, metric = "ApproximateNumberOfMessagesVisible", threshold = 0, periods = 1, period = 300, description = "Records that the detector could not read, or that could not be delivered to it" }
     plan-dead-letters     = { queue = aws_sqs_queue.plan_dead_letters.name, metric = "ApproximateNumberOfMessagesVisible", threshold = 0, periods = 1, period = 60, description = "Plans that were never carried out; whom they name is still at large" }
     objects-age           = { queue = aws_sqs_queue.objects.name, metric = "ApproximateAgeOfOldestMessage", threshold = 600, periods = 3, period = 60, description = "Log files wait for ten minutes and more" }
     calls-age             = { queue = aws_sqs_queue.calls.name, metric = "ApproximateAgeOfOldestMessage", threshold = 120, periods = 3, period = 60, description = "The fast path is two minutes behind and more" }
     plans-age             = { queue = aws_sqs_queue.plans.name, metric = "ApproximateAgeOfOldestMessage", threshold = 60, periods = 1, period = 60, description = "A plan waits for a minute and more" }
-  }
+    }, !var.answers ? {} : {
+    presses-age = { queue = aws_sqs_queue.presses[0].name, metric = "ApproximateAgeOfOldestMessage", threshold = 60, periods = 1, period = 60, description = "What somebody pressed waits for a minute and more" }
+  })
 
-  function_alarms = merge([for role, name in { detector = aws_lambda_function.detector.function_name, responder = aws_lambda_function.responder.function_name } : {
-    "${role}-errors"    = { function = name, metric = "Errors", operator = "GreaterThanThreshold", threshold = 0, missing = "notBreaching", description = "The ${role} fails" }
-    "${role}-throttles" = { function = name, metric = "Throttles", operator = "GreaterThanThreshold", threshold = 0, missing = "notBreaching", description = "The ${role} is held back by the concurrency that it has" }
-    "${role}-heartbeat" = { function = name, metric = "Invocations", operator = "LessThanThreshold", threshold = 1, missing = "breaching", description = "The ${role} was not woken for five minutes" }
+  function_alarms = merge(!var.answers ? {} : {
+    "desk-errors"                    = { function = aws_lambda_function.desk[0].function_name, metric = "Errors", operator = "GreaterThanThreshold", threshold = 0, missing = "notBreaching", description = "The desk fails, so nobody can answer from the chat" }
+    }, [for role, name in { detector = aws_lambda_function.detector.function_name, responder = aws_lambda_function.responder.function_name } : {
+      "${role}-errors"               = { function = name, metric = "Errors", operator = "GreaterThanThreshold", threshold = 0, missing = "notBreaching", description = "The ${role} fails" }
+      "${role}-throttles"            = { function = name, metric = "Throttles", operator = "GreaterThanThreshold", threshold = 0, missing = "notBreaching", description = "The ${role} is held back by the concurrency that it has" }
+      "${role}-heartbeat"            = { function = name, metric = "Invocations", operator = "LessThanThreshold", threshold = 1, missing = "breaching", description = "The ${role} was not woken for five minutes" }
   }]...)
 }
 

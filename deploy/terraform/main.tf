@@ -27,8 +27,11 @@ locals {
     TRIPLINE_BRAKES         = "{ kills_per_hour = ${var.brakes.kills_per_hour}, kills_per_hour_per_account = ${var.brakes.kills_per_hour_per_account}, kills_per_hour_per_class = ${var.brakes.kills_per_hour_per_class}, cool_down_minutes = ${var.brakes.cool_down_minutes} }"
   }
 
+  desk_arn = "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-desk"
+
   policy_values = {
     account              = local.account
+    answer_secret_arns   = var.answers ? var.answer_secret_arns : []
     bind_roles           = var.bind_roles
     calls_arn            = aws_sqs_queue.calls.arn
     channel_secret_arns  = var.channel_secret_arns
@@ -36,6 +39,8 @@ locals {
     config_bucket        = var.config_bucket
     config_prefix        = var.config_prefix
     contain_path         = var.contain_path
+    desk_arn             = local.desk_arn
+    desk_logs_arn        = var.answers ? aws_cloudwatch_log_group.desk[0].arn : ""
     detector_arn         = local.detector_arn
     detector_logs_arn    = aws_cloudwatch_log_group.detector.arn
     detector_role_name   = var.detector_role_name
@@ -46,6 +51,7 @@ locals {
     org_id               = var.org_id
     partition            = local.partition
     plans_arn            = aws_sqs_queue.plans.arn
+    presses_arn          = var.answers ? aws_sqs_queue.presses[0].arn : ""
     dead_letters_arn     = aws_sqs_queue.detector_dead_letters.arn
     protected_arns       = var.protected_arns
     region               = local.region
@@ -182,6 +188,7 @@ resource "aws_lambda_function" "responder" {
     variables = merge(local.environment, {
       TRIPLINE_ROLE                 = "responder"
       TRIPLINE_SLACK_WEBHOOK_SECRET = var.slack_webhook_secret
+      TRIPLINE_APPROVALS_URL        = var.answers ? aws_lambda_function_url.desk[0].function_url : ""
     })
   }
 

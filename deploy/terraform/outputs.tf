@@ -23,6 +23,11 @@ output "table_name" {
   value       = aws_dynamodb_table.state.name
 }
 
+output "desk_url" {
+  description = "What Slack posts to, with slack behind it (Interactivity, Request URL)."
+  value       = one(aws_lambda_function_url.desk[*].function_url)
+}
+
 output "plan_dead_letters_url" {
   description = "Plans that were never carried out."
   value       = aws_sqs_queue.plan_dead_letters.url

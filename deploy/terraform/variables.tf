@@ -202,9 +202,31 @@ variable "slack_key_arn" {
 }
 
 variable "channel_secret_arns" {
-  description = "Secrets that [[channels]] of the configuration name, with their customer keys."
+  description = "Secrets that [[channels]] and [[people]] of the configuration name, with their customer keys."
   type        = list(string)
   default     = []
+}
+
+variable "answers" {
+  description = "Whether people may press buttons and links under messages ([approvals]); makes a function that anybody may call by its URL."
+  type        = bool
+  default     = false
+}
+
+variable "answer_secret_arns" {
+  description = "Secrets that [approvals] of the configuration names, with their customer keys."
+  type        = list(string)
+  default     = []
+}
+
+variable "desk_concurrency" {
+  description = "Reserved, which is also the most that whoever calls the desk can use up; -1 reserves and bounds nothing."
+  type        = number
+  default     = 2
+  validation {
+    condition     = var.desk_concurrency == -1 || var.desk_concurrency > 0
+    error_message = "-1, or at least 1: 0 would switch the function off."
+  }
 }
 
 variable "channel_topic_arns" {

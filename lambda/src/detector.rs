@@ -10,7 +10,9 @@ use tripline_aws::{DynamoState, Entrance, Queue, Rejected};
 use tripline_cloudtrail::{Problem, Tally};
 use tripline_engine::{ModelId, Provenance};
 use tripline_report::ndjson;
-use tripline_runtime::{DECIDED, Delivered, Live, Message, Page, hash_seed, messages};
+use tripline_runtime::{
+    DECIDED, Delivered, Live, Message, Page, expectations, hash_seed, messages,
+};
 
 use crate::log::{count, now, say, say_lines};
 use crate::settings::{Settings, Shelves};
@@ -21,6 +23,8 @@ pub(crate) struct Detector<'s> {
     shelves: Shelves<'s>,
     entrance: Entrance,
     state: DynamoState,
+    /// What people expect of agents; for reading only.
+    expected: DynamoState,
     plans: Option<Queue>,
     dead_letters: Option<Queue>,
 }
@@ -43,6 +47,7 @@ impl<'s> Detector<'s> {
             shelves: Shelves::open(&settings.home, aws).await?,
             entrance: Entrance::new(aws, settings.buckets.clone(), settings.accounts.clone()),
             state: DynamoState::new(aws, settings.table.clone()),
+            expected: DynamoState::of_responder(aws, settings.table.clone()),
             plans: queue(&settings.plans),
             dead_letters: queue(&settings.dead_letters),
         })
@@ -127,10 +132,11 @@ impl<'s> Detector<'s> {
             return Ok(Vec::new());
         }
         let in_force = self.shelves.in_force().await;
-        let live = Live::new(in_force.models(), &self.state, hash_seed());
+        let expected = expectations(&self.expected).await.map_err(passing)?;
+        let live = Live::new(in_force.models(), &self.state, hash_seed()).expecting(expected);
         let delivered = live.take_in(pages, now()).await.map_err(passing)?;
         self.shelves.say_news();
-        self.tell(&delivered, in_force.models().core().id()).await?;
+        self.tell(&delivered, live.model_id()).await?;
         live.told(&delivered).await.map_err(passing)?;
         done.passed_over += delivered.passed_over;
         done.findings += delivered.findings.len() as u64;

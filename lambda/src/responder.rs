@@ -1,18 +1,21 @@
 //! The responder: told which lineage to look at, it looks for itself, and does what mode and brakes
 //! allow.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tripline_aws::{DynamoState, DynamoStore, IamResponder, channels};
-use tripline_chat::Message as Told;
-use tripline_engine::{Anchor, Brakes, Channel as ChannelSetting, Config, LiveIncident, Mode};
+use tripline_aws::{Approving, DynamoState, DynamoStore, IamResponder, channels};
+use tripline_chat::{Heard, Message as Told, Sealed};
+use tripline_engine::{
+    Anchor, Approvals, Brakes, Channel as ChannelSetting, Config, LiveIncident, Mode, Person,
+};
 use tripline_runtime::{
-    Ask, Channel, Journal, Live, Message, Outbox, Patience, Pulled, Switch, SystemClock, Ticked,
-    hash_seed, messages,
+    Ask, Channel, Desk, Journal, Live, Message, Models, Outbox, Patience, Pulled, Switch,
+    SystemClock, Ticked, expectations, hash_seed, messages,
 };
 
 use crate::log::{count, now, say};
@@ -35,7 +38,9 @@ pub(crate) struct Answerer<'s> {
 #[derive(Debug, Default)]
 struct Channels {
     settings: Vec<ChannelSetting>,
+    people: (Approvals, Vec<Person>),
     open: Vec<Box<dyn Channel>>,
+    approving: Approving,
 }
 
 /// A message of the detector.
@@ -43,6 +48,14 @@ struct Channels {
 struct Decided {
     version: u32,
     root: Anchor,
+}
+
+/// A message of the desk.
+#[derive(Debug, Deserialize)]
+struct Pressed {
+    version: u32,
+    sealed: Sealed,
+    address: Option<IpAddr>,
 }
 
 /// The version of the messages that this program reads.
@@ -93,6 +106,7 @@ impl<'s> Answerer<'s> {
                     }
                     self.answer(&decided.root).await?;
                 }
+                Ask::Pressed(pressed) => self.hear(pressed).await?,
                 Ask::Tick => *ticked = self.tick().await?,
                 Ask::Object(_) | Ask::Records(_) => return Err("is the detector's".into()),
             }
@@ -102,13 +116,63 @@ impl<'s> Answerer<'s> {
 
     async fn answer(&self, root: &Anchor) -> Result<(), Error> {
         let in_force = self.shelves.in_force().await;
-        let live = Live::new(in_force.models(), &self.state, hash_seed());
+        let live = self.live(in_force.models()).await?;
         let Some(incident) = live.incident(root, now()).await? else {
             say(&json!({"level": "warn", "message": "the state leads to no incident there"}));
             return Ok(());
         };
         let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
-        self.pull(&incident, in_force.models().config()).await
+        self.pull(&live, &incident, in_force.models().config()).await
+    }
+
+    /// With what people expect by now.
+    async fn live<'m>(&'m self, models: Models<'m>) -> Result<Live<'m, DynamoState>, Error> {
+        let expected = expectations(&self.remembered).await?;
+        Ok(Live::new(models, &self.state, hash_seed()).expecting(expected))
+    }
+
+    /// Hears what was pressed at the desk. Whoever is not believed is told so there already; here it is
+    /// asked again, since there it may have been somebody else who said so.
+    async fn hear(&self, pressed: &Value) -> Result<(), Error> {
+        let Pressed { version, sealed, address } = Pressed::deserialize(pressed)?;
+        if version != VERSION {
+            return Err("the desk is of another version".into());
+        }
+        let in_force = self.shelves.in_force().await;
+        let config = in_force.models().config();
+        let channels = self.channels(config).await;
+        let wanted = match channels.approving.door.believe(&sealed, now().unix_secs()) {
+            Ok(wanted) => wanted,
+            Err(why) => {
+                let message = format!("something that was pressed was refused: {why}");
+                say(&json!({"level": "warn", "message": message, "address": address}));
+                count("responder", &[("PressesRefused", 1)]);
+                return Ok(());
+            }
+        };
+        let (journal, live) = (self.journal().await?, self.live(in_force.models()).await?);
+        let brakes = self.settings.brakes(config);
+        let switch = self.switch(&journal, &brakes);
+        let desk = self.desk(switch, &live, config, &channels);
+        let counted = match desk.hear(&wanted, address).await? {
+            Heard::Declined(_) => "PressesDeclined",
+            _ => "PressesHeard",
+        };
+        count("responder", &[(counted, 1)]);
+        let outbox = self.outbox(&channels);
+        outbox.follow(&journal.ledger().await).await?;
+        self.tell(&outbox).await
+    }
+
+    fn desk<'j>(
+        &'j self,
+        switch: Switch<'j, IamResponder, DynamoStore, SystemClock>,
+        live: &'j Live<'j, DynamoState>,
+        config: &'j Config,
+        channels: &'j Channels,
+    ) -> Desk<'j, IamResponder, DynamoStore, SystemClock, DynamoState, DynamoState> {
+        let passphrases = &channels.approving.passphrases;
+        Desk { switch, live, remembered: &self.remembered, config, passphrases }
     }
 
     /// The channels of a configuration, opened when it is another one than before.
@@ -116,16 +180,19 @@ impl<'s> Answerer<'s> {
         // What is held is whole at any time.
         let held = || self.channels.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = self.settings.channels(config);
+        let people = (self.settings.approvals(config), config.people.clone());
         let known = Arc::clone(&held());
-        if known.settings == settings {
+        if known.settings == settings && known.people == people {
             return known;
         }
         let (open, unusable) = channels(&self.aws, &settings).await;
+        let (approving, unheard) = Approving::of(&self.aws, &people.0, &people.1).await;
         // Nothing that is wrong with a channel keeps anybody from being contained.
-        for error in unusable {
-            say(&json!({"level": "error", "message": error.to_string()}));
+        let unusable = unusable.iter().map(ToString::to_string);
+        for message in unusable.chain(unheard.iter().map(ToString::to_string)) {
+            say(&json!({"level": "error", "message": message}));
         }
-        let opened = Arc::new(Channels { settings, open });
+        let opened = Arc::new(Channels { settings, people, open, approving });
         *held() = Arc::clone(&opened);
         opened
     }
@@ -146,7 +213,12 @@ impl<'s> Answerer<'s> {
         Ok(told)
     }
 
-    async fn pull(&self, incident: &LiveIncident, config: &Config) -> Result<(), Error> {
+    async fn pull(
+        &self,
+        live: &Live<'_, DynamoState>,
+        incident: &LiveIncident,
+        config: &Config,
+    ) -> Result<(), Error> {
         let journal = self.journal().await?;
         let brakes = self.settings.brakes(config);
         let pulled = self.switch(&journal, &brakes).pull(incident).await?;
@@ -157,6 +229,7 @@ impl<'s> Answerer<'s> {
             Pulled::Held(..) => "Held",
             Pulled::Unconfirmed(_) => "Unconfirmed",
             Pulled::GivenBack => "GivenBack",
+            Pulled::LeftAlone(_) => "LeftAlone",
             Pulled::Refused(_) => "Refused",
         };
         let id = incident.incident.target.incident.to_string();
@@ -165,13 +238,16 @@ impl<'s> Answerer<'s> {
         count("responder", &[(counted, 1)]);
         // Containment is done by now, and what is told is kept: a channel that is down delays nothing.
         let channels = self.channels(config).await;
+        let desk = self.desk(self.switch(&journal, &brakes), live, config, &channels);
+        let message = desk.ask(incident, &pulled, message).await?;
         let outbox = self.outbox(&channels);
         outbox.put(&message).await?;
         self.tell(&outbox).await
     }
 
     fn outbox<'o>(&'o self, channels: &'o Channels) -> Outbox<'o, DynamoState, SystemClock> {
-        Outbox::new(&self.remembered, &channels.open, &SystemClock)
+        let outbox = Outbox::new(&self.remembered, &channels.open, &SystemClock);
+        outbox.with_ways(&channels.approving.ways)
     }
 
     /// Posts what is to be posted; what fails is left to the next tick.
@@ -197,8 +273,14 @@ impl<'s> Answerer<'s> {
         let in_force = self.shelves.in_force().await;
         let config = in_force.models().config();
         let brakes = self.settings.brakes(config);
+        let (live, channels) = (self.live(in_force.models()).await?, self.channels(config).await);
+        let desk = self.desk(self.switch(&journal, &brakes), &live, config, &channels);
+        // Whatever is wrong with it, what is contained is looked after.
+        if let Err(error) = desk.tick().await {
+            let message = format!("what was pressed is not done yet: {error}");
+            say(&json!({"level": "error", "message": message}));
+        }
         let ticked = self.switch(&journal, &brakes).tick(&self.state).await?;
-        let live = Live::new(in_force.models(), &self.state, hash_seed());
         for incident in live.pending(now()).await? {
             let id = incident.incident.target.incident;
             if journal.look(|ledger| ledger.case(id).is_some()).await {
@@ -206,12 +288,11 @@ impl<'s> Answerer<'s> {
             }
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
             if incident.is_confirmed {
-                self.pull(&incident, config).await?;
+                self.pull(&live, &incident, config).await?;
             }
         }
         let Ticked { open, proven } = ticked;
         count("responder", &[("OpenIncidents", open), ("ProvenIncidents", proven)]);
-        let channels = self.channels(config).await;
         let outbox = self.outbox(&channels);
         outbox.follow(&journal.ledger().await).await?;
         self.tell(&outbox).await?;

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use serde_json::json;
 use thiserror::Error;
 use tripline_aws::S3Depot;
-use tripline_engine::{Brakes, Channel, Config, Mode, Model, SecretRef, Service};
+use tripline_engine::{Approvals, Brakes, Channel, Config, Mode, Model, SecretRef, Service};
 use tripline_iam::AccountId;
 use tripline_runtime::{
     Edition, Library, LibraryError, Models, News, SettingsError, hash_seed, settings,
@@ -17,11 +17,12 @@ use tripline_runtime::{
 
 use crate::log::{count, now, say};
 
-/// Which of the two functions this is.
+/// Which of the functions this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Detector,
     Responder,
+    Desk,
 }
 
 /// Everything that is set up.
@@ -38,6 +39,10 @@ pub(crate) struct Settings {
     pub(crate) table: String,
     /// From the detector to the responder.
     pub(crate) plans: Option<String>,
+    /// From the desk to the responder.
+    pub(crate) presses: Option<String>,
+    /// Where links lead, in place of the configuration's.
+    url: Option<String>,
     /// Where messages go that cannot be handled.
     pub(crate) dead_letters: Option<String>,
     /// The buckets that trails write to.
@@ -82,8 +87,9 @@ impl Settings {
         let part = match variable("TRIPLINE_ROLE").as_deref() {
             None | Some("detector") => Part::Detector,
             Some("responder") => Part::Responder,
+            Some("desk") => Part::Desk,
             Some(other) => {
-                return Err(invalid("TRIPLINE_ROLE", other, "it is detector or responder"));
+                return Err(invalid("TRIPLINE_ROLE", other, "it is detector, responder or desk"));
             }
         };
         let mode = match variable("TRIPLINE_MODE").as_deref() {
@@ -118,6 +124,8 @@ impl Settings {
             slack: variable("TRIPLINE_SLACK_WEBHOOK_SECRET"),
             table: variable("TRIPLINE_TABLE").ok_or(SetupError::Missing("TRIPLINE_TABLE"))?,
             plans: variable("TRIPLINE_PLAN_QUEUE_URL"),
+            presses: variable("TRIPLINE_PRESS_QUEUE_URL"),
+            url: variable("TRIPLINE_APPROVALS_URL"),
             dead_letters: variable("TRIPLINE_DEAD_LETTER_QUEUE_URL"),
             buckets: parts(&list("TRIPLINE_BUCKETS")).into_iter().collect(),
             accounts: parts(&list("TRIPLINE_ACCOUNTS"))
@@ -134,6 +142,12 @@ impl Settings {
         // INVARIANT: it was read once when the function was set up.
         let brakes = of_environment.and_then(|table| Config::default().with_brakes(table).ok());
         brakes.map_or_else(|| config.brakes.clone(), |config| config.brakes)
+    }
+
+    /// How people answer: as configured, with links to where the deployment has the desk.
+    pub(crate) fn approvals(&self, config: &Config) -> Approvals {
+        let approvals = config.approvals.clone();
+        Approvals { url: self.url.clone().or(approvals.url), ..approvals }
     }
 
     /// Where people are told: the configuration's channels, and the short way to one of them, which is

@@ -20,8 +20,8 @@ Commands (`do`):
   put      {account, role, policy, document}          an inline policy, with root keys
   boundary {account, role, document}                  a permissions boundary, with root keys
   stop_logging {id}                                   a session stops the trail
-  deploy   {program, detector, responder, mode, stack?, environment?}
-                                                      the two functions, their queues, table and bucket
+  deploy   {program, detector, responder, desk?, mode, stack?, environment?}
+                                                      the functions, their queues, table and bucket
   heal                                                what a doctor finds wrong with `deploy`
   records                                             all of them, as they are
   deliver  {key}                                      all records so far, as an object of the trail
@@ -286,7 +286,7 @@ def deploy(command):
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"}
                               for name in ("pk", "sk")])
     urls, arns = {}, {}
-    for name in ("new", "new-by-topic", "plans", "dead"):
+    for name in ("new", "new-by-topic", "plans", "presses", "dead"):
         urls[name] = sqs.create_queue(QueueName=name)["QueueUrl"]
         arns[name] = sqs.get_queue_attributes(
             QueueUrl=urls[name], AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -300,17 +300,19 @@ def deploy(command):
     environment = {"TRIPLINE_TABLE": "tripline", "TRIPLINE_BUCKETS": BUCKET,
                    "TRIPLINE_PLAN_QUEUE_URL": urls["plans"], "TRIPLINE_MODE": command["mode"],
                    "TRIPLINE_DEAD_LETTER_QUEUE_URL": urls["dead"], "AWS_ENDPOINT_URL": ENDPOINT,
+                   "TRIPLINE_PRESS_QUEUE_URL": urls["presses"],
                    **command.get("environment", {})}
     code = package(command["program"])
     stack = command["stack"] + "-" if "stack" in command else ""
-    for part in ("detector", "responder"):
+    for part in [part for part in ("detector", "responder", "desk") if part in command]:
         functions.create_function(
             FunctionName=stack + part, Runtime="provided.al2023", Handler="bootstrap",
             Role=command[part], Code={"ZipFile": code}, Timeout=60,
             Environment={"Variables": {**environment, "TRIPLINE_ROLE": part}})
         active = functions.get_waiter("function_active_v2")
         active.wait(FunctionName=stack + part, WaiterConfig={"Delay": 1})
-    for queue, part in (("new", "detector"), ("new-by-topic", "detector"), ("plans", "responder")):
+    for queue, part in (("new", "detector"), ("new-by-topic", "detector"), ("plans", "responder"),
+                        ("presses", "responder")):
         functions.create_event_source_mapping(
             EventSourceArn=arns[queue], FunctionName=stack + part, BatchSize=10,
             FunctionResponseTypes=["ReportBatchItemFailures"])

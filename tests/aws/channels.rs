@@ -24,6 +24,7 @@ fn message(stage: Stage) -> Message {
         done: vec![Line::ours("stopped")],
         damage: Line::ours("nothing of it succeeded"),
         next: Line::ours("tripline status"),
+        answers: Default::default(),
     }
 }
 

@@ -15,16 +15,16 @@ use crate::world::{HOME, World};
 
 const AGENTS: &str = "arn:aws:iam::123456789012:role/Agents";
 const SOMEBODY: &str = "arn:aws:iam::123456789012:root";
-const OBJECT: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/20/a.json.gz";
+pub(crate) const OBJECT: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/20/a.json.gz";
 
 /// The functions deployed, a hijacked agent at work and one beside it.
-fn deployed(mode: &str) -> Option<World> {
+pub(crate) fn deployed(mode: &str) -> Option<World> {
     deployed_with(mode, &json!({}))
 }
 
-fn deployed_with(mode: &str, environment: &Value) -> Option<World> {
+pub(crate) fn deployed_with(mode: &str, environment: &Value) -> Option<World> {
     let mut world = World::start()?;
-    for role in ["Detector", "Responder"] {
+    for role in ["Detector", "Responder", "Desk"] {
         world.role(HOME, role, &[SOMEBODY]);
     }
     world.role(HOME, "Agents", &[SOMEBODY]);
@@ -33,6 +33,7 @@ fn deployed_with(mode: &str, environment: &Value) -> Option<World> {
         "do": "deploy", "program": program, "mode": mode, "environment": environment,
         "detector": "arn:aws:iam::123456789012:role/Detector",
         "responder": "arn:aws:iam::123456789012:role/Responder",
+        "desk": "arn:aws:iam::123456789012:role/Desk",
     }));
     world.tell(json!({"do": "user", "account": HOME, "name": "runner", "id": "runner",
         "inline": {"all": crate::world::ALLOW_ALL}}));
@@ -56,7 +57,7 @@ fn bootstrap(directory: &Path) -> PathBuf {
 }
 
 /// Waits until a session is denied; how long that took.
-fn until_denied(world: &mut World, id: &str) -> Duration {
+pub(crate) fn until_denied(world: &mut World, id: &str) -> Duration {
     let started = Instant::now();
     while !world.is_denied(id, "s3") {
         assert!(started.elapsed() < Duration::from_secs(60), "{}", log(world));
@@ -65,7 +66,7 @@ fn until_denied(world: &mut World, id: &str) -> Duration {
     started.elapsed()
 }
 
-fn log(world: &World) -> String {
+pub(crate) fn log(world: &World) -> String {
     std::fs::read_to_string(world.directory.path().join("emulator.log")).unwrap()
 }
 

@@ -23,6 +23,7 @@ mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
 mod oracle;
+mod press;
 mod service;
 mod sources;
 mod state;

@@ -8,6 +8,7 @@
     reason = "tests start the program, read fixtures, say what they skip, and fail by panicking"
 )]
 
+mod answers;
 mod architecture;
 mod attribution;
 mod baselines;

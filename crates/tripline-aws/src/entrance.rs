@@ -58,7 +58,7 @@ impl Entrance {
                     pages.push((Page { file, bytes: json.clone() }, Provenance::Event));
                 }
                 Ask::Tick => {}
-                Ask::Decided(_) => {
+                Ask::Decided(_) | Ask::Pressed(_) => {
                     return Err(Rejected::Poison("is for the responder".to_owned()));
                 }
             }
@@ -128,6 +128,7 @@ mod tests {
             (records(json!({"account": "444455556666", "detail": {}})), "no account"),
             (records(json!({"detail": {}})), "no account"),
             (vec![Ask::Decided(json!({}))], "responder"),
+            (vec![Ask::Pressed(json!({}))], "responder"),
         ] {
             let rejected = entrance.pages(&asks, "m").await.unwrap_err();
             assert!(matches!(rejected, Rejected::Poison(_)) && rejected.to_string().contains(why));

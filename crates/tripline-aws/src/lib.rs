@@ -1,6 +1,7 @@
 //! AWS at the other end of the line: the objects that a trail writes to its bucket, and IAM, where the
 //! kill switch acts.
 
+mod approving;
 mod canary;
 mod channels;
 mod depot;
@@ -15,6 +16,7 @@ mod secrets;
 mod topic;
 mod witness;
 
+pub use approving::{Approving, ApprovingError, door};
 pub use canary::RoleCanary;
 pub use channels::{ChannelError, channels};
 pub use depot::S3Depot;

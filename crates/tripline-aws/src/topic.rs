@@ -47,12 +47,14 @@ impl Topic {
     }
 
     async fn publish(&self, post: Post<'_>) -> Result<Posted, PostError> {
-        let request = self.client.publish().topic_arn(&self.arn);
+        let Post { message, ways, now_unix_ms, .. } = post;
+        let (request, now) = (self.client.publish(), now_unix_ms.div_euclid(1_000));
+        let request = request.topic_arn(&self.arn);
         let request = match self.reads {
             Reads::Text => {
-                request.subject(post.message.to_subject()).message(post.message.to_mail())
+                request.subject(message.to_subject()).message(message.to_mail(ways, now))
             }
-            Reads::AmazonQ => request.message(post.message.to_amazon_q().to_string()),
+            Reads::AmazonQ => request.message(message.to_amazon_q(ways, now).to_string()),
         };
         match request.send().await {
             Ok(_) => Ok(Posted::default()),

@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::answers::Ways;
 use crate::line::{Line, Markup};
 use crate::message::Message;
 use crate::outcome::Stage;
@@ -14,19 +15,19 @@ const LINE_CHARS_MAX: usize = 300;
 
 impl Message {
     /// The message as it would be posted to a Workflows webhook.
-    pub fn to_teams(&self) -> Value {
+    pub fn to_teams(&self, ways: &Ways, now_unix_secs: i64) -> Value {
         json!({
             "type": "message",
             "attachments": [{
                 "contentType": "application/vnd.microsoft.card.adaptive",
                 "contentUrl": null,
-                "content": self.to_card(),
+                "content": self.to_card(ways, now_unix_secs),
             }],
         })
     }
 
     /// The card alone.
-    pub fn to_card(&self) -> Value {
+    pub fn to_card(&self, ways: &Ways, now_unix_secs: i64) -> Value {
         let heading = json!({
             "type": "TextRun",
             "text": self.heading(Markup::Inert, LINE_CHARS_MAX),
@@ -43,17 +44,27 @@ impl Message {
         };
         body.extend(self.who.iter().map(|(label, line)| labelled(label, line)));
         body.extend(self.reasons.iter().map(|line| labelled("•", line)));
-        body.extend(self.done.iter().map(|line| labelled("done", line)));
+        body.extend(self.done_and_pressed().map(|(label, line)| labelled(label, line)));
         body.push(labelled("so far", &self.damage));
         body.push(labelled("next", &self.next));
-        json!({
+        let mut card = json!({
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
             "version": "1.4",
             "msteams": {"width": "Full"},
             "fallbackText": self.heading(Markup::Inert, LINE_CHARS_MAX),
             "body": body,
-        })
+        });
+        let links = self.links(ways, now_unix_secs).into_iter();
+        let actions: Vec<Value> = links
+            .map(|(button, url)| {
+                json!({"type": "Action.OpenUrl", "title": button.label, "url": url})
+            })
+            .collect();
+        if let Some(card) = card.as_object_mut().filter(|_| !actions.is_empty()) {
+            card.insert("actions".to_owned(), Value::Array(actions));
+        }
+        card
     }
 }
 
@@ -66,6 +77,6 @@ fn color(stage: Stage) -> &'static str {
         Stage::Open | Stage::Waiting => "Warning",
         Stage::Incomplete | Stage::Broken => "Attention",
         Stage::Fenced | Stage::Killed => "Accent",
-        Stage::Holds | Stage::Restored | Stage::Expired => "Good",
+        Stage::Holds | Stage::Restored | Stage::Expired | Stage::LeftAlone => "Good",
     }
 }

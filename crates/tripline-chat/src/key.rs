@@ -35,6 +35,11 @@ impl SigningKey {
         self.over(parts).finalize().into_bytes().into()
     }
 
+    /// Whether a signature is that of these texts. It takes as long for a wrong one as for the right one.
+    pub(crate) fn has_signed(&self, parts: &[&[u8]], signature: &[u8]) -> bool {
+        self.over(parts).verify_slice(signature).is_ok()
+    }
+
     fn over(&self, parts: &[&[u8]]) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
         parts.iter().for_each(|part| mac.update(part));
@@ -50,4 +55,17 @@ impl fmt::Debug for SigningKey {
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Bytes from hex digits.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| {
+        let digit = char::from(byte).to_digit(16)?;
+        u8::try_from(digit).ok()
+    };
+    let byte = |pair: &[u8]| match pair {
+        [high, low] => Some((digit(*high)? << 4) | digit(*low)?),
+        _ => None,
+    };
+    text.as_bytes().chunks(2).map(byte).collect()
 }

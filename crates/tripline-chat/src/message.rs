@@ -8,6 +8,7 @@ use tripline_engine::{Incident, Scored};
 use tripline_iam::{Action, Catalogue, Risk};
 use tripline_text::Untrusted;
 
+use crate::answers::Answers;
 use crate::line::{Line, Markup};
 use crate::outcome::{Outcome, Stage, named};
 
@@ -33,6 +34,9 @@ pub struct Message {
     pub damage: Line,
     /// What to run.
     pub next: Line,
+    /// What may be pressed, and what was.
+    #[serde(default, skip_serializing_if = "Answers::is_empty")]
+    pub answers: Answers,
 }
 
 /// How many actions the damage names.
@@ -56,13 +60,22 @@ impl Message {
             done: outcome.done(),
             damage: damage(&incident.done),
             next: outcome.next(),
+            answers: Answers { is_expectable: incident.can_be_expected(), ..Answers::default() }
+                .after(outcome),
         }
     }
 
     /// The same, once something else became of it.
     #[must_use]
     pub fn with_outcome(self, outcome: &Outcome<'_>) -> Self {
-        Self { stage: outcome.stage(), done: outcome.done(), next: outcome.next(), ..self }
+        let answers = self.answers.after(outcome);
+        Self { stage: outcome.stage(), done: outcome.done(), next: outcome.next(), answers, ..self }
+    }
+
+    /// What was done and what was pressed.
+    pub(crate) fn done_and_pressed(&self) -> impl Iterator<Item = (&'static str, &Line)> {
+        let done = self.done.iter().map(|line| ("done", line));
+        done.chain(self.answers.lines.iter().map(|line| ("pressed", line)))
     }
 
     /// How far it is, and what happened.
@@ -88,7 +101,8 @@ impl Message {
         let mut lines = vec![self.heading(Markup::Terminal, TEXT_CHARS_MAX)];
         lines.extend(self.who.iter().map(|(label, line)| format!("   {label}: {}", text(line))));
         lines.extend(self.reasons.iter().map(|reason| format!("   - {}", text(reason))));
-        lines.extend(self.done.iter().map(|done| format!("   done: {}", text(done))));
+        let done = self.done_and_pressed();
+        lines.extend(done.map(|(label, line)| format!("   {label}: {}", text(line))));
         lines.push(format!("   so far: {}", text(&self.damage)));
         lines.push(format!("   next: {}", self.next_text()));
         lines.join("\n")

@@ -1,7 +1,8 @@
 //! What was done about an incident, in words.
 
 use serde::{Deserialize, Serialize};
-use tripline_containment::{Case, Plan, Proof, Refusal, Response, counted};
+use tripline_cloudtrail::EventTime;
+use tripline_containment::{Case, Plan, Press, Proof, Refusal, Response, Spared, counted};
 use tripline_engine::Held;
 use tripline_text::Untrusted;
 
@@ -29,6 +30,8 @@ pub enum Stage {
     Restored,
     /// A fence had its time.
     Expired,
+    /// A person left it alone.
+    LeftAlone,
 }
 
 impl Stage {
@@ -44,6 +47,7 @@ impl Stage {
             Self::Broken => "DOES NOT HOLD",
             Self::Restored => "RESTORED",
             Self::Expired => "EXPIRED",
+            Self::LeftAlone => "LEFT ALONE",
         }
     }
 
@@ -66,6 +70,8 @@ pub enum Outcome<'a> {
     Unconfirmed,
     /// It was given back, and the agent did nothing since that it would have to be stopped for.
     GivenBack,
+    /// A person left it alone, and the agent did nothing since that it would have to be stopped for.
+    LeftAlone(&'a Spared),
     /// There is no plan that could be carried out.
     Refused(&'a Refusal),
     /// It was contained, or had been; the case says how far it is at this moment.
@@ -92,6 +98,7 @@ impl<'a> Outcome<'a> {
             Self::WouldHave(_) | Self::Unconfirmed => Stage::Open,
             Self::Ask(_) | Self::Held(..) => Stage::Waiting,
             Self::GivenBack => Stage::Restored,
+            Self::LeftAlone(_) => Stage::LeftAlone,
             Self::Refused(_) => Stage::Incomplete,
             Self::Contained { case, now_unix_secs } => stage_of(case, *now_unix_secs),
         }
@@ -116,8 +123,18 @@ impl<'a> Outcome<'a> {
             Self::GivenBack => {
                 vec![Line::ours("nothing: it was given back, and nothing new was done since")]
             }
+            Self::LeftAlone(spared) => vec![left_alone(spared)],
             Self::Refused(refusal) => vec![Line::ours(format!("nothing can be done: {refusal}"))],
             Self::Contained { case, now_unix_secs } => contained(case, *now_unix_secs),
+        }
+    }
+
+    /// What a person may press now.
+    pub(crate) fn presses(&self) -> Vec<Press> {
+        match self {
+            Self::Ask(_) | Self::Held(..) => vec![Press::Approve, Press::Reject],
+            Self::Contained { case, .. } if case.closed.is_none() => vec![Press::Restore],
+            _ => Vec::new(),
         }
     }
 
@@ -128,7 +145,9 @@ impl<'a> Outcome<'a> {
             Self::Contained { case, .. } if case.closed.is_none() => {
                 run(format!("tripline restore {} --reason TEXT", case.plan.incident))
             }
-            Self::Contained { .. } | Self::GivenBack => run("tripline status".to_owned()),
+            Self::Contained { .. } | Self::GivenBack | Self::LeftAlone(_) => {
+                run("tripline status".to_owned())
+            }
             Self::Ask(_) | Self::Held(..) => {
                 run("tripline kill --agent NAME --mode approve PATH...".to_owned())
             }
@@ -136,6 +155,15 @@ impl<'a> Outcome<'a> {
                 run("tripline score --plan-file plan.json PATH...".to_owned())
             }
         }
+    }
+}
+
+fn left_alone(spared: &Spared) -> Line {
+    let line = Line::ours("nothing: left alone by ").then(Line::name(&spared.person));
+    let until = spared.expected_until.and_then(EventTime::from_unix_secs);
+    match until {
+        Some(until) => line.and(format!(", who expects it until {until}")),
+        None => line.and(" until it does something new"),
     }
 }
 

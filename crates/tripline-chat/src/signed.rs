@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::answers::Ways;
 use crate::key::{SigningKey, hex};
 use crate::line::{Line, Markup};
 use crate::message::Message;
@@ -11,11 +12,11 @@ const LINE_CHARS_MAX: usize = 2_000;
 
 impl Message {
     /// The body of a generic webhook, version 1.
-    pub fn to_webhook(&self) -> Value {
+    pub fn to_webhook(&self, ways: &Ways, now_unix_secs: i64) -> Value {
         let text = |line: &Line| line.write(Markup::Inert, LINE_CHARS_MAX);
         let texts = |lines: &[Line]| lines.iter().map(text).collect::<Vec<_>>();
         let who = self.who.iter().map(|(label, line)| (label.clone(), json!(text(line))));
-        json!({
+        let mut body = json!({
             "version": 1,
             "incident": self.incident,
             "stage": self.stage,
@@ -26,7 +27,16 @@ impl Message {
             "done": texts(&self.done),
             "damage": text(&self.damage),
             "next": text(&self.next),
-        })
+            "pressed": texts(&self.answers.lines),
+        });
+        let links = self.links(ways, now_unix_secs).into_iter();
+        let links: Vec<Value> = links
+            .map(|(button, url)| json!({"press": button.press, "label": button.label, "url": url}))
+            .collect();
+        if let Some(body) = body.as_object_mut().filter(|_| !links.is_empty()) {
+            body.insert("links".to_owned(), Value::Array(links));
+        }
+        body
     }
 }
 

@@ -2,6 +2,10 @@
 
 use serde_json::{Value, json};
 
+use tripline_containment::Press;
+
+use crate::answers::{Button, Ways};
+use crate::interaction::{ACTION_PREFIX, value};
 use crate::line::{Line, Markup};
 use crate::message::Message;
 
@@ -11,7 +15,7 @@ const SECTION_CHARS_MAX: usize = 3_000;
 
 impl Message {
     /// The message as it would be posted to Slack.
-    pub fn to_slack(&self) -> Value {
+    pub fn to_slack(&self, ways: &Ways) -> Value {
         let mut blocks = vec![json!({
             "type": "header",
             "text": {
@@ -22,7 +26,7 @@ impl Message {
         })];
         let who = self.who.iter().map(|(label, line)| (format!("*{label}* "), line));
         let reasons = self.reasons.iter().map(|line| ("• ".to_owned(), line));
-        let done = self.done.iter().map(|line| ("*done* ".to_owned(), line));
+        let done = self.done_and_pressed().map(|(label, line)| (format!("*{label}* "), line));
         let last = [("*so far* ".to_owned(), &self.damage), ("*next* ".to_owned(), &self.next)];
         for text in [section(who), section(reasons), section(done), section(last.into_iter())] {
             if !text.is_empty() {
@@ -30,13 +34,38 @@ impl Message {
                 blocks.push(json!({"type": "section", "text": text}));
             }
         }
+        let buttons: Vec<Value> =
+            self.buttons(ways).iter().map(|it| self.slack_button(it)).collect();
+        if !buttons.is_empty() {
+            blocks.push(json!({"type": "actions", "elements": buttons}));
+        }
         json!({"text": self.heading(Markup::Slack, SECTION_CHARS_MAX), "blocks": blocks})
+    }
+
+    fn slack_button(&self, button: &Button) -> Value {
+        let plain = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
+        let mut shown = json!({
+            "type": "button",
+            "action_id": format!("{ACTION_PREFIX}{}", button.press),
+            "value": value(self.incident, self.answers.round.era),
+            "text": plain(button.label),
+            "confirm": {
+                "title": plain(button.label),
+                "text": plain(button.question),
+                "confirm": plain("Yes"),
+                "deny": plain("No"),
+            },
+        });
+        if let Some(shown) = shown.as_object_mut().filter(|_| button.press == Press::Approve) {
+            shown.insert("style".to_owned(), json!("danger"));
+        }
+        shown
     }
 
     /// What a reply in the message's thread says: how far it is now, and what was done.
     pub fn to_slack_reply(&self) -> String {
         let word = Line::ours(format!("[{}]", self.stage.word()));
-        let lines = std::iter::once(&word).chain(&self.done);
+        let lines = std::iter::once(&word).chain(self.done_and_pressed().map(|(_, line)| line));
         section(lines.map(|line| (String::new(), line)))
     }
 }

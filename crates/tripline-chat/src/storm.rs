@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use tripline_containment::{IncidentId, counted};
 use tripline_text::Untrusted;
 
+use crate::answers::Answers;
 use crate::line::Line;
 use crate::message::Message;
 use crate::outcome::Stage;
@@ -96,6 +97,7 @@ impl Storm {
             ))],
             damage: Line::ours("see each incident"),
             next: Line::code(&Untrusted::borrowed("tripline status")),
+            answers: Answers::default(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 use serde_json::Value;
-use tripline_containment::IncidentId;
+use tripline_containment::{IncidentId, Press, Round};
 use tripline_text::Untrusted;
 
-use crate::{Line, Message, Stage};
+use crate::{Answers, Line, Links, Message, SigningKey, Stage, Ways};
 
 /// A message in which others wrote all that others can write.
 fn message(text: &str) -> Message {
@@ -28,11 +28,17 @@ fn message(text: &str) -> Message {
         ],
         done: vec![
             Line::ours("stopped by ").then(name.clone()).and(": all of 5 steps in place"),
-            Line::ours("DOES NOT HOLD: a session goes on").then(name),
+            Line::ours("DOES NOT HOLD: a session goes on").then(name.clone()),
             Line::ours("NOT done: deny everything (").then(code.clone()).and(")"),
         ],
         damage: Line::ours("iam:CreateAccessKey ×1, s3:GetObject ×29"),
         next: Line::code(&Untrusted::borrowed("tripline restore 000000000000feed --reason TEXT")),
+        answers: Answers {
+            presses: vec![Press::Restore, Press::Expect],
+            round: Round { era: 2, counted: 1 },
+            lines: vec![name.and(" pressed restore: another person has to, too")],
+            is_expectable: true,
+        },
     }
 }
 
@@ -100,7 +106,7 @@ proptest! {
     #[test]
     fn nothing_that_others_wrote_acts_in_slack(text in hostile()) {
         let message = message(&text);
-        let slack = message.to_slack();
+        let slack = message.to_slack(&ways());
         let reply = message.to_slack_reply();
         for text in strings(&slack).into_iter().chain([&*reply]) {
             // Every mention, link and date of Slack's begins with this.
@@ -118,7 +124,7 @@ proptest! {
 
     #[test]
     fn nothing_that_others_wrote_acts_in_a_card(text in hostile()) {
-        let teams = message(&text).to_teams();
+        let teams = message(&text).to_teams(&ways(), NOW);
         // Teams takes 28 KB.
         prop_assert!(teams.to_string().len() <= 28 << 10, "{}", teams.to_string().len());
         let card = &teams["attachments"][0]["content"];
@@ -140,8 +146,9 @@ proptest! {
         let message = message(&text);
         let subject = message.to_subject();
         prop_assert!(subject.is_ascii() && subject.len() < 100 && !subject.contains('\n'));
-        let mail = message.to_mail();
-        let (amazon_q, webhook) = (message.to_amazon_q(), message.to_webhook());
+        let none = Ways::default();
+        let mail = message.to_mail(&none, NOW);
+        let (amazon_q, webhook) = (message.to_amazon_q(&none, NOW), message.to_webhook(&none, NOW));
         let lines = strings(&amazon_q).into_iter().chain(strings(&webhook)).chain([&*mail]);
         for text in lines.flat_map(str::lines) {
             prop_assert!(!has_hidden(text), "{text}");
@@ -163,14 +170,39 @@ proptest! {
 
 #[test]
 fn what_each_service_is_sent() {
-    let message = message("oncall-<!here>");
+    let (message, ways) = (message("oncall-<!here>"), ways());
     insta::assert_snapshot!("text", message.to_text());
-    insta::assert_snapshot!("slack", pretty(&message.to_slack()));
+    insta::assert_snapshot!("slack", pretty(&message.to_slack(&ways)));
     insta::assert_snapshot!("slack_reply", message.to_slack_reply());
-    insta::assert_snapshot!("teams", pretty(&message.to_teams()));
-    insta::assert_snapshot!("mail", format!("{}\n\n{}", message.to_subject(), message.to_mail()));
-    insta::assert_snapshot!("amazon_q", pretty(&message.to_amazon_q()));
-    insta::assert_snapshot!("webhook", pretty(&message.to_webhook()));
+    insta::assert_snapshot!("teams", pretty(&message.to_teams(&ways, NOW)));
+    let mail = message.to_mail(&ways, NOW);
+    insta::assert_snapshot!("mail", format!("{}\n\n{mail}", message.to_subject()));
+    insta::assert_snapshot!("amazon_q", pretty(&message.to_amazon_q(&ways, NOW)));
+    insta::assert_snapshot!("webhook", pretty(&message.to_webhook(&ways, NOW)));
+}
+
+#[test]
+fn what_nobody_may_press_and_what_cannot_be_answered_is_not_offered() {
+    let message = message("oncall");
+    let restore = Ways { presses: [Press::Restore].into(), ..ways() };
+    let elements = &message.to_slack(&restore)["blocks"][5]["elements"];
+    assert_eq!(elements.as_array().unwrap().len(), 1);
+    assert_eq!(elements[0]["action_id"], "tripline:restore");
+    let none = Ways { has_buttons: false, links: None, ..ways() };
+    assert!(!message.to_slack(&none).to_string().contains("actions"));
+    assert!(message.to_card(&none, NOW).get("actions").is_none());
+    assert!(message.to_webhook(&none, NOW).get("links").is_none());
+}
+
+const NOW: i64 = 1_795_168_800;
+
+fn ways() -> Ways {
+    let key = SigningKey::new(b"0123456789abcdef").unwrap();
+    Ways {
+        has_buttons: true,
+        links: Some(Links::new("https://tripline.example", key, 86_400)),
+        presses: Press::ALL.into(),
+    }
 }
 
 fn pretty(value: &Value) -> String {

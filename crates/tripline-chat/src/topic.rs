@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::answers::Ways;
 use crate::line::{Line, Markup};
 use crate::message::Message;
 
@@ -19,28 +20,35 @@ impl Message {
     }
 
     /// The text of a mail.
-    pub fn to_mail(&self) -> String {
+    pub fn to_mail(&self, ways: &Ways, now_unix_secs: i64) -> String {
         let text = |line: &Line| line.write(Markup::Inert, LINE_CHARS_MAX);
         let mut lines = vec![self.heading(Markup::Inert, LINE_CHARS_MAX), String::new()];
         lines.extend(self.who.iter().map(|(label, line)| format!("{label}: {}", text(line))));
         lines.push(String::new());
         lines.extend(self.reasons.iter().map(|line| format!("* {}", text(line))));
         lines.push(String::new());
-        lines.extend(self.done.iter().map(|line| format!("done: {}", text(line))));
+        let done = self.done_and_pressed();
+        lines.extend(done.map(|(label, line)| format!("{label}: {}", text(line))));
         lines.push(format!("so far: {}", text(&self.damage)));
         lines.push(format!("next: {}", text(&self.next)));
+        let links = self.links(ways, now_unix_secs).into_iter();
+        lines.extend(links.map(|(button, url)| format!("{}: {url}", button.label)));
         lines.join("\n")
     }
 
     /// A custom notification (Amazon Q Developer in chat applications, "Custom notifications", version
     /// 1.0). All that is told of one incident is one thread.
-    pub fn to_amazon_q(&self) -> Value {
+    pub fn to_amazon_q(&self, ways: &Ways, now_unix_secs: i64) -> Value {
         let text = |line: &Line| line.write(Markup::Inert, LINE_CHARS_MAX);
         let mut lines: Vec<String> =
             self.who.iter().map(|(label, line)| format!("*{label}* {}", text(line))).collect();
         lines.extend(self.reasons.iter().map(|line| format!("• {}", text(line))));
-        lines.extend(self.done.iter().map(|line| format!("*done* {}", text(line))));
+        let done = self.done_and_pressed();
+        lines.extend(done.map(|(label, line)| format!("*{label}* {}", text(line))));
         lines.push(format!("*so far* {}", text(&self.damage)));
+        let links = self.links(ways, now_unix_secs).into_iter();
+        let links = links.map(|(button, url)| format!("[{}]({url})", button.label));
+        let next: Vec<String> = std::iter::once(text(&self.next)).chain(links).collect();
         json!({
             "version": "1.0",
             "source": "custom",
@@ -48,7 +56,7 @@ impl Message {
                 "textType": "client-markdown",
                 "title": self.heading(Markup::Inert, SENTENCE_CHARS_MAX),
                 "description": lines.join("\n"),
-                "nextSteps": [text(&self.next)],
+                "nextSteps": next,
                 "keywords": ["Tripline", self.stage.word()],
             },
             "metadata": {

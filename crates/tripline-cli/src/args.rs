@@ -1,5 +1,6 @@
 //! What may be typed.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -773,6 +774,9 @@ pub(crate) struct WatchArgs {
     /// The environment variable that holds the URL of a Slack webhook
     #[arg(long, value_name = "NAME")]
     pub(crate) slack_webhook_env: Option<String>,
+    /// Hear at this address what people press under messages; what is in front of it must speak TLS
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: Option<SocketAddr>,
     /// How often directories are looked through, in seconds
     #[arg(long, value_name = "SECS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub(crate) every: u64,

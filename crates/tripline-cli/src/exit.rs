@@ -54,6 +54,8 @@ pub(crate) enum Failure {
     Aws(tripline_containment::Failure),
     #[error("what is known cannot be used: {0}")]
     Live(#[from] tripline_runtime::LiveError),
+    #[error("what was pressed cannot be looked at: {0}")]
+    Press(#[from] tripline_runtime::PressError),
     #[error("what was contained cannot be looked after: {0}")]
     Tick(#[from] tripline_runtime::TickError),
     #[cfg(feature = "aws")]
@@ -98,6 +100,7 @@ impl Failure {
             | Self::Journal(_)
             | Self::Store(_)
             | Self::Live(_)
+            | Self::Press(_)
             | Self::Tick(_)
             | Self::State(_)
             | Self::Models(_)
@@ -135,7 +138,7 @@ impl Failure {
             Self::Store(_) | Self::State(_) => {
                 "give another directory by --state, or wait for the other process"
             }
-            Self::Live(_) | Self::Tick(_) => {
+            Self::Live(_) | Self::Press(_) | Self::Tick(_) => {
                 "a newer version wrote it, or it is damaged: without `state.redb` the watch begins anew"
             }
             #[cfg(feature = "aws")]

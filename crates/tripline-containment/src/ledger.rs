@@ -4,6 +4,7 @@
 //! that is not in it. So a lost store is rebuilt by reading the log again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -13,6 +14,7 @@ use crate::incident::IncidentId;
 use crate::log::Entry;
 use crate::place::Place;
 use crate::plan::{Plan, Response};
+use crate::press::{Declined, Dialogue, Press, Way};
 use crate::target::DELIVERY_LAG_SECS;
 
 /// Something that happened to an incident, or to all.
@@ -99,6 +101,45 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// People are asked whether a plan is to be carried out.
+    Asked {
+        /// The plan as it stood then.
+        plan: Box<Plan>,
+    },
+    /// Somebody pressed something under a message.
+    Pressed {
+        /// What.
+        press: Press,
+        /// How.
+        way: Way,
+        /// From where the request came: of a button in Slack, one of Slack's own addresses; behind a
+        /// proxy, the proxy's.
+        address: Option<IpAddr>,
+        /// Who: the name in the configuration, or what a stranger is called.
+        #[serde(with = "tripline_text::stored")]
+        person: Untrusted<'static>,
+        /// Why it counts for nothing; none if it counts.
+        declined: Option<Declined>,
+        /// How many more people have to press it; of what counts, none: it is to be done now.
+        missing: u32,
+    },
+    /// What enough people pressed was not done, and is not tried again by itself.
+    NotDone {
+        /// What they pressed.
+        press: Press,
+        /// Why not.
+        why: Declined,
+    },
+    /// A person expects of the agent for a while what was new in the incident.
+    Expected {
+        /// Of whom.
+        #[serde(with = "tripline_text::stored")]
+        agent: Untrusted<'static>,
+        /// What, as `decisions.toml` has it.
+        exceptions: String,
+        /// Until when, in seconds since 1970.
+        until_unix_secs: i64,
+    },
     /// The incident is over: a person gave everything back.
     Closed {
         /// Why, in a person's words.
@@ -117,6 +158,21 @@ pub enum Event {
         #[serde(with = "tripline_text::stored")]
         reason: Untrusted<'static>,
     },
+}
+
+impl Event {
+    /// Whether it is a part of what people are asked about an incident and answer, or ends that.
+    fn is_said(&self) -> bool {
+        matches!(
+            self,
+            Self::Asked { .. }
+                | Self::Pressed { .. }
+                | Self::NotDone { .. }
+                | Self::Expected { .. }
+                | Self::Decided { .. }
+                | Self::Closed { .. }
+        )
+    }
 }
 
 /// Why a call to AWS did not do what was asked.
@@ -194,6 +250,7 @@ pub enum Returned {
 pub struct Ledger {
     cases: BTreeMap<IncidentId, Case>,
     standings: BTreeMap<Place, Standing>,
+    dialogues: BTreeMap<IncidentId, Dialogue>,
     halted: Option<Untrusted<'static>>,
 }
 
@@ -312,7 +369,15 @@ impl Ledger {
     pub fn check(&self, entry: &Entry) -> Result<(), IllegalEvent> {
         match (&entry.event, entry.incident) {
             (Event::Halted { .. } | Event::Resumed { .. }, _)
-            | (Event::Decided { .. } | Event::Adopted { .. }, Some(_)) => Ok(()),
+            | (
+                Event::Decided { .. }
+                | Event::Adopted { .. }
+                | Event::Asked { .. }
+                | Event::Pressed { .. }
+                | Event::NotDone { .. }
+                | Event::Expected { .. },
+                Some(_),
+            ) => Ok(()),
             (_, None) => Err(IllegalEvent::Unknown),
             (_, Some(incident)) => match self.cases.get(&incident) {
                 None => Err(IllegalEvent::Unknown),
@@ -328,6 +393,9 @@ impl Ledger {
     /// [`IllegalEvent`]; the ledger stays as it was.
     pub fn record(&mut self, entry: &Entry) -> Result<(), IllegalEvent> {
         self.check(entry)?;
+        if let Some(incident) = entry.incident.filter(|_| entry.event.is_said()) {
+            self.dialogues.entry(incident).or_default().hear(entry);
+        }
         match (&entry.event, entry.incident) {
             (Event::Halted { reason }, _) => self.halted = Some(reason.clone()),
             (Event::Resumed { .. }, _) => self.halted = None,
@@ -352,6 +420,16 @@ impl Ledger {
     /// One incident.
     pub fn case(&self, incident: IncidentId) -> Option<&Case> {
         self.cases.get(&incident)
+    }
+
+    /// What people were asked about each incident, and what they answered.
+    pub fn dialogues(&self) -> impl Iterator<Item = (IncidentId, &Dialogue)> {
+        self.dialogues.iter().map(|(incident, dialogue)| (*incident, dialogue))
+    }
+
+    /// The same about one incident.
+    pub fn dialogue(&self, incident: IncidentId) -> Option<&Dialogue> {
+        self.dialogues.get(&incident)
     }
 
     /// What is known of a place, while any incident holds it.
@@ -492,6 +570,10 @@ impl Case {
             }
             Event::Decided { .. }
             | Event::Adopted { .. }
+            | Event::Asked { .. }
+            | Event::Pressed { .. }
+            | Event::NotDone { .. }
+            | Event::Expected { .. }
             | Event::Halted { .. }
             | Event::Resumed { .. } => {}
         }

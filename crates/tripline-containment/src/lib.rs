@@ -15,6 +15,7 @@ mod one_or_many;
 mod place;
 mod plan;
 mod planner;
+mod press;
 mod render;
 mod target;
 #[cfg(test)]
@@ -33,6 +34,7 @@ pub use log::{Broken, BrokenKind, Chain, Entry};
 pub use place::{Change, KEY_ACTIVE, KEY_INACTIVE, POLICY_NAME, Place, Subject};
 pub use plan::{CutSession, LeftAlone, Plan, Refusal, Response, Step, StepKind, counted};
 pub use planner::{plan_fence, plan_kill};
+pub use press::{Declined, Dialogue, Press, Pressed, Round, Spared, UnknownPress, Way};
 pub use target::{
     Created, DELIVERY_LAG_SECS, Description, Grounds, RoleFacts, SessionKind, Target, TargetSession,
 };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tripline_attribution::{Attributor, Coverage, Sessions, StoredMint};
-use tripline_baseline::Baseline;
+use tripline_baseline::{Baseline, Decisions};
 use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
@@ -33,6 +33,7 @@ pub struct Batch<'m> {
     held: MemoryRows,
     tally: Tally,
     view: View,
+    expected: Option<&'m Decisions>,
 }
 
 /// What a [`Batch`] found.
@@ -71,6 +72,7 @@ impl<'m> Batch<'m> {
             held: MemoryRows::default(),
             tally: Tally::default(),
             view: View::Whole,
+            expected: None,
         }
     }
 
@@ -78,6 +80,12 @@ impl<'m> Batch<'m> {
     #[must_use]
     pub(crate) fn live(self, now: EventTime) -> Self {
         Self { view: View::Live(now), ..self }
+    }
+
+    /// The same, with exceptions beside the model's.
+    #[must_use]
+    pub(crate) fn expecting(self, expected: Option<&'m Decisions>) -> Self {
+        Self { expected, ..self }
     }
 
     /// Takes in what was kept of a record.
@@ -134,7 +142,8 @@ impl<'m> Batch<'m> {
             attributor.resolve(),
             &vocabularies,
             all,
-        );
+        )
+        .expecting(self.expected);
         let mut scored = Vec::new();
         let mut sink = |one| {
             scored.push(one);

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use thiserror::Error;
 use tripline_attribution::AgentRules;
-use tripline_baseline::TenantRules;
+use tripline_baseline::{EXCEPTION_DAYS_MAX, TenantRules};
+use tripline_containment::Press;
 use tripline_detector::{Budgets, InvariantSettings};
 use tripline_iam::{AccountId, Arn, RoleName};
 
 use crate::brakes::Brakes;
 use crate::channels::{Channel, NotASecretRef};
+use crate::people::{Approvals, Person};
 
 /// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -39,6 +41,12 @@ pub struct Config {
     /// Where people are told.
     #[serde(default)]
     pub channels: Vec<Channel>,
+    /// Who may answer messages.
+    #[serde(default)]
+    pub people: Vec<Person>,
+    /// How people answer, and how many have to.
+    #[serde(default)]
+    pub approvals: Approvals,
 }
 
 /// What the kill switch may and may not touch.
@@ -88,6 +96,28 @@ pub enum ConfigError {
     /// Two channels cannot be told apart.
     #[error("two channels are named `{0}`")]
     ChannelTwice(String),
+    /// Two people cannot be told apart: one of them would be two.
+    #[error("two people have the name or the Slack id `{0}`")]
+    PersonTwice(String),
+    /// What is pressed could never be done.
+    #[error("`approvals.people_to_{press}` is {need}, and {have} of `people` may press it")]
+    TooFewPeople {
+        /// What.
+        press: Press,
+        /// How many have to press it.
+        need: u32,
+        /// How many may.
+        have: usize,
+    },
+    /// A link that nobody signs.
+    #[error("`approvals.url` needs `approvals.link_key`, which signs the links that lead there")]
+    Unsigned,
+    /// No exception lasts that long.
+    #[error("`approvals.expect_days` is more than {EXCEPTION_DAYS_MAX}")]
+    ForEver,
+    /// Links go over the network.
+    #[error("`approvals.url` must begin with https://, or name this machine: http://localhost")]
+    OpenLink,
 }
 
 impl Config {
@@ -106,9 +136,41 @@ impl Config {
             }
         })?;
         let mut names = BTreeSet::new();
-        match config.channels.iter().find(|channel| !names.insert(&channel.name)) {
-            Some(twice) => Err(ConfigError::ChannelTwice(twice.name.clone())),
-            None => Ok(config),
+        if let Some(twice) = config.channels.iter().find(|channel| !names.insert(&channel.name)) {
+            return Err(ConfigError::ChannelTwice(twice.name.clone()));
+        }
+        config.check_people()?;
+        Ok(config)
+    }
+
+    fn check_people(&self) -> Result<(), ConfigError> {
+        let Self { people, approvals, .. } = self;
+        let (mut names, mut ids) = (BTreeSet::new(), BTreeSet::new());
+        for person in people {
+            let id = person.slack.as_ref().filter(|id| !ids.insert(*id));
+            let name = Some(&person.name).filter(|name| !names.insert(*name));
+            if let Some(twice) = id.or(name) {
+                return Err(ConfigError::PersonTwice(twice.clone()));
+            }
+        }
+        if !people.is_empty() {
+            for press in Press::ALL {
+                let have = people.iter().filter(|person| person.may.contains(&press)).count();
+                let need = approvals.people_to(press);
+                // What nobody may press is switched off.
+                if have > 0 && u32::try_from(have).is_ok_and(|have| have < need) {
+                    return Err(ConfigError::TooFewPeople { press, need, have });
+                }
+            }
+        }
+        if approvals.expect_days.get() > EXCEPTION_DAYS_MAX {
+            return Err(ConfigError::ForEver);
+        }
+        match (&approvals.url, &approvals.link_key) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(ConfigError::Unsigned),
+            (Some(url), Some(_)) if is_safe(url) => Ok(()),
+            (Some(_), Some(_)) => Err(ConfigError::OpenLink),
         }
     }
 
@@ -125,4 +187,19 @@ impl Config {
         let Given { brakes } = toml::from_str(&format!("brakes = {table}"))?;
         Ok(Self { brakes, ..self })
     }
+}
+
+/// Whether nobody on the way can read a passphrase that goes there.
+fn is_safe(url: &str) -> bool {
+    let is_here = |rest: &str| {
+        let host = rest.split(['/', ':']).next().unwrap_or_default();
+        matches!(host, "localhost" | "127.0.0.1")
+    };
+    let is_plain = url.chars().all(|it| it.is_ascii_graphic() && !"\"'<>?#@\\".contains(it));
+    is_plain
+        && match url.split_once("://") {
+            Some(("https", rest)) => !rest.is_empty(),
+            Some(("http", rest)) => is_here(rest),
+            _ => false,
+        }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
-use tripline_baseline::{Call, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules};
+use tripline_baseline::{
+    Call, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
+};
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Verdict, assess};
 use tripline_iam::Action;
@@ -100,6 +102,8 @@ pub fn judge_all<E: From<DamagedRow>>(
 #[derive(Debug)]
 pub struct Judge<'m> {
     model: &'m Model,
+    /// Exceptions beside the model's.
+    expected: Option<&'m Decisions>,
     filter: &'m Filter,
     tenants: &'m TenantRules,
     sessions: Sessions,
@@ -134,6 +138,7 @@ impl<'m> Judge<'m> {
         let words = Vocabulary::new(sessions.hash_seed());
         Self {
             model,
+            expected: None,
             filter,
             tenants,
             sessions,
@@ -338,10 +343,13 @@ impl<'m> Judge<'m> {
         let texts = DeedTexts::of(call);
         let deed = Deed::of(call, &texts);
         let measure = self.model.measure_of(agent);
-        let (decisions, name) = (self.model.decisions(), agent.id.untrusted());
+        let name = agent.id.untrusted();
+        let decisions = [Some(self.model.decisions()), self.expected];
         // What a person said to expect is no news until then.
-        let expected =
-            |draw: &Draw<'_>| decisions.expected(&name, draw, &deed.home(), call.time).is_some();
+        let expected = |draw: &Draw<'_>| {
+            let mut decisions = decisions.iter().flatten();
+            decisions.any(|it| it.expected(&name, draw, &deed.home(), call.time).is_some())
+        };
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
         let mut weighed = weigh(&habits, standing, &measure, episode, &deed, exceeded, expected);
@@ -361,6 +369,12 @@ impl<'m> Judge<'m> {
         episode.highest = episode.highest.max(weighed.score);
         episode.verdict = episode.verdict.max(weighed.verdict);
         weighed.explained(&measure, &episode.evidence)
+    }
+
+    /// The same, with exceptions beside the model's.
+    #[must_use]
+    pub(crate) fn expecting(self, expected: Option<&'m Decisions>) -> Self {
+        Self { expected, ..self }
     }
 
     /// The same, and what episodes came to is kept.

@@ -50,6 +50,18 @@ impl fmt::Display for ModelId {
     }
 }
 
+impl ModelId {
+    /// The name of the same model with exceptions beside its own.
+    #[must_use]
+    pub fn expecting(self, expected: &Decisions) -> Self {
+        if expected.is_empty() {
+            return self;
+        }
+        let hash = Sha256::new().chain_update(self.0).chain_update(expected.to_text());
+        Self(hash.finalize().into())
+    }
+}
+
 /// Two scopes for one agent or class: which of them holds would be a matter of chance.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("two scopes have the same subject")]

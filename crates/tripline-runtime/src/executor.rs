@@ -5,8 +5,8 @@
 
 use futures_util::stream::{self, StreamExt};
 use tripline_containment::{
-    Case, Change, Event, Failure, IncidentId, Ledger, Place, Proof, Returned, Standing, Status,
-    Step, StepKind, edit,
+    Case, Change, Entry, Event, Failure, IncidentId, Ledger, Place, Proof, Returned, Standing,
+    Status, Step, StepKind, edit,
 };
 use tripline_engine::{Authorized, Permit};
 use tripline_text::Untrusted;
@@ -52,6 +52,8 @@ pub struct Executor<'a, R, S, C> {
     journal: &'a Journal<S>,
     clock: &'a C,
     patience: Patience,
+    /// Whose decision it is, where that is not whoever the journal names.
+    person: Option<Untrusted<'static>>,
 }
 
 impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
@@ -62,7 +64,13 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
         clock: &'a C,
         patience: Patience,
     ) -> Self {
-        Self { responder, journal, clock, patience }
+        Self { responder, journal, clock, patience, person: None }
+    }
+
+    /// The same for a person, whose name stands at what is decided and closed.
+    #[must_use]
+    pub fn on_behalf_of(self, person: Untrusted<'static>) -> Self {
+        Self { person: Some(person), ..self }
     }
 
     /// Carries a plan out. What could not be done is in the case, with its reason; the rest is done.
@@ -83,7 +91,7 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
             is_automatic: authorized.is_automatic(),
             class: cause.class,
         };
-        self.note(plan.incident, event).await?;
+        self.decide(plan.incident, event).await?;
         self.carry_on(&authorized.permit(), plan.incident).await
     }
 
@@ -169,7 +177,7 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
         let case = self.case(incident).await?;
         if case.held().next().is_none() {
             let reason = Untrusted::new(reason.to_owned());
-            self.note(incident, Event::Closed { reason }).await?;
+            self.decide(incident, Event::Closed { reason }).await?;
         }
         self.case(incident).await
     }
@@ -341,6 +349,13 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
     async fn case(&self, incident: IncidentId) -> Result<Case, JournalError> {
         let case = self.journal.look(|ledger| ledger.case(incident).cloned()).await;
         case.ok_or(JournalError::NoSuchIncident(incident))
+    }
+
+    async fn decide(&self, incident: IncidentId, event: Event) -> Result<(), JournalError> {
+        let Some(actor) = self.person.clone() else { return self.note(incident, event).await };
+        let time_unix_ms = self.clock.now_unix_ms();
+        let entry = Entry { time_unix_ms, actor, incident: Some(incident), event };
+        self.journal.append_as(entry).await
     }
 
     async fn note(&self, incident: IncidentId, event: Event) -> Result<(), JournalError> {

@@ -1,7 +1,7 @@
 //! The action log at work: what it says so far, and how the next entries are added.
 
 use thiserror::Error;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::Mutex;
 use tripline_containment::{Broken, Chain, Entry, Event, IllegalEvent, IncidentId, Ledger};
 use tripline_text::Untrusted;
 
@@ -80,7 +80,8 @@ impl<S: Store> Journal<S> {
         look(&self.state.lock().await.ledger)
     }
 
-    /// Adds an event, durably, before anybody acts on it.
+    /// Adds an event, durably, before anybody acts on it. What another process added meanwhile comes
+    /// before it, unless the event follows from what this one had read.
     ///
     /// # Errors
     /// [`JournalError`]; then nothing was added.
@@ -90,8 +91,62 @@ impl<S: Store> Journal<S> {
         now_unix_ms: i64,
         event: Event,
     ) -> Result<(), JournalError> {
-        let mut state: MutexGuard<'_, State> = self.state.lock().await;
-        let entry = Entry { time_unix_ms: now_unix_ms, actor: self.actor.clone(), incident, event };
+        let actor = self.actor.clone();
+        self.append_as(Entry { time_unix_ms: now_unix_ms, actor, incident, event }).await
+    }
+
+    /// Adds an entry with an actor of its own.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn append_as(&self, entry: Entry) -> Result<(), JournalError> {
+        let mut state = self.state.lock().await;
+        // The brakes counted what was done by then: they must count again.
+        if matches!(entry.event, Event::Decided { is_automatic: true, .. }) {
+            return self.add(&mut state, entry).await;
+        }
+        for _ in 0..TRIES {
+            match self.add(&mut state, entry.clone()).await {
+                Err(JournalError::Store(StoreError::Conflict)) => self.reread(&mut state).await?,
+                added => return added,
+            }
+        }
+        Err(JournalError::Store(StoreError::Conflict))
+    }
+
+    /// Adds what follows from what the log says, or nothing, and says what it was. Nobody adds anything
+    /// in between: where another process did, it is looked at again.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub async fn settle<T>(
+        &self,
+        incident: IncidentId,
+        now_unix_ms: i64,
+        decide: impl Fn(&Ledger) -> (Option<Event>, T),
+    ) -> Result<T, JournalError> {
+        let mut state = self.state.lock().await;
+        for _ in 0..TRIES {
+            let (event, decided) = decide(&state.ledger);
+            let Some(event) = event else { return Ok(decided) };
+            let (actor, incident) = (self.actor.clone(), Some(incident));
+            let entry = Entry { time_unix_ms: now_unix_ms, actor, incident, event };
+            match self.add(&mut state, entry).await {
+                Err(JournalError::Store(StoreError::Conflict)) => self.reread(&mut state).await?,
+                added => return added.map(|()| decided),
+            }
+        }
+        Err(JournalError::Store(StoreError::Conflict))
+    }
+
+    async fn reread(&self, state: &mut State) -> Result<(), JournalError> {
+        let lines = self.store.lines().await?;
+        let (chain, ledger) = read_log(lines.iter().map(String::as_str))?;
+        *state = State { chain, ledger };
+        Ok(())
+    }
+
+    async fn add(&self, state: &mut State, entry: Entry) -> Result<(), JournalError> {
         let line = state.chain.len().saturating_add(1);
         state.ledger.check(&entry).map_err(|kind| JournalError::Illegal { line, kind })?;
         let mut chain = state.chain.clone();
@@ -101,3 +156,6 @@ impl<S: Store> Journal<S> {
         state.ledger.record(&entry).map_err(|kind| JournalError::Illegal { line, kind })
     }
 }
+
+/// How often is looked again when others add lines at the same time.
+const TRIES: u32 = 8;

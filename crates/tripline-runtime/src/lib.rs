@@ -6,13 +6,17 @@
     reason = "edge: reads and writes files, and takes its hash keys from the system"
 )]
 
+mod desk;
 mod doctor;
 mod drill;
 mod executor;
+mod expectations;
 #[cfg(feature = "webhook")]
 mod http;
 mod journal;
 mod library;
+#[cfg(feature = "webhook")]
+mod listen;
 mod live;
 mod local;
 mod messenger;
@@ -31,9 +35,11 @@ mod trail;
 #[cfg(feature = "webhook")]
 mod webhook;
 
+pub use desk::{Desk, PressError};
 pub use doctor::{Asked, Examined, Function, Probe, examine, models_of};
 pub use drill::{Canary, Chirp, Drilled, drill, drill_target};
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
+pub use expectations::expectations;
 #[cfg(feature = "webhook")]
 pub use http::{Address, Http, InvalidAddress, NoRoots};
 pub use journal::{Journal, JournalError, read_log};
@@ -41,10 +47,12 @@ pub use library::{
     Depot, DepotError, Digest, Edition, Got, Library, LibraryError, LocalDepot, News, Only,
     Pending, Published, publish,
 };
+#[cfg(feature = "webhook")]
+pub use listen::{Caller, Pressed, listen};
 pub use live::{Delivered, Live, LiveError, Models, Witness};
 pub use local::{LocalFile, Unlisted, delivery_stamp, files};
 pub use messenger::{Channel, Post, PostError, Posted};
-pub use notice::{Ask, DECIDED, Message, ObjectRef, UnknownMessage, asks_of, messages};
+pub use notice::{Ask, DECIDED, Message, ObjectRef, PRESSED, UnknownMessage, asks_of, messages};
 pub use outbox::{Drained, Outbox};
 pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{

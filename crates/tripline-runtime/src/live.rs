@@ -10,9 +10,10 @@ use std::collections::BTreeSet;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use thiserror::Error;
+use tripline_baseline::{Approval, Decisions};
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_engine::{
-    Anchor, Arrivals, Config, DamagedRow, Entry, Filter, LiveIncident, LiveReport, Model,
+    Anchor, Arrivals, Config, DamagedRow, Entry, Filter, LiveIncident, LiveReport, Model, ModelId,
     Partition, PartitionId, Provenance, Scored, Slice, Telling,
 };
 
@@ -68,6 +69,7 @@ impl<'a> Models<'a> {
 pub struct Live<'a, S> {
     models: Models<'a>,
     state: &'a S,
+    expected: Decisions,
     hash_seed: u64,
 }
 
@@ -102,7 +104,35 @@ pub enum LiveError {
 impl<'a, S: State> Live<'a, S> {
     /// With this state. `hash_seed` keys hash tables; no result depends on it.
     pub fn new(models: Models<'a>, state: &'a S, hash_seed: u64) -> Self {
-        Self { models, state, hash_seed }
+        Self { models, state, expected: Decisions::default(), hash_seed }
+    }
+
+    /// The same with exceptions beside those of the model.
+    #[must_use]
+    pub fn expecting(self, expected: Decisions) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// What verdicts rest on, by name.
+    pub fn model_id(&self) -> ModelId {
+        self.models.core().id().expecting(&self.expected)
+    }
+
+    /// Exceptions of what is new in an incident as it stands now; none where there is no such incident,
+    /// or no exception would help.
+    ///
+    /// # Errors
+    /// [`LiveError`].
+    pub(crate) async fn exceptions(
+        &self,
+        live: &LiveIncident,
+        by: &Approval,
+        until: EventTime,
+        now: EventTime,
+    ) -> Result<Option<Decisions>, LiveError> {
+        let (slice, _) = self.report(BTreeSet::from([live.root.clone()]), now).await?;
+        let model = self.models.of(&slice).await?;
+        Ok(live.incident.expected(&model, by, until))
     }
 
     /// Takes pages in that came together. `now` is the time by the clock.
@@ -176,8 +206,9 @@ impl<'a, S: State> Live<'a, S> {
         &self,
         touched: BTreeSet<Anchor>,
         now: EventTime,
-    ) -> Result<(Slice<'a>, LiveReport), LiveError> {
-        let mut slice = Slice::about(touched, self.models.config(), now, self.hash_seed);
+    ) -> Result<(Slice<'_>, LiveReport), LiveError> {
+        let slice = Slice::about(touched, self.models.config(), now, self.hash_seed);
+        let mut slice = slice.expecting(&self.expected);
         self.fill(&mut slice).await?;
         let mut report = slice.judge(&*self.models.of(&slice).await?)?;
         self.state.put(&report.entries).await?;

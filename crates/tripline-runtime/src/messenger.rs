@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use tripline_chat::Message;
+use tripline_chat::{Message, Ways};
 
 /// One place where people are told. Calls answer once; whoever calls tries again.
 pub trait Channel: Debug + Send + Sync {
@@ -32,6 +32,8 @@ pub struct Post<'a> {
     pub is_news: bool,
     /// When, in milliseconds since 1970.
     pub now_unix_ms: i64,
+    /// How it may be answered.
+    pub ways: &'a Ways,
 }
 
 /// A message that was posted.

@@ -50,6 +50,8 @@ pub enum Ask {
     Tick,
     /// To do what was decided elsewhere.
     Decided(Value),
+    /// To hear what was pressed elsewhere.
+    Pressed(Value),
 }
 
 /// A message that stands or falls by itself.
@@ -82,6 +84,8 @@ const DEPTH_MAX: u32 = 5;
 
 /// The marker of a message from the detector to the responder.
 pub const DECIDED: &str = "tripline-decided";
+/// The marker of a message from the desk to the responder.
+pub const PRESSED: &str = "tripline-pressed";
 
 /// The messages of an event, as a function is given it.
 pub fn messages(event: &Value) -> Vec<Message> {
@@ -123,6 +127,9 @@ fn asks(message: &Value, depth: u32) -> Result<Vec<Ask>, UnknownMessage> {
     }
     if let Some(decided) = message.get(DECIDED) {
         return Ok(vec![Ask::Decided(decided.clone())]);
+    }
+    if let Some(pressed) = message.get(PRESSED) {
+        return Ok(vec![Ask::Pressed(pressed.clone())]);
     }
     if text(message, "Type") == Some("Notification") {
         return inner(message.get("Message"), depth);

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tripline_chat::{Brief, Message, Outcome, Storm, storms};
+use tripline_chat::{Brief, Message, Outcome, Storm, Ways, storms};
 use tripline_cloudtrail::EventTime;
-use tripline_containment::{Case, IncidentId, Ledger};
+use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
 use tripline_engine::{Entry, Partition};
 
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -35,12 +36,16 @@ const FIRST_WAIT_MS: u64 = 500;
 const REFUSED_MS: i64 = 600_000;
 const WAIT_MS_MAX: i64 = 3_600_000;
 
+/// Where nobody can answer.
+static NO_WAYS: Ways = Ways { has_buttons: false, links: None, presses: BTreeSet::new() };
+
 /// Tells people what is to be told.
 #[derive(Debug)]
 pub struct Outbox<'a, S, C> {
     state: &'a S,
     channels: &'a [Box<dyn Channel>],
     clock: &'a C,
+    ways: &'a Ways,
 }
 
 /// What is noted of a day.
@@ -76,6 +81,18 @@ pub struct Drained {
     pub failed: Vec<(String, PostError)>,
 }
 
+/// What became of a message on its way to a channel.
+enum Brought {
+    /// It has it.
+    Before,
+    /// It has it now.
+    Now,
+    /// It is left alone, or somebody else is at it.
+    NotYet,
+    /// It did not take it.
+    Failed(PostError),
+}
+
 /// A message on its way.
 struct Parcel {
     message: Message,
@@ -87,7 +104,13 @@ struct Parcel {
 impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
     /// The outbox of a state, for these channels.
     pub fn new(state: &'a S, channels: &'a [Box<dyn Channel>], clock: &'a C) -> Self {
-        Self { state, channels, clock }
+        Self { state, channels, clock, ways: &NO_WAYS }
+    }
+
+    /// The same, with messages that can be answered in these ways.
+    #[must_use]
+    pub fn with_ways(self, ways: &'a Ways) -> Self {
+        Self { ways, ..self }
     }
 
     /// Notes a message, durably; it is posted by [`Self::drain`].
@@ -131,12 +154,23 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             let closed = case.closed.as_ref().map(|(_, at, _)| *at);
             closed.is_none_or(|at| now.saturating_sub(at) < CLOSED_SECS * 1_000)
         };
-        for (incident, case) in ledger.cases().filter(|(_, case)| is_fresh(case)) {
+        let cases = ledger.cases().filter(|(_, case)| is_fresh(case));
+        let is_recent =
+            |dialogue: &Dialogue| now.saturating_sub(dialogue.last_unix_ms()) < CLOSED_SECS * 1_000;
+        let dialogues = ledger.dialogues().filter(|(_, dialogue)| is_recent(dialogue));
+        let incidents: BTreeSet<IncidentId> = cases
+            .map(|(incident, _)| incident)
+            .chain(dialogues.map(|(incident, _)| incident))
+            .collect();
+        for incident in incidents {
             let marks = self.marks(incident).await?;
             let Some(told) = card(&marks) else { continue };
-            let now_unix_secs = now.div_euclid(1_000);
-            let outcome = Outcome::Contained { case, now_unix_secs };
-            self.put(&told.clone().with_outcome(&outcome)).await?;
+            let dialogue = ledger.dialogue(incident);
+            let message = match outcome(ledger, incident, now.div_euclid(1_000)) {
+                Some(outcome) => told.clone().with_outcome(&outcome),
+                None => told.clone(),
+            };
+            self.put(&message.in_dialogue(dialogue)).await?;
         }
         Ok(())
     }
@@ -190,68 +224,95 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         Ok(drained)
     }
 
-    /// Brings a message to every channel that does not have it.
+    /// Brings a message to every channel that does not have it, to all at once: whoever takes his time
+    /// keeps no other waiting.
     async fn send(
         &self,
         parcel: &Parcel,
         waits: &mut BTreeMap<String, i64>,
         drained: &mut Drained,
     ) -> Result<(), StateError> {
-        let incident = parcel.message.incident;
-        let marks = self.marks(incident).await?;
+        let marks = self.marks(parcel.message.incident).await?;
+        let brought = self.channels.iter().map(|channel| {
+            let until = waits.get(channel.name()).copied();
+            self.bring(parcel, &**channel, &marks, until)
+        });
+        let brought: Vec<_> = join_all(brought).await;
         let mut is_settled = true;
-        for channel in self.channels {
-            let told = told(&marks, channel.name());
-            let has = told.is_some_and(|(digest, news, _)| {
-                digest == parcel.digest || (!channel.is_in_place() && news == parcel.news)
-            });
-            if has {
-                continue;
-            }
-            let now = self.clock.now_unix_ms();
-            let waits_still = waits.get(channel.name()).is_some_and(|until| now < *until);
-            if waits_still || !self.claim(incident, channel.name(), parcel, &marks, now).await? {
-                is_settled = false;
-                drained.due += 1;
-                continue;
-            }
-            let post = Post {
-                message: &parcel.message,
-                before: told.and_then(|(_, _, posted)| posted.handle.as_deref()),
-                is_news: told.is_none_or(|(_, news, _)| news != parcel.news),
-                now_unix_ms: now,
-            };
-            match self.post(&**channel, post).await {
-                Ok(posted) => {
-                    drained.posted += 1;
-                    let told = Mark::Told {
-                        channel: channel.name().to_owned(),
-                        at_unix_ms: now,
-                        digest: parcel.digest,
-                        news: parcel.news,
-                        posted,
-                    };
-                    self.state.put(&[mark_entry(incident, &told, now)]).await?;
-                }
-                Err(error) => {
+        for (channel, brought) in self.channels.iter().zip(brought) {
+            match brought? {
+                Brought::Before => {}
+                Brought::Now => drained.posted += 1,
+                Brought::NotYet => {
                     is_settled = false;
                     drained.due += 1;
-                    if let Some(wait_ms) = wait_of(&error) {
-                        let until_unix_ms = self.clock.now_unix_ms().saturating_add(wait_ms);
-                        let channel = channel.name().to_owned();
-                        waits.insert(channel.clone(), until_unix_ms);
-                        let wait = Note::Wait { channel, until_unix_ms };
-                        self.state.put(&[note_entry(&wait, now)]).await?;
-                    }
+                }
+                Brought::Failed(error) => {
+                    is_settled = false;
+                    drained.due += 1;
+                    // Not again in this round, in which there may be more to post.
+                    waits.insert(channel.name().to_owned(), i64::MAX);
                     drained.failed.push((channel.name().to_owned(), error));
                 }
             }
         }
         if is_settled {
-            let note = Note::Settled { incident, digest: parcel.digest };
+            let note = Note::Settled { incident: parcel.message.incident, digest: parcel.digest };
             self.state.put(&[note_entry(&note, self.clock.now_unix_ms())]).await?;
         }
         Ok(())
+    }
+
+    /// Brings a message to a channel that is to be left alone until then.
+    async fn bring(
+        &self,
+        parcel: &Parcel,
+        channel: &dyn Channel,
+        marks: &[Mark],
+        until_unix_ms: Option<i64>,
+    ) -> Result<Brought, StateError> {
+        let incident = parcel.message.incident;
+        let told = told(marks, channel.name());
+        let has = told.is_some_and(|(digest, news, _)| {
+            digest == parcel.digest || (!channel.is_in_place() && news == parcel.news)
+        });
+        if has {
+            return Ok(Brought::Before);
+        }
+        let now = self.clock.now_unix_ms();
+        let waits_still = until_unix_ms.is_some_and(|until| now < until);
+        if waits_still || !self.claim(incident, channel.name(), parcel, marks, now).await? {
+            return Ok(Brought::NotYet);
+        }
+        let post = Post {
+            message: &parcel.message,
+            before: told.and_then(|(_, _, posted)| posted.handle.as_deref()),
+            is_news: told.is_none_or(|(_, news, _)| news != parcel.news),
+            now_unix_ms: now,
+            ways: self.ways,
+        };
+        match self.post(channel, post).await {
+            Ok(posted) => {
+                let told = Mark::Told {
+                    channel: channel.name().to_owned(),
+                    at_unix_ms: now,
+                    digest: parcel.digest,
+                    news: parcel.news,
+                    posted,
+                };
+                self.state.put(&[mark_entry(incident, &told, now)]).await?;
+                Ok(Brought::Now)
+            }
+            Err(error) => {
+                if let Some(wait_ms) = wait_of(&error) {
+                    let until_unix_ms = self.clock.now_unix_ms().saturating_add(wait_ms);
+                    let channel = channel.name().to_owned();
+                    let wait = Note::Wait { channel, until_unix_ms };
+                    self.state.put(&[note_entry(&wait, now)]).await?;
+                }
+                Ok(Brought::Failed(error))
+            }
+        }
     }
 
     /// Whether nobody else is posting this.
@@ -317,7 +378,11 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
 impl Parcel {
     fn of(message: Message) -> Self {
         let digest = digest_of(&message);
-        let news = hash(&(message.stage, message.done.first()));
+        // What was pressed is news; without any it is the same news as before there were buttons.
+        let news = match message.answers.lines.last() {
+            None => hash(&(message.stage, message.done.first())),
+            pressed => hash(&(message.stage, message.done.first(), pressed)),
+        };
         Self { message, digest, news }
     }
 
@@ -326,6 +391,19 @@ impl Parcel {
         let digest = digest_of(&message);
         Self { message, digest, news: u64::from(storm.size()) }
     }
+}
+
+/// What became of an incident, as far as the action log tells.
+fn outcome(ledger: &Ledger, incident: IncidentId, now_unix_secs: i64) -> Option<Outcome<'_>> {
+    let dialogue = ledger.dialogue(incident);
+    let case = ledger.case(incident);
+    let open = case.filter(|case| case.closed.is_none());
+    let spared = dialogue.and_then(Dialogue::spared).map(Outcome::LeftAlone);
+    let asked = dialogue.and_then(Dialogue::asked);
+    // A closed case about which something was asked or said since is not the last word.
+    let last = case.filter(|_| asked.is_none());
+    let contained = |case| Outcome::Contained { case, now_unix_secs };
+    open.map(contained).or(spared).or(last.map(contained))
 }
 
 /// How long a channel is left alone after an error; not at all where it may be back at once.

@@ -4,7 +4,8 @@ use thiserror::Error;
 use tripline_chat::Outcome;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Step, Subject, Target, plan_kill,
+    Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Spared, Step, Subject, Target,
+    plan_kill,
 };
 use tripline_detector::Verdict;
 use tripline_engine::{
@@ -51,6 +52,8 @@ pub enum Pulled {
     Unconfirmed(Plan),
     /// It was given back, and the agent did nothing since that it would have to be stopped for.
     GivenBack,
+    /// A person left it alone, and nor did it since.
+    LeftAlone(Spared),
     /// There is no plan that could be carried out.
     Refused(Refusal),
 }
@@ -88,6 +91,7 @@ impl Pulled {
             Self::Held(held, plan) => Outcome::Held(held, plan),
             Self::Unconfirmed(_) => Outcome::Unconfirmed,
             Self::GivenBack => Outcome::GivenBack,
+            Self::LeftAlone(spared) => Outcome::LeftAlone(spared),
             Self::Refused(refusal) => Outcome::Refused(refusal),
         }
     }
@@ -106,6 +110,26 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// # Errors
     /// [`JournalError`]: nothing is done that cannot be written down.
     pub async fn pull(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
+        self.pull_for(live, None).await
+    }
+
+    /// The same because a person said so, whom neither brakes nor what was decided before bind.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub async fn approved(
+        &self,
+        live: &LiveIncident,
+        person: &Untrusted<'static>,
+    ) -> Result<Pulled, JournalError> {
+        self.pull_for(live, Some(person)).await
+    }
+
+    async fn pull_for(
+        &self,
+        live: &LiveIncident,
+        person: Option<&Untrusted<'static>>,
+    ) -> Result<Pulled, JournalError> {
         let mut target = live.incident.target.clone();
         // What cannot be described is planned for without: less can be done then, nothing more.
         let _ = describe(self.responder, &mut target).await;
@@ -113,10 +137,21 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Pulled::Refused(refusal)),
         };
-        let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        let mut executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        if let Some(person) = person {
+            executor = executor.on_behalf_of(person.clone());
+        }
         let known = self.journal.look(|ledger| ledger.case(plan.incident).cloned()).await;
-        if known.as_ref().is_some_and(|case| is_settled(case, live)) {
-            return Ok(Pulled::GivenBack);
+        if person.is_none() {
+            let closed = known.as_ref().and_then(|case| case.closed.as_ref());
+            if closed.is_some_and(|(_, at, _)| is_settled(*at, live)) {
+                return Ok(Pulled::GivenBack);
+            }
+            let spared = |ledger: &Ledger| ledger.dialogue(plan.incident)?.spared().cloned();
+            let spared = self.journal.look(spared).await;
+            if let Some(spared) = spared.filter(|spared| is_settled(spared.at_unix_ms, live)) {
+                return Ok(Pulled::LeftAlone(spared));
+            }
         }
         if let Some(case) = known.filter(|case| case.closed.is_none() && covers(case, &plan)) {
             // Whoever began may have been interrupted.
@@ -126,7 +161,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
             };
             return Ok(Pulled::Contained(Box::new(case)));
         }
-        if !live.is_confirmed {
+        if person.is_none() && !live.is_confirmed {
             return Ok(Pulled::Unconfirmed(plan));
         }
         let class = live.incident.lineage.iter().find_map(|session| session.agent()?.class.clone());
@@ -137,7 +172,11 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
             class: class.as_ref(),
         };
         let ledger = self.journal.ledger().await;
-        let (asked, now) = (Asked::ByDetector(evidence), self.clock.now_unix_ms());
+        let asked = match person {
+            Some(_) => Asked::ByPerson { said_yes: true },
+            None => Asked::ByDetector(evidence),
+        };
+        let now = self.clock.now_unix_ms();
         match authorize(&plan, self.mode, &asked, self.brakes, &ledger, now) {
             Decision::WouldHave => Ok(Pulled::WouldHave(plan)),
             Decision::Ask => Ok(Pulled::Ask(plan)),
@@ -222,10 +261,9 @@ pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(S
     unread
 }
 
-/// Whether a person gave a case back after the last call that the agent had to be stopped for.
-fn is_settled(case: &Case, live: &LiveIncident) -> bool {
-    let Some((_, closed_unix_ms, _)) = &case.closed else { return false };
-    let is_before = |time: EventTime| time.unix_secs().saturating_mul(1_000) <= *closed_unix_ms;
+/// Whether a person decided after the last call that the agent had to be stopped for.
+fn is_settled(decided_unix_ms: i64, live: &LiveIncident) -> bool {
+    let is_before = |time: EventTime| time.unix_secs().saturating_mul(1_000) <= decided_unix_ms;
     let incident = &live.incident;
     let is_old = |finding: &Scored| {
         finding.assessment.verdict != Verdict::Kill || is_before(finding.call.time)

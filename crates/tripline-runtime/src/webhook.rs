@@ -75,16 +75,23 @@ impl HttpChannel {
     }
 
     async fn send(&self, post: Post<'_>) -> Result<Posted, PostError> {
-        let message = post.message;
+        let Post { message, ways, now_unix_ms, .. } = post;
+        let now_unix_secs = now_unix_ms.div_euclid(1_000);
         match &self.to {
             To::Slack(bot) => return self.by_bot(bot, post).await,
-            To::SlackWebhook(url) => self.http.post(url, None, &[], &message.to_slack()).await?,
-            To::Teams(url) => self.http.post(url, None, &[], &message.to_teams()).await?,
+            To::SlackWebhook(url) => {
+                self.http.post(url, None, &[], &message.to_slack(ways)).await?
+            }
+            To::Teams(url) => {
+                let card = message.to_teams(ways, now_unix_secs);
+                self.http.post(url, None, &[], &card).await?
+            }
             To::Webhook(url, key) => {
-                let (body, secs) = (message.to_webhook(), post.now_unix_ms.div_euclid(1_000));
+                let body = message.to_webhook(ways, now_unix_secs);
+                let signature = signature(key, now_unix_secs, body.to_string().as_bytes());
                 let headers = [
-                    ("tripline-timestamp", secs.to_string()),
-                    ("tripline-signature", signature(key, secs, body.to_string().as_bytes())),
+                    ("tripline-timestamp", now_unix_secs.to_string()),
+                    ("tripline-signature", signature),
                 ];
                 self.http.post(url, None, &headers, &body).await?
             }
@@ -94,10 +101,10 @@ impl HttpChannel {
 
     /// Posts by a bot: what is there already is changed, and its thread says how.
     async fn by_bot(&self, bot: &Bot, post: Post<'_>) -> Result<Posted, PostError> {
-        let Post { message, before, is_news, .. } = post;
+        let Post { message, before, is_news, ways, .. } = post;
         let place = before.and_then(|handle| handle.split_once(' '));
         if let Some((channel, at)) = place {
-            let mut body = message.to_slack();
+            let mut body = message.to_slack(ways);
             set(&mut body, &[("channel", channel), ("ts", at)]);
             match self.api(bot, &bot.update, &body).await {
                 Err(PostError::Refused(why)) if GONE.iter().any(|gone| why.ends_with(gone)) => {}
@@ -111,7 +118,7 @@ impl HttpChannel {
                 }
             }
         }
-        let mut body = message.to_slack();
+        let mut body = message.to_slack(ways);
         set(&mut body, &[("channel", &bot.channel)]);
         let answer = self.api(bot, &bot.post, &quiet(body)).await?;
         let part = |name| answer.get(name).and_then(Value::as_str);

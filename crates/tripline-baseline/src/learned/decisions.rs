@@ -153,6 +153,18 @@ impl Decisions {
         self.exceptions.push(Exception { agent: agent.as_unescaped().into(), key, by, until });
     }
 
+    /// Whether nothing was decided.
+    pub fn is_empty(&self) -> bool {
+        self.approvals.is_empty() && self.rates.is_empty() && self.exceptions.is_empty()
+    }
+
+    /// Takes in the exceptions that others hold, each once.
+    pub fn expect_also(&mut self, others: &Self) {
+        let new = others.exceptions.iter().filter(|other| !self.exceptions.contains(other));
+        let new: Vec<Exception> = new.cloned().collect();
+        self.exceptions.extend(new);
+    }
+
     /// The exception that expects what a call shows at a time, if there is one.
     pub fn expected(
         &self,

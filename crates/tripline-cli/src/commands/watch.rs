@@ -2,6 +2,8 @@
 
 mod histories;
 mod pending;
+mod poster;
+mod press;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -13,8 +15,8 @@ use tripline_cloudtrail::Tally;
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Outbox,
-    Page, Patience, Switch, SystemClock, files, hash_seed, settings,
+    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Page,
+    Patience, Switch, SystemClock, files, hash_seed, settings,
 };
 use tripline_text::{Untrusted, escape};
 
@@ -41,10 +43,13 @@ pub(crate) fn run(arguments: &WatchArgs) -> Result<Ended, Failure> {
     let directory = switch::state_dir(arguments.state.as_deref())?;
     let state = EmbeddedState::open(&directory)?;
     switch::runtime()?.block_on(async {
-        let mut watcher = Watcher::new(arguments, &config, &model, &state).await?;
+        let channels = channels(arguments, &config).await?;
+        let ears = press::ears(arguments, &config).await?;
+        let poster = poster::Poster::new(&state, &channels, ears.ways());
+        let mut watcher = Watcher::new(arguments, &config, &model, &state, &poster, &ears).await?;
         watcher.directories = directories;
         watcher.histories = histories::open(arguments, &histories, &state).await?;
-        watcher.watch().await
+        poster.beside(watcher.watch()).await
     })
 }
 
@@ -60,7 +65,8 @@ struct Watcher<'a> {
     mode: Mode,
     /// What the switch needs, unless the mode writes nothing.
     hands: Option<(Hands, Journal<EmbeddedStore>)>,
-    channels: Vec<Box<dyn Channel>>,
+    poster: &'a poster::Poster<'a>,
+    ears: &'a press::Ears,
     #[cfg(feature = "aws")]
     queue: Option<(tripline_aws::Queue, tripline_aws::Entrance)>,
     directories: Vec<PathBuf>,
@@ -74,8 +80,6 @@ struct Watcher<'a> {
     passed_over: u64,
     unread: bool,
     unproven: bool,
-    /// Whether somebody is still to be told something.
-    untold: bool,
 }
 
 impl<'a> Watcher<'a> {
@@ -84,6 +88,8 @@ impl<'a> Watcher<'a> {
         config: &'a Config,
         model: &'a Model,
         state: &'a EmbeddedState,
+        poster: &'a poster::Poster<'a>,
+        ears: &'a press::Ears,
     ) -> Result<Self, Failure> {
         let mode = Mode::from(arguments.mode);
         let hands = match mode {
@@ -110,7 +116,8 @@ impl<'a> Watcher<'a> {
             live: Live::new(Models::Whole(config, model), state, hash_seed()),
             mode,
             hands,
-            channels: channels(arguments, config).await?,
+            poster,
+            ears,
             #[cfg(feature = "aws")]
             queue: queue(arguments).await,
             directories: Vec::new(),
@@ -122,7 +129,6 @@ impl<'a> Watcher<'a> {
             passed_over: 0,
             unread: false,
             unproven: false,
-            untold: false,
         })
     }
 
@@ -144,10 +150,7 @@ impl<'a> Watcher<'a> {
                 break;
             }
             // What was begun is brought to its end: only the waiting is cut short.
-            let announced = tokio::select! {
-                () = &mut stop => break,
-                announced = self.wait() => announced?,
-            };
+            let Some(announced) = self.wait_and_hear(stop.as_mut()).await? else { break };
             self.take_announced(announced).await?;
         }
         let mut summary = self.out.for_summary(self.arguments.format, false);
@@ -161,7 +164,7 @@ impl<'a> Watcher<'a> {
             )?;
         }
         summary.flush()?;
-        Ok(Ended { unread: self.unread, findings: false, unproven: self.unproven || self.untold })
+        Ok(Ended { unread: self.unread, findings: false, unproven: self.unproven })
     }
 
     /// Takes in what is new in the directories, or longer than it was.
@@ -203,10 +206,13 @@ impl<'a> Watcher<'a> {
         }
         self.live.told(&delivered).await?;
         if !delivered.incidents.is_empty() {
-            self.post().await?;
+            self.poster.ring();
         }
         self.passed_over += delivered.passed_over;
         self.tally.add(delivered.tally);
+        self.hear_waiting().await?;
+        // Whoever posts, or listens, is on the same thread.
+        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -215,7 +221,9 @@ impl<'a> Watcher<'a> {
         for finding in &delivered.findings {
             match self.arguments.format {
                 Format::Table => table::write_scored(&mut self.out, finding, style)?,
-                Format::Ndjson => ndjson::write_scored(&mut self.out, finding, self.model.id())?,
+                Format::Ndjson => {
+                    ndjson::write_scored(&mut self.out, finding, self.live.model_id())?
+                }
             }
         }
         Ok(self.out.flush()?)
@@ -233,7 +241,10 @@ impl<'a> Watcher<'a> {
             Some(pulled) => pulled.outcome(now()),
             None => Outcome::of_plan(&incident.incident.plan),
         };
-        let message = Message::of(&incident.incident, &outcome);
+        let mut message = Message::of(&incident.incident, &outcome);
+        if let (Some(pulled), Some(desk)) = (&pulled, self.desk()) {
+            message = desk.ask(incident, pulled, message).await?;
+        }
         self.unproven |= pulled.as_ref().is_some_and(|pulled| pulled.is_incomplete(now()));
         if self.arguments.format == Format::Table {
             let style = self.out.style();
@@ -248,35 +259,32 @@ impl<'a> Watcher<'a> {
         }
         // What was done is done and on record, and what is told is kept: it is posted once the rest of
         // the delivery is taken in.
-        Ok(self.outbox().put(&message).await?)
-    }
-
-    fn outbox(&self) -> Outbox<'_, EmbeddedState, SystemClock> {
-        Outbox::new(self.state, &self.channels, &SystemClock)
-    }
-
-    /// Posts what is to be posted; what a channel does not take now comes again with the next tick.
-    async fn post(&mut self) -> Result<(), Failure> {
-        let drained = self.outbox().drain().await?;
-        for (channel, error) in &drained.failed {
-            let channel = Untrusted::borrowed(channel);
-            let channel = escape::terminal(&channel);
-            writeln!(std::io::stderr(), "channel `{channel}`: {error}; it is tried again")?;
-        }
-        self.untold = drained.due > 0;
-        Ok(())
+        Ok(self.poster.outbox().put(&message).await?)
     }
 
     async fn tick(&mut self) -> Result<(), Failure> {
         self.state.forget(now())?;
+        self.recall_expectations().await?;
         if let Some(switch) = self.switch() {
+            // Whatever is wrong with it, what is contained is looked after.
+            if let Some(desk) = self.desk()
+                && let Err(error) = desk.tick().await
+            {
+                writeln!(std::io::stderr(), "what was pressed is not done yet: {error}")?;
+            }
             switch.tick(self.state).await?;
             self.answer_pending().await?;
         }
+        self.follow().await
+    }
+
+    /// Notes for people what the action log says became of incidents.
+    async fn follow(&self) -> Result<(), Failure> {
         if let Some((_, journal)) = &self.hands {
-            self.outbox().follow(&journal.ledger().await).await?;
+            self.poster.outbox().follow(&journal.ledger().await).await?;
         }
-        self.post().await
+        self.poster.ring();
+        Ok(())
     }
 
     fn switch(&self) -> Option<Switch<'_, Hands, EmbeddedStore, SystemClock>> {

@@ -43,6 +43,10 @@ pub enum Partition {
     Pending(i64),
     /// Up to when an event history was looked up.
     LookedUp(Box<str>),
+    /// Where the lineage of an incident begins that people were told of.
+    Root(IncidentId),
+    /// What people expect of agents for a while: few, and of all agents together.
+    Expected,
 }
 
 /// What is written at once into some sets: many elements of one set are one entry, since a store is
@@ -145,6 +149,8 @@ impl Partition {
             Self::Incidents(of) => agent("incidents", of),
             Self::Outbox(day) => vec![b"outbox".to_vec(), day.to_le_bytes().to_vec()],
             Self::Thread(of) => vec![b"thread".to_vec(), of.to_string().into_bytes()],
+            Self::Root(of) => vec![b"root".to_vec(), of.to_string().into_bytes()],
+            Self::Expected => vec![b"expected".to_vec()],
             Self::Told(root) => {
                 vec![b"told".to_vec(), root.untrusted().as_unescaped().as_bytes().to_vec()]
             }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tripline_attribution::{Agent, AgentId, AnchorKind, Attributor, Sessions, StoredMint, Use};
+use tripline_baseline::Decisions;
 use tripline_cloudtrail::EventTime;
 
 use super::arrival::{oldest, until};
@@ -27,6 +28,7 @@ use crate::partial::{KeptHead, ToldBy};
 #[derive(Debug)]
 pub struct Slice<'m> {
     config: &'m Config,
+    expected: Option<&'m Decisions>,
     hash_seed: u64,
     now: EventTime,
     /// The sessions that it is about.
@@ -86,6 +88,7 @@ impl<'m> Slice<'m> {
     ) -> Self {
         let mut slice = Self {
             config,
+            expected: None,
             hash_seed,
             now,
             touched: BTreeSet::new(),
@@ -99,6 +102,12 @@ impl<'m> Slice<'m> {
         };
         touched.into_iter().for_each(|anchor| slice.touch(anchor));
         slice
+    }
+
+    /// The same with exceptions beside those of the model.
+    #[must_use]
+    pub fn expecting(self, expected: &'m Decisions) -> Self {
+        Self { expected: Some(expected), ..self }
     }
 
     /// What is to be read next, each once; nothing when all is there.
@@ -143,7 +152,9 @@ impl<'m> Slice<'m> {
                 | Partition::Pending(_)
                 | Partition::LookedUp(_)
                 | Partition::Outbox(_)
-                | Partition::Thread(_) => {}
+                | Partition::Thread(_)
+                | Partition::Root(_)
+                | Partition::Expected => {}
             }
         }
         Ok(())
@@ -234,7 +245,7 @@ impl<'m> Slice<'m> {
         let filter = Filter::default();
         let purpose = Purpose::ShowFindings;
         let batch = Batch::new(self.config, model, &filter, purpose, self.hash_seed);
-        let mut batch = batch.live(self.now);
+        let mut batch = batch.live(self.now).expecting(self.expected);
         let mints = self.mints.values().filter(|(_, by)| *by <= told);
         mints.for_each(|(mint, _)| batch.note_mint(mint));
         for ((_, row), by) in &self.rows {

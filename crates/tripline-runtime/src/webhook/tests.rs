@@ -1,10 +1,11 @@
 //! Channels against a server that answers as the services do.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tripline_chat::{Line, Message, SigningKey, Stage};
+use tripline_chat::{Line, Message, SigningKey, Stage, Ways};
 use tripline_containment::IncidentId;
 use tripline_text::Untrusted;
 
@@ -23,11 +24,14 @@ pub(crate) fn message(stage: Stage) -> Message {
         done: vec![Line::ours(format!("what was done: {}", stage.word()))],
         damage: Line::ours("nothing of it succeeded"),
         next: Line::code(&Untrusted::borrowed("tripline status")),
+        answers: Default::default(),
     }
 }
 
+static NO_WAYS: Ways = Ways { has_buttons: false, links: None, presses: BTreeSet::new() };
+
 pub(crate) fn post(message: &Message) -> Post<'_> {
-    Post { message, before: None, is_news: true, now_unix_ms: 1_795_168_800_000 }
+    Post { message, before: None, is_news: true, now_unix_ms: 1_795_168_800_000, ways: &NO_WAYS }
 }
 
 const FINE: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";

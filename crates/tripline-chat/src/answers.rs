@@ -1,0 +1,121 @@
+//! What may be pressed under a message, and what was.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use tripline_containment::{Dialogue, IncidentId, Press, Pressed, Round};
+
+use crate::line::Line;
+use crate::link::Links;
+use crate::message::Message;
+use crate::outcome::{Outcome, Stage};
+
+/// What may be pressed about an incident, and what was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answers {
+    /// What may be pressed.
+    pub presses: Vec<Press>,
+    /// As of when.
+    pub round: Round,
+    /// What was pressed, and whether it counts.
+    pub lines: Vec<Line>,
+    /// Whether it could be expected of the agent: no rule alone speaks against it.
+    pub is_expectable: bool,
+}
+
+/// How whoever reads a message may answer it.
+#[derive(Clone, Debug, Default)]
+pub struct Ways {
+    /// By buttons, in Slack.
+    pub has_buttons: bool,
+    /// By links, elsewhere.
+    pub links: Option<Links>,
+    /// What anybody may press at all.
+    pub presses: BTreeSet<Press>,
+}
+
+/// Something that may be pressed, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Button {
+    pub(crate) press: Press,
+    pub(crate) label: &'static str,
+    /// What is asked once more before it counts.
+    pub(crate) question: &'static str,
+}
+
+/// How many of the last presses are told.
+const TOLD_MAX: usize = 3;
+
+impl Answers {
+    /// Whether there is nothing of the kind.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The same once something else became of the incident.
+    pub(crate) fn after(self, outcome: &Outcome<'_>) -> Self {
+        let mut presses = outcome.presses();
+        let is_over =
+            matches!(outcome.stage(), Stage::Restored | Stage::Expired | Stage::LeftAlone);
+        if self.is_expectable && !is_over {
+            presses.push(Press::Expect);
+        }
+        Self { presses, ..self }
+    }
+}
+
+impl Message {
+    /// The same with what was said about it so far.
+    #[must_use]
+    pub fn in_dialogue(mut self, dialogue: Option<&Dialogue>) -> Self {
+        let Some(dialogue) = dialogue else { return self };
+        let answers = &mut self.answers;
+        answers.round = dialogue.round();
+        if let Some((pending, _)) = dialogue.pending() {
+            answers.presses.retain(|press| *press != pending);
+        }
+        let pressed = dialogue.pressed();
+        let first = pressed.len().saturating_sub(TOLD_MAX);
+        answers.lines = pressed.iter().skip(first).map(told).collect();
+        self
+    }
+
+    /// The buttons in Slack.
+    pub(crate) fn buttons(&self, ways: &Ways) -> Vec<Button> {
+        if ways.has_buttons { self.offered(ways).collect() } else { Vec::new() }
+    }
+
+    /// The links elsewhere: what they do, and where they lead.
+    pub(crate) fn links(&self, ways: &Ways, now_unix_secs: i64) -> Vec<(Button, String)> {
+        let Some(links) = &ways.links else { return Vec::new() };
+        let (incident, round): (IncidentId, Round) = (self.incident, self.answers.round);
+        let url =
+            |button: Button| (button, links.url(button.press, incident, round, now_unix_secs));
+        self.offered(ways).map(url).collect()
+    }
+
+    fn offered<'a>(&'a self, ways: &'a Ways) -> impl Iterator<Item = Button> + 'a {
+        let presses = self.answers.presses.iter().copied();
+        presses.filter(|press| ways.presses.contains(press)).map(button)
+    }
+}
+
+fn button(press: Press) -> Button {
+    let (label, question) = match press {
+        Press::Approve => ("Stop it", "The agent is cut off from everything."),
+        Press::Reject => ("Leave it alone", "Nothing is done until it does something new."),
+        Press::Restore => ("Give it back", "The agent may go on with everything it could do."),
+        Press::Expect => ("This was expected", "What was new is an exception for a while."),
+    };
+    Button { press, label, question }
+}
+
+fn told(pressed: &Pressed) -> Line {
+    let line = Line::name(&pressed.person).and(format!(" pressed {}", pressed.press));
+    match (pressed.declined, pressed.missing) {
+        (Some(why), _) => line.and(format!(", which was REFUSED: {why}")),
+        (None, 0) => line,
+        (None, 1) => line.and(": another person has to, too"),
+        (None, missing) => line.and(format!(": {missing} more people have to, too")),
+    }
+}
