@@ -406,20 +406,33 @@ fn complain(path: &Path, error: &impl std::fmt::Display) -> Result<(), Failure> 
     Ok(writeln!(std::io::stderr(), "cannot read `{}`: {error}", escape::terminal(&name))?)
 }
 
-/// Until somebody wants it to end.
-async fn stop() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminated.recv() => {}
-            }
-            return;
+/// Until somebody wants it to end: listened for from now on, and not only once it is waited for, so that
+/// what is under way then is brought to its end.
+#[cfg(unix)]
+fn stop() -> impl Future<Output = ()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        let [terminated, interrupted] = signals;
+        tokio::select! {
+            () = heard(terminated) => {}
+            () = heard(interrupted) => {}
         }
     }
-    // Without signals there is nothing to wait for but the end.
+}
+
+/// Without signals there is nothing to wait for but the end.
+#[cfg(unix)]
+async fn heard(signal: std::io::Result<tokio::signal::unix::Signal>) {
+    match signal {
+        Ok(mut signal) => drop(signal.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Until somebody wants it to end.
+#[cfg(not(unix))]
+async fn stop() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
     }
