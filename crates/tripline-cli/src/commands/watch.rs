@@ -18,7 +18,7 @@ use tripline_runtime::{
     Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Page,
     Patience, Switch, SystemClock, files, hash_seed, settings,
 };
-use tripline_text::{Untrusted, escape};
+use tripline_text::escape;
 
 use crate::args::{Format, WatchArgs};
 use crate::exit::{Ended, Failure};
@@ -333,7 +333,7 @@ impl<'a> Watcher<'a> {
                 // Left in the queue: its own dead-letter queue is for those.
                 Err(error) => {
                     self.unread = true;
-                    let error = Untrusted::new(error);
+                    let error = tripline_text::Untrusted::new(error);
                     let error = escape::terminal(&error);
                     writeln!(std::io::stderr(), "left in the {name}: {error}")?;
                     continue;
