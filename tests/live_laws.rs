@@ -20,19 +20,29 @@ pub(crate) const TAGS_ONLY: &str = "version = 1\n";
 pub(crate) const FALLBACKS: &str = "version = 1\n[[agents.fallbacks]]\nby = \"source-identity\"\n[[agents.fallbacks]]\nby = \"role\"\n";
 
 fn events(seed: u64) -> Vec<Event> {
+    events_with(seed, AttackPlan::OneIn(4))
+}
+
+pub(crate) fn events_with(seed: u64, attacks: AttackPlan) -> Vec<Event> {
     let mut spec = FleetSpec::new(seed, 3, 1);
-    spec.attacks = AttackPlan::OneIn(4);
+    spec.attacks = attacks;
     let mut events = Fleet::new(spec).events();
     events.truncate(600);
     events
 }
 
-fn page(nth: usize, events: &[Event]) -> Page {
+/// The time by the clock once all of these happened.
+pub(crate) fn last(events: &[Event]) -> EventTime {
+    let last = events.iter().map(|event| event.time).max().unwrap();
+    EventTime::from_unix_secs(last).unwrap()
+}
+
+pub(crate) fn page(nth: usize, events: &[Event]) -> Page {
     let file = Arc::new(Untrusted::new(format!("file {nth}")));
     Page { file, bytes: gzip(&envelope::records(events), 1) }
 }
 
-fn model() -> Model {
+pub(crate) fn model() -> Model {
     Model::new(Invariants::default(), Vec::new()).unwrap()
 }
 
@@ -77,8 +87,7 @@ impl Witness for Histories {
 pub(crate) async fn check_confirmed(seed: u64, state: impl State) {
     let (config, model) = (Config::parse(TAGS_ONLY).unwrap(), model());
     let events = events(seed);
-    let last = events.iter().map(|event| event.time).max().unwrap();
-    let now = EventTime::from_unix_secs(last).unwrap();
+    let now = last(&events);
     let live = Live::new(Models::Whole(&config, &model), &state, 3);
     let delivered = live.take_in(&[(page(0, &events), Provenance::Event)], now).await.unwrap();
     let kills = delivered.incidents.iter().filter(|one| one.incident.verdict == Verdict::Kill);
@@ -249,8 +258,7 @@ pub(crate) async fn check(world: World<'_>, inner: impl State) {
     rng.shuffle(&mut shuffled);
     let split = rng.split(shuffled, parts);
 
-    let now =
-        EventTime::from_unix_secs(events.iter().map(|event| event.time).max().unwrap()).unwrap();
+    let now = last(&events);
     let state = Failing { inner, rng: Mutex::new(rng), one_in };
     let live = Live::new(Models::Whole(&config, &model), &state, 3);
     let told = Mutex::new(Told::default());

@@ -12,12 +12,13 @@ use base64::prelude::BASE64_STANDARD;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::{error, warn};
 use tripline_aws::{Queue, door};
 use tripline_chat::{Answer, BODY_BYTES_MAX, Door, Heard, Opened, Request, Sealed, Unbelievable};
 use tripline_engine::Approvals;
 use tripline_runtime::PRESSED;
 
-use crate::log::{count, now, say};
+use crate::log::{count, harmless, now};
 use crate::settings::{Settings, SetupError, Shelves};
 
 /// What answers whoever calls.
@@ -86,7 +87,7 @@ impl<'s> Desk<'s> {
         }
         let (door, unusable) = door(&self.aws, &approvals).await;
         for error in unusable {
-            say(&json!({"level": "error", "message": error.to_string()}));
+            error!("{}", harmless(error));
         }
         let opened = Arc::new((approvals, door));
         *held() = Arc::clone(&opened);
@@ -102,8 +103,8 @@ impl<'s> Desk<'s> {
             Ok(Opened::Look(link, token)) => (Answer::to_link(&link, &token), "LinksOpened"),
             Ok(Opened::Pressed(sealed)) => (self.pass_on(&sealed, address).await, "PressesTaken"),
             Err(why) => {
-                let message = format!("a request was refused: {why}");
-                say(&json!({"level": "warn", "message": message, "address": address}));
+                let address = address.map(|address| address.to_string());
+                warn!(address, "a request was refused: {}", harmless(why));
                 (Answer::refusal(why), "PressesRefused")
             }
         };
@@ -120,7 +121,7 @@ impl<'s> Desk<'s> {
                 Sealed::Link { .. } => Answer::to_form(Heard::TakenIn),
             },
             Err(error) => {
-                say(&json!({"level": "error", "message": error.to_string()}));
+                error!("{}", harmless(error));
                 Answer::unavailable()
             }
         }

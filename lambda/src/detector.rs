@@ -1,20 +1,22 @@
 //! The detector: whatever AWS sends about new records, to findings in the log and lineages for the
 //! responder to look at.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde_json::{Value, json};
+use tracing::error;
 use tripline_aws::{DynamoState, Entrance, Queue, Rejected};
 use tripline_cloudtrail::{Problem, Tally};
-use tripline_engine::{ModelId, Provenance};
+use tripline_engine::{ModelId, Provenance, Pulse};
 use tripline_report::ndjson;
 use tripline_runtime::{
     DECIDED, Delivered, Live, Message, Page, expectations, hash_seed, messages,
 };
 
-use crate::log::{count, now, say, say_lines};
+use crate::log::{count, harmless, now, say_lines};
 use crate::settings::{Settings, Shelves};
 
 /// What handles events.
@@ -57,10 +59,12 @@ impl<'s> Detector<'s> {
     pub(crate) async fn handle(&self, event: &Value) -> Result<Value, Error> {
         let mut done = Done::default();
         // Taken in together: a queue of single calls would else be looked at call by call.
-        let (mut taken, mut pages) = (Vec::new(), Vec::new());
+        let (mut taken, mut pages, mut pulses) = (Vec::new(), Vec::new(), Vec::new());
         for (nth, message) in messages(event).into_iter().enumerate() {
             match self.pages(&message, nth).await {
                 Ok(mut more) => {
+                    let asks = message.asks.iter().flatten();
+                    pulses.extend(self.entrance.pulses(&asks.cloned().collect::<Vec<_>>()));
                     let files = more.iter().map(|(page, _)| Arc::clone(&page.file));
                     taken.push((message, files.collect::<Vec<_>>()));
                     pages.append(&mut more);
@@ -68,7 +72,7 @@ impl<'s> Detector<'s> {
                 Err(failed) => self.note(&message, failed, &mut done).await?,
             }
         }
-        match self.take(&pages, &mut done).await {
+        match self.take(&pages, &pulses, &mut done).await {
             Ok(problems) => {
                 for (message, files) in taken {
                     let unread = problems.iter().find(|one| files.contains(&one.origin.file));
@@ -126,14 +130,18 @@ impl<'s> Detector<'s> {
     async fn take(
         &self,
         pages: &[(Page, Provenance)],
+        pulses: &[Pulse],
         done: &mut Done,
     ) -> Result<Vec<Problem>, Rejected> {
+        let in_force = self.shelves.in_force().await;
+        let live = Live::new(in_force.models(), &self.state, hash_seed());
+        if !pulses.is_empty() {
+            live.hear(pulses, now()).await.map_err(passing)?;
+        }
         if pages.is_empty() {
             return Ok(Vec::new());
         }
-        let in_force = self.shelves.in_force().await;
-        let expected = expectations(&self.expected).await.map_err(passing)?;
-        let live = Live::new(in_force.models(), &self.state, hash_seed()).expecting(expected);
+        let live = live.expecting(expectations(&self.expected).await.map_err(passing)?);
         let delivered = live.take_in(pages, now()).await.map_err(passing)?;
         self.shelves.say_news();
         self.tell(&delivered, live.model_id()).await?;
@@ -154,9 +162,11 @@ impl<'s> Detector<'s> {
         }
         say_lines(&lines);
         let Some(plans) = &self.plans else { return Ok(()) };
-        for incident in &delivered.incidents {
+        let roots: BTreeSet<_> =
+            delivered.incidents.iter().map(|incident| &incident.root).collect();
+        for root in roots {
             // The responder looks for itself; all it is told is where.
-            let message = json!({DECIDED: {"version": 1, "root": incident.root}});
+            let message = json!({DECIDED: {"version": 1, "root": root}});
             plans.send(message.to_string()).await.map_err(passing)?;
         }
         Ok(())
@@ -169,7 +179,8 @@ impl<'s> Detector<'s> {
         failed: Rejected,
         done: &mut Done,
     ) -> Result<(), Error> {
-        say(&json!({"level": "error", "message": failed.to_string(), "id": message.id}));
+        let (id, failed_text) = (message.id.as_deref().map(harmless), harmless(&failed));
+        error!(id, "{failed_text}");
         if let (Rejected::Poison(why), Some(dead_letters)) = (&failed, &self.dead_letters) {
             dead_letters.send_with_reason(message.body.clone(), why).await?;
             done.poison += 1;

@@ -24,6 +24,7 @@ use crate::settings::{Part, Settings};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    log::open();
     let settings = Settings::from_environment()?;
     let aws = aws_config::load_defaults(BehaviorVersion::latest()).await;
     match settings.part {

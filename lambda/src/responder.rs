@@ -8,17 +8,22 @@ use aws_config::SdkConfig;
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::{error, info, warn};
 use tripline_aws::{Approving, DynamoState, DynamoStore, IamResponder, channels};
 use tripline_chat::{Heard, Message as Told, Sealed};
+use tripline_containment::{Case, Response};
+use tripline_detector::Verdict;
+use tripline_engine::doctor::{Answer, heartbeats};
 use tripline_engine::{
     Anchor, Approvals, Brakes, Channel as ChannelSetting, Config, LiveIncident, Mode, Person,
 };
 use tripline_runtime::{
     Ask, Channel, Desk, Journal, Live, Message, Models, Outbox, Patience, Pulled, Switch,
-    SystemClock, Ticked, expectations, hash_seed, messages,
+    SystemClock, Ticked, beats, expectations, hash_seed, messages,
 };
+use tripline_text::escape;
 
-use crate::log::{count, now, say};
+use crate::log::{count, harmless, now};
 use crate::settings::{Settings, Shelves};
 
 /// What handles messages of the detector, and the clock's.
@@ -84,7 +89,7 @@ impl<'s> Answerer<'s> {
         let (mut failures, mut ticked) = (Vec::new(), Ticked::default());
         for message in messages(event) {
             if let Err(error) = self.take(&message, &mut ticked).await {
-                say(&json!({"level": "error", "message": error.to_string(), "id": message.id}));
+                error!(id = message.id.as_deref().map(harmless), "{}", harmless(&error));
                 match &message.id {
                     Some(id) => failures.push(json!({"itemIdentifier": id})),
                     None => return Err(error),
@@ -108,7 +113,9 @@ impl<'s> Answerer<'s> {
                 }
                 Ask::Pressed(pressed) => self.hear(pressed).await?,
                 Ask::Tick => *ticked = self.tick().await?,
-                Ask::Object(_) | Ask::Records(_) => return Err("is the detector's".into()),
+                Ask::Object(_) | Ask::Digest(_) | Ask::Records(_) => {
+                    return Err("is the detector's".into());
+                }
             }
         }
         Ok(())
@@ -117,12 +124,15 @@ impl<'s> Answerer<'s> {
     async fn answer(&self, root: &Anchor) -> Result<(), Error> {
         let in_force = self.shelves.in_force().await;
         let live = self.live(in_force.models()).await?;
-        let Some(incident) = live.incident(root, now()).await? else {
-            say(&json!({"level": "warn", "message": "the state leads to no incident there"}));
-            return Ok(());
-        };
-        let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
-        self.pull(&live, &incident, in_force.models().config()).await
+        let incidents = live.incidents(root, now()).await?;
+        if incidents.is_empty() {
+            warn!("the state leads to no incident there");
+        }
+        for incident in incidents {
+            let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
+            self.pull(&live, &incident, in_force.models().config()).await?;
+        }
+        Ok(())
     }
 
     /// With what people expect by now.
@@ -144,8 +154,8 @@ impl<'s> Answerer<'s> {
         let wanted = match channels.approving.door.believe(&sealed, now().unix_secs()) {
             Ok(wanted) => wanted,
             Err(why) => {
-                let message = format!("something that was pressed was refused: {why}");
-                say(&json!({"level": "warn", "message": message, "address": address}));
+                let address = address.map(|address| address.to_string());
+                warn!(address, "something that was pressed was refused: {}", harmless(why));
                 count("responder", &[("PressesRefused", 1)]);
                 return Ok(());
             }
@@ -188,9 +198,11 @@ impl<'s> Answerer<'s> {
         let (open, unusable) = channels(&self.aws, &settings).await;
         let (approving, unheard) = Approving::of(&self.aws, &people.0, &people.1).await;
         // Nothing that is wrong with a channel keeps anybody from being contained.
-        let unusable = unusable.iter().map(ToString::to_string);
-        for message in unusable.chain(unheard.iter().map(ToString::to_string)) {
-            say(&json!({"level": "error", "message": message}));
+        for error in unusable {
+            error!("{}", harmless(error));
+        }
+        for error in unheard {
+            error!("{}", harmless(error));
         }
         let opened = Arc::new(Channels { settings, people, open, approving });
         *held() = Arc::clone(&opened);
@@ -208,7 +220,7 @@ impl<'s> Answerer<'s> {
         }
         let (told, silent) = live.confirm(incident, &self.hands, now()).await?;
         for why in silent {
-            say(&json!({"level": "warn", "message": format!("a record is not confirmed: {why}")}));
+            warn!("a record is not confirmed: {}", harmless(why));
         }
         Ok(told)
     }
@@ -234,14 +246,17 @@ impl<'s> Answerer<'s> {
         };
         let id = incident.incident.target.incident.to_string();
         let message = Told::of(&incident.incident, &pulled.outcome(now()));
-        say(&json!({"level": "info", "message": message.done_text(), "incident": id}));
+        info!(incident = id, "{}", message.done_text());
         count("responder", &[(counted, 1)]);
         // Containment is done by now, and what is told is kept: a channel that is down delays nothing.
         let channels = self.channels(config).await;
         let desk = self.desk(self.switch(&journal, &brakes), live, config, &channels);
         let message = desk.ask(incident, &pulled, message).await?;
         let outbox = self.outbox(&channels);
-        outbox.put(&message).await?;
+        // What became of a case that was given back, the action log tells.
+        if !matches!(pulled, Pulled::GivenBack) {
+            outbox.put(&message).await?;
+        }
         self.tell(&outbox).await
     }
 
@@ -254,8 +269,7 @@ impl<'s> Answerer<'s> {
     async fn tell(&self, outbox: &Outbox<'_, DynamoState, SystemClock>) -> Result<(), Error> {
         let drained = outbox.drain().await?;
         for (channel, error) in &drained.failed {
-            let message = format!("channel {channel}: {error}");
-            say(&json!({"level": "error", "message": message}));
+            error!("channel {}: {}", harmless(channel), harmless(error));
         }
         count(
             "responder",
@@ -277,17 +291,18 @@ impl<'s> Answerer<'s> {
         let desk = self.desk(self.switch(&journal, &brakes), &live, config, &channels);
         // Whatever is wrong with it, what is contained is looked after.
         if let Err(error) = desk.tick().await {
-            let message = format!("what was pressed is not done yet: {error}");
-            say(&json!({"level": "error", "message": message}));
+            error!("what was pressed is not done yet: {}", harmless(error));
         }
         let ticked = self.switch(&journal, &brakes).tick(&self.state).await?;
         for incident in live.pending(now()).await? {
             let id = incident.incident.target.incident;
-            if journal.look(|ledger| ledger.case(id).is_some()).await {
+            let is_killed = |case: &Case| case.plan.response == Response::Kill;
+            if journal.look(|ledger| ledger.case(id).is_some_and(is_killed)).await {
                 continue;
             }
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
-            if incident.is_confirmed {
+            // A fence waited for nobody.
+            if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
                 self.pull(&live, &incident, config).await?;
             }
         }
@@ -295,8 +310,29 @@ impl<'s> Answerer<'s> {
         count("responder", &[("OpenIncidents", open), ("ProvenIncidents", proven)]);
         let outbox = self.outbox(&channels);
         outbox.follow(&journal.ledger().await).await?;
+        // What is known is told, whether or not anybody can tell what is not.
+        if let Err(error) = self.look_at_itself(config, &outbox).await {
+            error!("no self-check: {}", harmless(error));
+        }
         self.tell(&outbox).await?;
         Ok(ticked)
+    }
+
+    /// Whether everybody is heard of. Queues and functions have alarms.
+    async fn look_at_itself(
+        &self,
+        config: &Config,
+        outbox: &Outbox<'_, DynamoState, SystemClock>,
+    ) -> Result<(), Error> {
+        let checks = heartbeats(&beats(&self.state, config.heartbeat, now()).await?);
+        let bad: Vec<_> = checks.iter().filter(|it| it.answer >= Answer::Warning).collect();
+        for check in &bad {
+            let about = check.about.as_ref().map(|about| escape::terminal(about).to_string());
+            warn!(about, "{}", check.says);
+        }
+        let silent = bad.len() as u64;
+        count("responder", &[("SourcesKnown", checks.len() as u64), ("SourcesSilent", silent)]);
+        Ok(outbox.put_heartbeat(&checks).await?)
     }
 
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
-use serde_json::json;
 use thiserror::Error;
+use tracing::{error, info};
 use tripline_aws::S3Depot;
 use tripline_engine::{Approvals, Brakes, Channel, Config, Mode, Model, SecretRef, Service};
 use tripline_iam::AccountId;
@@ -15,7 +15,7 @@ use tripline_runtime::{
     Edition, Library, LibraryError, Models, News, SettingsError, hash_seed, settings,
 };
 
-use crate::log::{count, now, say};
+use crate::log::{count, harmless, now};
 
 /// Which of the functions this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,10 +215,12 @@ impl<'s> Shelves<'s> {
     pub(crate) fn say_news(&self) {
         let Self::Bucket(library) = self else { return };
         for news in library.news() {
-            let level = if matches!(news, News::Moved(_)) { "info" } else { "error" };
-            let is_kept = u64::from(!matches!(news, News::Moved(_)));
-            say(&json!({"level": level, "message": news.to_string()}));
-            count("models", &[("ModelsKept", is_kept)]);
+            let is_kept = !matches!(news, News::Moved(_));
+            match is_kept {
+                true => error!("{}", harmless(news)),
+                false => info!("{news}"),
+            }
+            count("models", &[("ModelsKept", u64::from(is_kept))]);
         }
     }
 }

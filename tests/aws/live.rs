@@ -58,8 +58,13 @@ fn bootstrap(directory: &Path) -> PathBuf {
 
 /// Waits until a session is denied; how long that took.
 pub(crate) fn until_denied(world: &mut World, id: &str) -> Duration {
+    until_denied_at(world, id, "s3")
+}
+
+/// The same of one service.
+pub(crate) fn until_denied_at(world: &mut World, id: &str, service: &str) -> Duration {
     let started = Instant::now();
-    while !world.is_denied(id, "s3") {
+    while !world.is_denied(id, service) {
         assert!(started.elapsed() < Duration::from_secs(60), "{}", log(world));
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -275,7 +280,7 @@ fn a_watch_on_one_machine_stops_the_agent_and_then_stops_itself() {
 }
 
 /// A chat service: its webhook, and what was posted there.
-fn chat() -> (String, Arc<Mutex<Vec<String>>>) {
+pub(crate) fn chat() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/services/T/B/X", listener.local_addr().unwrap());
     let posts = Arc::new(Mutex::new(Vec::new()));

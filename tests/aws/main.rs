@@ -18,6 +18,8 @@ mod cards;
 mod channels;
 mod contract;
 mod doctor;
+mod fence;
+mod heartbeat;
 mod history;
 mod live;
 #[path = "../live_laws.rs"]

@@ -15,14 +15,19 @@ use tripline_runtime::{Depot, Got, Library, Only, State, Store, StoreError, publ
 use crate::live_laws::{FALLBACKS, TAGS_ONLY, World, check, check_confirmed};
 use crate::world::{self, HOME};
 
-/// The emulator with the root's keys, and a table in it.
-pub(crate) async fn table(world: &world::World, name: &str) -> SdkConfig {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+/// The emulator with the root's keys.
+pub(crate) async fn aws(world: &world::World) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
         .endpoint_url(world.endpoint())
         .region(Region::new("us-east-1"))
         .credentials_provider(Credentials::new(HOME, "test", None, None, "test"))
         .load()
-        .await;
+        .await
+}
+
+/// The same, and a table in it.
+pub(crate) async fn table(world: &world::World, name: &str) -> SdkConfig {
+    let config = aws(world).await;
     let key = |name: &str, kind: KeyType| {
         KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap()
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use serde_json::Value;
 use thiserror::Error;
-use tripline_engine::Provenance;
+use tripline_engine::{Provenance, Pulse};
 use tripline_iam::AccountId;
 use tripline_runtime::{Ask, ObjectRef, Page};
 use tripline_text::{Untrusted, escape};
@@ -57,13 +57,32 @@ impl Entrance {
                     let file = Arc::new(Untrusted::new(name.to_owned()));
                     pages.push((Page { file, bytes: json.clone() }, Provenance::Event));
                 }
-                Ask::Tick => {}
+                // Of these only that they arrived counts: see `pulses`.
+                Ask::Digest(_) | Ask::Tick => {}
                 Ask::Decided(_) | Ask::Pressed(_) => {
                     return Err(Rejected::Poison("is for the responder".to_owned()));
                 }
             }
         }
         Ok(pages)
+    }
+
+    /// The signs of life that a message tells of: digests that arrived where trails of ours write them.
+    pub fn pulses(&self, asks: &[Ask]) -> Vec<Pulse> {
+        let digests = asks.iter().filter_map(|ask| match ask {
+            Ask::Digest(object) => Some(object),
+            Ask::Object(_) | Ask::Records(_) | Ask::Tick | Ask::Decided(_) | Ask::Pressed(_) => {
+                None
+            }
+        });
+        let ours =
+            digests.filter(|digest| digest.is_a_digest(&self.buckets) && self.watches(digest));
+        ours.filter_map(|digest| Pulse::of_digest(digest.key.as_unescaped())).collect()
+    }
+
+    fn watches(&self, object: &ObjectRef) -> bool {
+        self.accounts.is_empty()
+            || object.account().is_some_and(|account| self.accounts.contains(&account))
     }
 
     async fn fetch(&self, object: &ObjectRef) -> Result<Page, Rejected> {
@@ -73,9 +92,7 @@ impl Entrance {
                 "names an object in `{bucket}` that is not where a trail of ours writes"
             )));
         }
-        if !self.accounts.is_empty()
-            && object.account().is_none_or(|account| !self.accounts.contains(&account))
-        {
+        if !self.watches(object) {
             return Err(not_watched());
         }
         self.objects.fetch(object).await.map_err(|error| match error {

@@ -75,8 +75,8 @@ fn rich(inlines: Vec<Value>) -> Value {
 fn color(stage: Stage) -> &'static str {
     match stage {
         Stage::Open | Stage::Waiting => "Warning",
-        Stage::Incomplete | Stage::Broken => "Attention",
+        Stage::Incomplete | Stage::Broken | Stage::Blind => "Attention",
         Stage::Fenced | Stage::Killed => "Accent",
-        Stage::Holds | Stage::Restored | Stage::Expired | Stage::LeftAlone => "Good",
+        Stage::Holds | Stage::Restored | Stage::Expired | Stage::LeftAlone | Stage::Sees => "Good",
     }
 }

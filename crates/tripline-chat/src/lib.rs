@@ -13,6 +13,7 @@ mod link;
 mod message;
 mod outcome;
 mod page;
+mod selfcheck;
 mod signed;
 mod slack;
 mod storm;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tripline_containment::{IncidentId, counted};
+use tripline_detector::Verdict;
 use tripline_engine::{Incident, Scored};
 use tripline_iam::{Action, Catalogue, Risk};
 use tripline_text::Untrusted;
@@ -53,7 +54,7 @@ impl Message {
         Self {
             incident: incident.target.incident,
             stage: outcome.stage(),
-            headline: subject.clone().and(format!("{did}, which it must never do")),
+            headline: subject.clone().and(format!("{did}, {}", breach(incident))),
             who: who(incident, &subject),
             subject,
             reasons: named(reasons(incident), "more reasons"),
@@ -106,6 +107,14 @@ impl Message {
         lines.push(format!("   so far: {}", text(&self.damage)));
         lines.push(format!("   next: {}", self.next_text()));
         lines.join("\n")
+    }
+}
+
+/// What is wrong with what it did.
+fn breach(incident: &Incident) -> &'static str {
+    match incident.verdict {
+        Verdict::Kill => "which it must never do",
+        _ => "which is not its known work",
     }
 }
 

@@ -32,6 +32,10 @@ pub enum Stage {
     Expired,
     /// A person left it alone.
     LeftAlone,
+    /// Of Tripline itself: it does not hear of all that it should.
+    Blind,
+    /// Of Tripline itself: it does again.
+    Sees,
 }
 
 impl Stage {
@@ -48,12 +52,19 @@ impl Stage {
             Self::Restored => "RESTORED",
             Self::Expired => "EXPIRED",
             Self::LeftAlone => "LEFT ALONE",
+            Self::Blind => "BLIND",
+            Self::Sees => "SEES AGAIN",
         }
     }
 
     /// Whether somebody should look at it now.
     pub fn is_urgent(self) -> bool {
-        matches!(self, Self::Open | Self::Waiting | Self::Incomplete | Self::Broken)
+        matches!(self, Self::Open | Self::Waiting | Self::Incomplete | Self::Broken | Self::Blind)
+    }
+
+    /// Whether it is about Tripline, and no incident.
+    pub fn is_of_itself(self) -> bool {
+        matches!(self, Self::Blind | Self::Sees)
     }
 }
 

@@ -36,8 +36,10 @@ pub struct Storm {
     pub briefs: Vec<Brief>,
 }
 
-/// The storms among incidents, in whatever order they come.
+/// The storms among incidents, in whatever order they come. What Tripline says of itself is no part of
+/// one.
 pub fn storms(mut briefs: Vec<Brief>) -> Vec<Storm> {
+    briefs.retain(|brief| !brief.stage.is_of_itself());
     briefs.sort_by_key(|brief| (brief.first_unix_ms, brief.incident));
     let near =
         |a: &Brief, b: &Brief| b.first_unix_ms.saturating_sub(a.first_unix_ms) <= STORM_APART_MS;

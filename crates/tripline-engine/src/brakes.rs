@@ -1,9 +1,11 @@
 //! Who may pull the switch: a person, or the program on its own within bounds.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+use tripline_cloudtrail::EventTime;
 use tripline_containment::{Case, DELIVERY_LAG_SECS, Ledger, Plan, Response, StepKind};
 use tripline_iam::AccountId;
 use tripline_text::Untrusted;
@@ -38,6 +40,8 @@ pub struct Brakes {
     pub kills_per_hour_per_class: u32,
     /// Minutes after an incident of an agent was closed, in which it is not contained again.
     pub cool_down_minutes: u32,
+    /// Minutes after which a fence ends by itself that the program put up on its own.
+    pub fence_minutes: NonZeroU32,
 }
 
 impl Default for Brakes {
@@ -48,7 +52,15 @@ impl Default for Brakes {
             kills_per_hour_per_account: 3,
             kills_per_hour_per_class: 2,
             cool_down_minutes: 30,
+            fence_minutes: const { NonZeroU32::new(30).unwrap() },
         }
+    }
+}
+
+impl Brakes {
+    /// When a fence ends that is put up now, in seconds since 1970.
+    pub fn fence_until(&self, now: EventTime) -> i64 {
+        now.unix_secs().saturating_add(i64::from(self.fence_minutes.get()) * 60)
     }
 }
 
@@ -71,6 +83,8 @@ pub struct Evidence<'a> {
     pub is_rule: bool,
     /// How many kinds of evidence there are.
     pub kinds: usize,
+    /// Whether it is known which data events the trail logs: a fence denies what is not known.
+    pub is_covered: bool,
     /// The agent's class.
     pub class: Option<&'a Untrusted<'static>>,
 }
@@ -149,6 +163,11 @@ pub enum Held {
     /// All its sessions are over.
     #[error("all its sessions are over: old news never kills")]
     Stale,
+    /// Nobody knows what a fence would cut.
+    #[error(
+        "nobody has said which data events the trail logs, and so what a fence would cut: data_events_logged in [containment]"
+    )]
+    Uncovered,
     /// Statistics of one kind only.
     #[error("the evidence is of one kind only; a statistical kill needs two")]
     OneKind,
@@ -206,6 +225,9 @@ fn held(
     if is_kill && !evidence.is_rule && evidence.kinds < 2 {
         return Some(Held::OneKind);
     }
+    if !is_kill && !evidence.is_covered {
+        return Some(Held::Uncovered);
+    }
     // A plan that only blocks the way back in cuts nothing, and is never stale.
     let cuts = plan.steps.iter().any(|step| step.kind != StepKind::BlockReEntry);
     let over = |ends: i64| now.div_euclid(1_000) > ends.saturating_add(DELIVERY_LAG_SECS);
@@ -214,7 +236,9 @@ fn held(
     }
     let cool_down = i64::from(brakes.cool_down_minutes).saturating_mul(60_000);
     let given_back = |case: &Case| {
+        // A fence that had its time was not given back: whoever goes on is fenced again.
         let closed = case.closed.as_ref().map(|(_, at, _)| *at);
+        let closed = closed.filter(|at| !case.plan.has_expired(at.div_euclid(1_000)));
         case.plan.agent.is_some()
             && case.plan.agent == plan.agent
             && closed.is_some_and(|at| now.saturating_sub(at) < cool_down)
@@ -338,7 +362,7 @@ mod tests {
     }
 
     fn rule<'c>(class: Option<&'c Untrusted<'static>>) -> Evidence<'c> {
-        Evidence { is_rule: true, kinds: 0, class }
+        Evidence { is_rule: true, kinds: 0, is_covered: true, class }
     }
 
     fn held_at(plan: &Plan, evidence: Evidence<'_>, ledger: &Ledger, now: i64) -> Option<Held> {
@@ -388,7 +412,8 @@ mod tests {
     #[test]
     fn statistics_kill_one_of_a_class_until_a_person_has_closed_it() {
         let class = Untrusted::borrowed("investigators");
-        let statistics = || Evidence { is_rule: false, kinds: 2, class: Some(&class) };
+        let statistics =
+            || Evidence { is_rule: false, kinds: 2, is_covered: true, class: Some(&class) };
         let mut ledger = Ledger::default();
         let first = plan("a1", 1, "111122223333");
         decided(&mut ledger, &first, NOW_MS - 5 * HOUR_MS, Some("investigators"));
@@ -401,14 +426,37 @@ mod tests {
     }
 
     #[test]
+    fn a_fence_needs_to_know_what_it_cuts_and_goes_up_again_where_one_had_its_time() {
+        let next = |response| Plan { response, ..plan("agent", 2, "111122223333") };
+        let fence = next(Response::Fence { until_unix_secs: NOW_MS / 1_000 + 1_800 });
+        let unknown = Evidence { is_covered: false, ..rule(None) };
+        assert_eq!(
+            held_at(&fence, unknown.clone(), &Ledger::default(), NOW_MS),
+            Some(Held::Uncovered)
+        );
+        assert_eq!(held_at(&next(Response::Kill), unknown, &Ledger::default(), NOW_MS), None);
+        let given_back_at = |until_unix_secs| {
+            let mut ledger = Ledger::default();
+            let response = Response::Fence { until_unix_secs };
+            let before = Plan { response, ..plan("agent", 1, "111122223333") };
+            decided(&mut ledger, &before, NOW_MS - HOUR_MS, None);
+            let closed = Event::Closed { reason: Untrusted::borrowed("") };
+            record(&mut ledger, &before, NOW_MS - 60_000, closed);
+            held_at(&fence, rule(None), &ledger, NOW_MS)
+        };
+        assert_eq!(given_back_at(NOW_MS / 1_000 - 90), None);
+        assert_eq!(given_back_at(NOW_MS / 1_000 + 90), Some(Held::CoolDown { minutes: 30 }));
+    }
+
+    #[test]
     fn old_news_cool_down_one_kind_and_the_red_switch_hold() {
         let plan = plan("agent", 1, "111122223333");
         let mut ledger = Ledger::default();
         let later = NOW_MS + 3_000_000 + 16 * 60_000;
         assert_eq!(held_at(&plan, rule(None), &ledger, later), Some(Held::Stale));
-        let one = Evidence { is_rule: false, kinds: 1, class: None };
+        let one = Evidence { is_rule: false, kinds: 1, is_covered: true, class: None };
         assert_eq!(held_at(&plan, one, &ledger, NOW_MS), Some(Held::OneKind));
-        let two = Evidence { is_rule: false, kinds: 2, class: None };
+        let two = Evidence { is_rule: false, kinds: 2, is_covered: true, class: None };
         assert_eq!(held_at(&plan, two, &ledger, NOW_MS), None);
 
         let before = super::tests::plan("agent", 2, "111122223333");

@@ -47,6 +47,27 @@ pub struct Config {
     /// How people answer, and how many have to.
     #[serde(default)]
     pub approvals: Approvals,
+    /// When silence is an alert.
+    #[serde(default)]
+    pub heartbeat: Heartbeat,
+}
+
+/// When it is an alert that nothing is heard of an account's Region, or that its files come late.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Heartbeat {
+    /// Hours without a digest; they come every hour, whatever happened.
+    pub digest_hours: u16,
+    /// Hours without a log file, where there are no digests: a quiet night is none of anybody's fault.
+    pub log_hours: u16,
+    /// How many minutes old the newest record of a file may be when it arrives.
+    pub lag_minutes: u16,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { digest_hours: 3, log_hours: 24, lag_minutes: 30 }
+    }
 }
 
 /// What the kill switch may and may not touch.
@@ -57,6 +78,9 @@ pub struct Containment {
     pub responder: Option<Arn>,
     /// The role to take on in an account that the responder is not at home in, by its name there.
     pub responder_role: Option<RoleName>,
+    /// Services whose data events the trail logs, by prefix (`s3`, `lambda`, …). Without it nobody can
+    /// say what a fence would cut, and so none is put up without a person.
+    pub data_events_logged: Option<BTreeSet<String>>,
     /// Break-glass and other principals that are never contained.
     #[serde(default)]
     pub protected: Vec<Arn>,

@@ -3,16 +3,21 @@
 //! Pure: who gathers the facts is somebody else's affair, and a fact that could not be had is a reason
 //! why something was not checked, never a silent yes.
 
+mod heart;
 mod models;
 mod parts;
 mod stop;
 mod trail;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tripline_cloudtrail::EventTime;
 use tripline_text::Untrusted;
 
+use crate::live::{Beat, Source};
+
+pub use heart::heartbeats;
 pub use models::{DataEvents, ModelFacts, data_events_of};
 pub use parts::{
     BucketFacts, Deployment, FunctionFacts, Notifications, QueueFacts, QueueState, QueueUse,
@@ -178,6 +183,8 @@ pub struct Facts {
     pub trails: Found<Vec<TrailFacts>>,
     /// The buckets that are believed.
     pub buckets: Vec<BucketFacts>,
+    /// How each account and Region is heard of.
+    pub beats: Found<BTreeMap<Source, Beat>>,
     /// The queues between the parts.
     pub queues: Vec<QueueFacts>,
     /// The table of the state.
@@ -194,6 +201,7 @@ pub struct Facts {
 pub fn judge(facts: &Facts) -> Vec<Check> {
     let mut checks = trail::judge(facts);
     checks.extend(parts::judge_delivery(facts));
+    checks.extend(heart::judge(facts));
     checks.extend(parts::judge_parts(facts));
     checks.extend(models::judge(facts));
     checks.extend(stop::judge(facts));

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use tripline_attribution::{AgentId, Basis, Session, SessionId, Sessions};
 use tripline_baseline::Feature;
 use tripline_cloudtrail::EventTime;
-use tripline_containment::{IncidentId, Plan, Refusal, Target, plan_kill};
+use tripline_containment::{IncidentId, Plan, Refusal, Target, Work, plan_fence, plan_kill};
 use tripline_detector::Verdict;
 use tripline_text::Untrusted;
 
 use crate::config::Config;
 use crate::judge::Scored;
 use crate::learning::{stable_hash, stable_hash_of};
+use crate::model::Model;
 use crate::target::{RoleUsers, View, may_be_alive, role_users, target};
 
 /// One agent's breach, from the first finding on.
@@ -42,6 +43,10 @@ pub struct Incident {
     pub done: BTreeMap<String, u64>,
     /// What is to be stopped: as things stood when it opened, or of a live view as they stand now.
     pub target: Target,
+    /// What the agent may go on doing if it is fenced: of a live view, as far as anything is known.
+    pub work: Work,
+    /// Whether somebody has said which data events the trail logs: else a fence may cut known work.
+    pub is_covered: bool,
     /// What would stop it, as far as logs tell. Nothing carries it out.
     pub plan: Result<Plan, Refusal>,
 }
@@ -110,20 +115,36 @@ impl Incidents {
         }
     }
 
-    /// The incidents with a verdict of kill, in order of opening, then root.
-    pub(crate) fn finish(self, sessions: &Sessions, view: View, config: &Config) -> Vec<Incident> {
-        let kills = self.open.into_values().filter(|draft| draft.verdict == Verdict::Kill);
-        let kills: Vec<Draft> = kills.collect();
+    /// The incidents with a verdict of kill, and of a live view those with one of fence whose agent's
+    /// work is known; in order of opening, then root.
+    pub(crate) fn finish(
+        self,
+        sessions: &Sessions,
+        view: View,
+        config: &Config,
+        model: &Model,
+    ) -> Vec<Incident> {
+        let drafts = self.open.into_values().filter(|draft| draft.verdict >= Verdict::Fence);
+        let drafts = drafts.map(|draft| {
+            let work = draft.work(view, config, model);
+            (draft, work)
+        });
+        // Without known work there is nothing that a fence could leave.
+        let drafts: Vec<(Draft, Work)> = drafts
+            .filter(|(draft, work)| draft.verdict == Verdict::Kill || !work.actions.is_empty())
+            .collect();
         let lineages: Vec<Session> =
-            kills.iter().flat_map(|draft| sessions.lineage_of(&draft.session)).collect();
-        let agents = kills.iter().filter_map(|draft| Some(draft.session.agent()?.id.clone()));
-        // A kill is of the agent: its other sessions may have heard the same words.
+            drafts.iter().flat_map(|(draft, _)| sessions.lineage_of(&draft.session)).collect();
+        let agents = drafts.iter().filter_map(|(draft, _)| Some(draft.session.agent()?.id.clone()));
+        // It is of the agent: its other sessions may have heard the same words.
         let theirs = sessions.of_agents(&agents.collect());
         let users =
             (view == View::Whole).then(|| role_users(sessions, lineages.iter().chain(&theirs)));
-        let mut incidents: Vec<Incident> = kills
+        let mut incidents: Vec<Incident> = drafts
             .into_iter()
-            .map(|draft| draft.finish(sessions, &theirs, users.as_ref(), view, config))
+            .map(|(draft, work)| {
+                draft.finish(sessions, &theirs, users.as_ref(), view, config, work)
+            })
             .collect();
         incidents.sort_by(|a, b| (a.opened, &a.root).cmp(&(b.opened, &b.root)));
         incidents
@@ -131,6 +152,15 @@ impl Incidents {
 }
 
 impl Draft {
+    /// What the agent may go on doing if it is fenced.
+    fn work(&self, view: View, config: &Config, model: &Model) -> Work {
+        let (View::Live(_), Some(agent)) = (view, self.session.agent()) else {
+            return Work::default();
+        };
+        let logged = config.containment.data_events_logged.clone();
+        Work { data_events_logged: logged.unwrap_or_default(), ..model.work_of(agent) }
+    }
+
     fn finish(
         self,
         sessions: &Sessions,
@@ -138,6 +168,7 @@ impl Draft {
         users: Option<&RoleUsers>,
         view: View,
         config: &Config,
+        work: Work,
     ) -> Incident {
         let lineage = sessions.lineage_of(&self.session);
         let now = match view {
@@ -145,6 +176,10 @@ impl Draft {
             View::Live(now) => now,
         };
         let target = self.target(&lineage, theirs, users, now, config);
+        let plan = match self.verdict {
+            Verdict::Kill => plan_kill(&target, target.grounds()),
+            _ => plan_fence(&target, target.grounds(), &work, config.brakes.fence_until(now)),
+        };
         Incident {
             agent: self.session.agent().map(|agent| agent.id.clone()),
             basis: self.session.basis(),
@@ -156,8 +191,10 @@ impl Draft {
             findings: self.findings,
             findings_total: self.findings_total,
             done: self.done,
-            plan: plan_kill(&target, target.grounds()),
+            plan,
             target,
+            work,
+            is_covered: config.containment.data_events_logged.is_some(),
             lineage,
         }
     }

@@ -388,7 +388,7 @@ impl<'m> Judge<'m> {
         let over = self.episodes.close();
         self.drift.note(&over, self.model, &self.sessions);
         Judged {
-            incidents: self.incidents.finish(&self.sessions, view, config),
+            incidents: self.incidents.finish(&self.sessions, view, config, self.model),
             sessions: self.sessions,
             flagged: self.flagged,
             outcomes: self.drift.into_outcomes(),

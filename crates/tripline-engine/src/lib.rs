@@ -41,7 +41,7 @@ pub use brakes::{
     Asked, Authorized, Brakes, Decision, Evidence, Held, Mode, Permit, authorize, authorize_return,
 };
 pub use channels::{Channel, NotASecretRef, SecretRef, Service};
-pub use config::{Config, ConfigError, Containment, Version};
+pub use config::{Config, ConfigError, Containment, Heartbeat, Version};
 pub use deed::is_sensitive;
 pub use drift::Outcome;
 pub use filter::Filter;
@@ -51,8 +51,8 @@ pub use intake::{Intake, Purpose, Reach};
 pub use judge::{DamagedRow, Judge, Judged, Scored, judge_all};
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use live::{
-    Anchor, Arrival, Arrivals, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport, Partition,
-    PartitionId, Provenance, Sighting, Slice, Telling,
+    Anchor, Arrival, Arrivals, Beat, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport,
+    Partition, PartitionId, Provenance, Pulse, Pulses, Sighting, Slice, Source, Telling,
 };
 pub use model::{Model, ModelId, ScopeTwice};
 pub use partial::{Fingerprint, Kept, KeptCall, ToldBy};

@@ -7,8 +7,11 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tripline_attribution::Agent;
-use tripline_baseline::{Baseline, Decisions, Maturity, Scope, Subject, Whose};
+use tripline_baseline::{Baseline, Decisions, Family, Maturity, Scope, Subject, Whose};
+use tripline_containment::Work;
 use tripline_detector::{Budgets, Calibration, Invariants, Lines, Measure, Score};
+use tripline_iam::ActionPattern;
+use tripline_iam::policy::PolicyText;
 use tripline_text::Untrusted;
 
 use crate::habits::{Habits, Learned};
@@ -219,6 +222,23 @@ impl Model {
         let own = self.of_agent.get(&agent.id.untrusted().into_owned());
         let class = || self.of_class.get(&agent.class.as_ref()?.untrusted().into_owned());
         own.or_else(class).map(Arc::as_ref)
+    }
+
+    /// What an agent may go on doing while it is fenced: what its scope (else its class's) declares and
+    /// its own baseline knows.
+    pub fn work_of(&self, agent: &Agent) -> Work {
+        let mut work = Work::default();
+        if let Some(scope) = self.scope_of(agent) {
+            work.actions.extend(scope.allowed_actions().cloned());
+            // What is no ARN cannot stand in a policy; scopes may name other things, too.
+            let arns = scope.allowed_resources();
+            work.resources.extend(arns.filter_map(|it| PolicyText::arn_pattern(it.as_str())));
+        }
+        if let Some(own) = self.habits_of(agent).own {
+            let actions = own.known.values_of(Family::Action);
+            work.actions.extend(actions.filter_map(|action| ActionPattern::parse(action).ok()));
+        }
+        work
     }
 
     /// Whether there is anything that agents are held against.

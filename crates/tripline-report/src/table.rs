@@ -207,8 +207,8 @@ pub fn write_coverage(out: &mut impl Write, coverage: &Coverage, style: Style) -
 /// Those of `out`.
 pub fn write_incident(out: &mut impl Write, incident: &Incident, style: Style) -> io::Result<()> {
     let agent = incident.agent.as_ref().map(|agent| cut(&agent.untrusted(), 60));
-    let title =
-        format!("kill: {} at {}", agent.as_deref().unwrap_or("nobody's agent"), incident.opened);
+    let who = agent.as_deref().unwrap_or("nobody's agent");
+    let title = format!("{}: {who} at {}", incident.verdict, incident.opened);
     writeln!(out, "{}", style.title(&title))?;
     writeln!(
         out,

@@ -277,7 +277,8 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         let Some(root) = root_of(self.remembered, incident).await? else {
             return Ok(Err(Declined::Gone));
         };
-        let live = self.live.incident(&root, self.now()).await?;
+        // The last is the worst: what a message alone tells stands behind what the trail does.
+        let live = self.live.incidents(&root, self.now()).await?.pop();
         // A lineage may turn out to be part of another, whose incident is another one.
         let live = live.filter(|live| live.incident.target.incident == incident);
         Ok(live.ok_or(Declined::Gone))

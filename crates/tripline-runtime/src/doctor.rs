@@ -144,6 +144,7 @@ pub async fn examine(
         deployment: parts.deployment,
         trails: probe.trails().await,
         buckets,
+        beats: Err(NOT_ASKED),
         queues: queues(probe, parts.queues).await,
         table,
         models: Err(NOT_ASKED),

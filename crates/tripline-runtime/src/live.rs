@@ -4,6 +4,7 @@
 //! as a whole, and ends where it would have ended.
 
 mod confirm;
+mod heart;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -14,7 +15,7 @@ use tripline_baseline::{Approval, Decisions};
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_engine::{
     Anchor, Arrivals, Config, DamagedRow, Entry, Filter, LiveIncident, LiveReport, Model, ModelId,
-    Partition, PartitionId, Provenance, Scored, Slice, Telling,
+    Partition, PartitionId, Provenance, Pulse, Scored, Slice, Telling,
 };
 
 use crate::library::{Edition, Library, LibraryError};
@@ -22,6 +23,7 @@ use crate::source::Page;
 use crate::state::{State, StateError};
 
 pub use confirm::Witness;
+pub use heart::beats;
 
 /// How many sets are read at once, and how many reads are made at the same time.
 const SETS_AT_ONCE: usize = 64;
@@ -147,10 +149,14 @@ impl<'a, S: State> Live<'a, S> {
         let filter = Filter::default();
         let mut arrivals =
             Arrivals::new(self.models.config(), self.models.core(), &filter, now, self.hash_seed);
+        let mut pulses = Vec::new();
         for (page, provenance) in pages {
-            arrivals.read(&page.file, &page.bytes, *provenance);
+            let newest = arrivals.read(&page.file, &page.bytes, *provenance);
+            let pulse = |newest| Pulse::of_log(page.file.as_unescaped(), newest, now);
+            pulses.extend(newest.filter(|_| *provenance == Provenance::Trail).and_then(pulse));
         }
-        let arrival = arrivals.finish();
+        let mut arrival = arrivals.finish();
+        arrival.entries.extend(pulses.iter().flat_map(|pulse| pulse.entries(now)));
         // Before anything is read: of two deliveries at the same time one sees what the other brought.
         self.state.put(&arrival.entries).await?;
         let delivered = self.look(arrival.touched, now).await?;
@@ -188,18 +194,19 @@ impl<'a, S: State> Live<'a, S> {
         Ok(Delivered { tally: Tally::default(), passed_over: 0, findings, incidents, told })
     }
 
-    /// The incident of the lineage that begins here, as it stands now; none if what the state says
-    /// leads to none.
+    /// What the lineage that begins here must be stopped for, as it stands now: what the trail tells,
+    /// and behind it what is worse and a message alone tells. Nothing if what the state says leads to
+    /// nothing.
     ///
     /// # Errors
     /// [`LiveError`].
-    pub async fn incident(
+    pub async fn incidents(
         &self,
         root: &Anchor,
         now: EventTime,
-    ) -> Result<Option<LiveIncident>, LiveError> {
+    ) -> Result<Vec<LiveIncident>, LiveError> {
         let (_, report) = self.report(BTreeSet::from([root.clone()]), now).await?;
-        Ok(report.incidents.into_iter().find(|one| one.root == *root))
+        Ok(report.incidents.into_iter().filter(|one| one.root == *root).collect())
     }
 
     async fn report(

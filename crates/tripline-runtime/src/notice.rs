@@ -26,10 +26,19 @@ impl ObjectRef {
     /// Whether it is where a trail writes, in one of these buckets, and nobody else may
     /// (UG/cloudtrail-find-log-files).
     pub fn is_a_trails(&self, buckets: &BTreeSet<String>) -> bool {
+        self.is_in(buckets, "CloudTrail")
+    }
+
+    /// Whether it is where a trail writes its digests, in one of these buckets.
+    pub fn is_a_digest(&self, buckets: &BTreeSet<String>) -> bool {
+        self.is_in(buckets, "CloudTrail-Digest")
+    }
+
+    fn is_in(&self, buckets: &BTreeSet<String>, folder: &str) -> bool {
         let mut folders = self.key.as_unescaped().split('/');
         buckets.contains(self.bucket.as_unescaped())
-            && folders.any(|folder| folder == "AWSLogs")
-            && folders.any(|folder| folder == "CloudTrail")
+            && folders.any(|it| it == "AWSLogs")
+            && folders.any(|it| it == folder)
     }
 
     /// The account whose calls are in it: it names a folder, below the organization's if there is one.
@@ -44,6 +53,8 @@ impl ObjectRef {
 pub enum Ask {
     /// To read an object.
     Object(ObjectRef),
+    /// To note that a digest arrived: a sign of life.
+    Digest(ObjectRef),
     /// To read records that the message itself holds; as JSON.
     Records(Vec<u8>),
     /// To look at the clock.
@@ -198,14 +209,18 @@ fn inner(text: Option<&Value>, depth: u32) -> Result<Vec<Ask>, UnknownMessage> {
     asks(&serde_json::from_str(text).map_err(|_| UnknownMessage::NotJson)?, depth + 1)
 }
 
-/// An object to read; none where its key says that no records are in it.
+/// An object to read, or to note; neither where its key says that nothing in it concerns us.
 fn object(bucket: &str, key: &str) -> Option<Ask> {
-    let is_other = ["/CloudTrail-Digest/", "/CloudTrail-Insight/", "/CloudTrail-Aggregated/"];
+    let is_other = ["/CloudTrail-Insight/", "/CloudTrail-Aggregated/"];
     if is_other.iter().any(|folder| key.contains(folder)) {
         return None;
     }
     let owned = |text: &str| Untrusted::new(text.to_owned());
-    Some(Ask::Object(ObjectRef { bucket: owned(bucket), key: owned(key) }))
+    let object = ObjectRef { bucket: owned(bucket), key: owned(key) };
+    Some(match key.contains("/CloudTrail-Digest/") {
+        true => Ask::Digest(object),
+        false => Ask::Object(object),
+    })
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> Option<&'v str> {
@@ -283,10 +298,16 @@ mod tests {
         let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "trail"});
         let question = json!({"Type": "SubscriptionConfirmation", "Message": "You have chosen"});
         let greeting = json!({"Type": "Notification", "Message": "CloudTrail validation message."});
-        let digest = json!({"s3Bucket": "b", "s3ObjectKey": ["AWSLogs/1/CloudTrail-Digest/x.gz"]});
-        for event in [test, question, greeting, digest] {
+        let insight =
+            json!({"s3Bucket": "b", "s3ObjectKey": ["AWSLogs/1/CloudTrail-Insight/x.gz"]});
+        for event in [test, question, greeting, insight] {
             assert_eq!(asks_for(&in_sqs(std::slice::from_ref(&event))), Ok(Vec::new()), "{event}");
         }
+        let digest = json!({"s3Bucket": "b", "s3ObjectKey": ["AWSLogs/1/CloudTrail-Digest/x.gz"]});
+        let asks = asks_for(&in_sqs(&[digest])).unwrap();
+        let [Ask::Digest(object)] = asks.as_slice() else { panic!("{asks:?}") };
+        let buckets = ["b".to_owned()].into();
+        assert!(object.is_a_digest(&buckets) && !object.is_a_trails(&buckets));
     }
 
     #[test]

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use tripline_chat::{Brief, Message, Outcome, Storm, Ways, storms};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
+use tripline_engine::doctor::Check;
 use tripline_engine::{Entry, Partition};
 
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -139,6 +140,16 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         // The card first: a note without one would be told of nothing.
         self.state.put(&[mark_entry(message.incident, &card, now)]).await?;
         self.state.put(&[note_entry(&note, now)]).await
+    }
+
+    /// Notes what Tripline says of itself: whatever is wrong, and that nothing is, where something was.
+    ///
+    /// # Errors
+    /// [`StateError`].
+    pub async fn put_heartbeat(&self, checks: &[Check]) -> Result<(), StateError> {
+        let message = Message::of_heartbeat(checks);
+        let was_told = card(&self.marks(message.incident).await?).is_some();
+        if was_told || message.stage.is_urgent() { self.put(&message).await } else { Ok(()) }
     }
 
     /// Notes what became of the cases of the action log since they were told.

@@ -16,8 +16,6 @@ use tripline_detector::{
     Calibration, CalibrationError, Invariants, SettingsError as InvariantError,
 };
 use tripline_engine::{Config, ConfigError, Model, ScopeTwice};
-use tripline_iam::ActionPattern;
-use tripline_iam::policy::PolicyText;
 use tripline_text::escape;
 
 use crate::shelf::{Leaf, Shelf};
@@ -228,28 +226,17 @@ pub fn hash_seed() -> u64 {
 /// When a file in the folder cannot be used.
 pub fn work_of(directory: &Path, agent: &Agent) -> Result<Work, SettingsError> {
     let shelf = Shelf::new(directory);
-    let mut work = Work::default();
-    let name = agent.id.untrusted().into_owned();
     let class = agent.class.as_ref().map(|class| class.untrusted().into_owned());
-    let own = Whose::Agent { agent: name, class: class.clone() };
-    let scopes = std::iter::once(own.clone()).chain(class.map(Whose::Class));
-    for whose in scopes {
+    let own = Whose::Agent { agent: agent.id.untrusted().into_owned(), class: class.clone() };
+    let mut scopes = Vec::new();
+    for whose in std::iter::once(own.clone()).chain(class.map(Whose::Class)) {
         let path = shelf.path(&whose, Leaf::Scope);
         if path.is_file() {
             let text = read_text(&path, MANIFEST_BYTES_MAX)?;
-            let scope = Scope::parse(&text).map_err(at(&path))?;
-            work.actions.extend(scope.allowed_actions().cloned());
-            // What is no ARN cannot stand in a policy; scopes may name other things, too.
-            let arns = scope.allowed_resources();
-            work.resources.extend(arns.filter_map(|it| PolicyText::arn_pattern(it.as_str())));
-            break;
+            scopes.push(Scope::parse(&text).map_err(at(&path))?);
         }
     }
-    if let Some(baseline) = baseline_of(&shelf, &own, Leaf::Baseline)? {
-        baseline.each_key(|key, provenance, _| {
-            let known = key.as_action().filter(|_| provenance.is_known());
-            work.actions.extend(known.and_then(|action| ActionPattern::parse(action).ok()));
-        });
-    }
-    Ok(work)
+    let model = Model::new(Invariants::default(), scopes).map_err(twice(directory))?;
+    let learned = baseline_of(&shelf, &own, Leaf::Baseline)?;
+    Ok(model.with_learned(learned.into_iter().map(Ok), hash_seed())?.work_of(agent))
 }

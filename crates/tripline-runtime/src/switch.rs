@@ -4,8 +4,8 @@ use thiserror::Error;
 use tripline_chat::Outcome;
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Spared, Step, Subject, Target,
-    plan_kill,
+    Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Response, Spared, Step, Subject,
+    Target, Work, plan_fence, plan_kill,
 };
 use tripline_detector::Verdict;
 use tripline_engine::{
@@ -19,6 +19,9 @@ use crate::journal::{Journal, JournalError};
 use crate::responder::{Clock, Responder};
 use crate::state::{State, StateError};
 use crate::store::Store;
+
+/// Who said so, if it was a person.
+type Person<'p> = Option<&'p Untrusted<'static>>;
 
 /// Whoever may pull it, and within which bounds.
 #[derive(Debug)]
@@ -105,7 +108,8 @@ impl Pulled {
 
 impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// Does about an incident what mode and brakes allow. The same incident twice is contained once;
-    /// sessions that turned up since are contained too.
+    /// sessions that turned up since are contained too. What a message alone tells is enough for a fence
+    /// at most.
     ///
     /// # Errors
     /// [`JournalError`]: nothing is done that cannot be written down.
@@ -128,23 +132,19 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     async fn pull_for(
         &self,
         live: &LiveIncident,
-        person: Option<&Untrusted<'static>>,
+        person: Person<'_>,
     ) -> Result<Pulled, JournalError> {
-        let mut target = live.incident.target.clone();
+        let incident = &live.incident;
+        let mut target = incident.target.clone();
         // What cannot be described is planned for without: less can be done then, nothing more.
         let _ = describe(self.responder, &mut target).await;
-        let plan = match plan_kill(&target, target.grounds()) {
+        let plan = match self.plan(incident.verdict, &target, &incident.work) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Pulled::Refused(refusal)),
         };
-        let mut executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
-        if let Some(person) = person {
-            executor = executor.on_behalf_of(person.clone());
-        }
         let known = self.journal.look(|ledger| ledger.case(plan.incident).cloned()).await;
         if person.is_none() {
-            let closed = known.as_ref().and_then(|case| case.closed.as_ref());
-            if closed.is_some_and(|(_, at, _)| is_settled(*at, live)) {
+            if known.as_ref().is_some_and(|case| is_given_back(case, live)) {
                 return Ok(Pulled::GivenBack);
             }
             let spared = |ledger: &Ledger| ledger.dialogue(plan.incident)?.spared().cloned();
@@ -153,22 +153,59 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
                 return Ok(Pulled::LeftAlone(spared));
             }
         }
-        if let Some(case) = known.filter(|case| case.closed.is_none() && covers(case, &plan)) {
-            // Whoever began may have been interrupted.
-            let case = match authorize_return(self.mode) {
-                Some(permit) => executor.carry_on(&permit, plan.incident).await?,
-                None => case,
-            };
-            return Ok(Pulled::Contained(Box::new(case)));
+        let open = known.filter(|case| case.closed.is_none());
+        if let Some(case) = open.as_ref().filter(|case| covers(case, &plan)) {
+            return self.carried_on(case, person).await;
         }
-        if person.is_none() && !live.is_confirmed {
-            return Ok(Pulled::Unconfirmed(plan));
+        if incident.verdict < Verdict::Kill || live.is_confirmed || person.is_some() {
+            return self.carry_out(live, plan, person).await;
         }
-        let class = live.incident.lineage.iter().find_map(|session| session.agent()?.class.clone());
+        let fence = self.plan(Verdict::Fence, &target, &incident.work);
+        // A kill that is in place is more than a fence, whomever the message tells of besides.
+        let is_killed = open.as_ref().is_some_and(|case| case.plan.response == Response::Kill);
+        match fence {
+            Ok(fence) if !is_killed => match open.filter(|case| covers(case, &fence)) {
+                Some(case) => self.carried_on(&case, person).await,
+                None => match self.carry_out(live, fence, person).await? {
+                    done @ Pulled::Contained(_) => Ok(done),
+                    _ => Ok(Pulled::Unconfirmed(plan)),
+                },
+            },
+            _ => Ok(Pulled::Unconfirmed(plan)),
+        }
+    }
+
+    fn plan(&self, verdict: Verdict, target: &Target, work: &Work) -> Result<Plan, Refusal> {
+        if verdict == Verdict::Kill {
+            return plan_kill(target, target.grounds());
+        }
+        let now = EventTime::from_unix_secs(self.clock.now_unix_ms().div_euclid(1_000));
+        let until = self.brakes.fence_until(now.unwrap_or(EventTime::EPOCH));
+        plan_fence(target, target.grounds(), work, until)
+    }
+
+    /// Whoever began may have been interrupted.
+    async fn carried_on(&self, case: &Case, person: Person<'_>) -> Result<Pulled, JournalError> {
+        let case = match authorize_return(self.mode) {
+            Some(permit) => self.executor(person).carry_on(&permit, case.plan.incident).await?,
+            None => case.clone(),
+        };
+        Ok(Pulled::Contained(Box::new(case)))
+    }
+
+    async fn carry_out(
+        &self,
+        live: &LiveIncident,
+        plan: Plan,
+        person: Person<'_>,
+    ) -> Result<Pulled, JournalError> {
+        let incident = &live.incident;
+        let class = incident.lineage.iter().find_map(|session| session.agent()?.class.clone());
         let class: Option<Untrusted<'static>> = class.map(|class| class.untrusted().into_owned());
         let evidence = Evidence {
-            is_rule: live.incident.rests_on_rule(),
-            kinds: live.incident.kinds(),
+            is_rule: incident.rests_on_rule(),
+            kinds: incident.kinds(),
+            is_covered: incident.is_covered,
             class: class.as_ref(),
         };
         let ledger = self.journal.ledger().await;
@@ -184,13 +221,21 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
             Decision::Do(authorized) => {
                 let cause = Cause {
                     reason: reason(live),
-                    event_unix_ms: Some(live.incident.opened.unix_secs().saturating_mul(1_000)),
+                    event_unix_ms: Some(incident.opened.unix_secs().saturating_mul(1_000)),
                     seen_unix_ms: Some(now),
                     class: class.clone(),
                 };
-                let case = executor.contain(&authorized, cause).await?;
+                let case = self.executor(person).contain(&authorized, cause).await?;
                 Ok(Pulled::Contained(Box::new(case)))
             }
+        }
+    }
+
+    fn executor(&self, person: Person<'_>) -> Executor<'_, R, S, C> {
+        let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        match person {
+            Some(person) => executor.on_behalf_of(person.clone()),
+            None => executor,
         }
     }
 
@@ -201,7 +246,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// [`TickError`].
     pub async fn tick(&self, state: &impl State) -> Result<Ticked, TickError> {
         let Some(permit) = authorize_return(self.mode) else { return Ok(Ticked::default()) };
-        let executor = Executor::new(self.responder, self.journal, self.clock, self.patience);
+        let executor = self.executor(None);
         let now_secs = self.clock.now_unix_ms().div_euclid(1_000);
         let ledger = self.journal.ledger().await;
         let mut ticked = Ticked::default();
@@ -261,12 +306,19 @@ pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(S
     unread
 }
 
-/// Whether a person decided after the last call that the agent had to be stopped for.
+/// Whether a case was given back after the last call that the agent had to be stopped for: a person
+/// knew of it, or a fence that was put up for it had its time.
+fn is_given_back(case: &Case, live: &LiveIncident) -> bool {
+    let is_less = case.plan.response != Response::Kill && live.incident.verdict == Verdict::Kill;
+    case.closed.as_ref().is_some_and(|(_, at, _)| !is_less && is_settled(*at, live))
+}
+
+/// Whether it was decided after the last call that the agent has to be stopped for.
 fn is_settled(decided_unix_ms: i64, live: &LiveIncident) -> bool {
     let is_before = |time: EventTime| time.unix_secs().saturating_mul(1_000) <= decided_unix_ms;
     let incident = &live.incident;
     let is_old = |finding: &Scored| {
-        finding.assessment.verdict != Verdict::Kill || is_before(finding.call.time)
+        finding.assessment.verdict < incident.verdict || is_before(finding.call.time)
     };
     // Of many findings only the first are kept: then only silence since is proof.
     let are_all_kept = incident.findings.len() as u64 == incident.findings_total;
@@ -274,8 +326,14 @@ fn is_settled(decided_unix_ms: i64, live: &LiveIncident) -> bool {
 }
 
 /// Whether a case cuts off all that a plan would. The moment from which sessions are revoked is
-/// another each time, and no reason to begin anew.
+/// another each time, and no reason to begin anew; a fence is no kill, and whom a kill is for is not
+/// fenced.
 fn covers(case: &Case, plan: &Plan) -> bool {
+    match (case.plan.response, plan.response) {
+        (Response::Kill, Response::Fence { .. }) => return true,
+        (Response::Fence { .. }, Response::Kill) => return false,
+        (Response::Kill, Response::Kill) | (Response::Fence { .. }, Response::Fence { .. }) => {}
+    }
     let is_known = |step: &Step| {
         case.plan.steps.iter().any(|known| {
             (known.kind, &known.place) == (step.kind, &step.place)

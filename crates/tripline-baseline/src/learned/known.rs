@@ -356,6 +356,13 @@ impl Known {
         (found as f64 + 0.02) / (visits as f64 + 1.0)
     }
 
+    /// The values of a family that are known, in no order.
+    pub fn values_of(&self, family: Family) -> impl Iterator<Item = &str> {
+        let is_known = |it: &&Value| matches!(it.knowledge, Knowledge::Known { .. });
+        let of_family = self.values.iter().filter(move |it| it.family == family);
+        of_family.filter(is_known).map(|it| &*it.value)
+    }
+
     /// The actions that resources are known of, with the episodes that came to each.
     pub fn visits_by_action(&self) -> impl Iterator<Item = (&str, u32)> {
         let visits = |slot: &usize| self.slots.get(*slot).map_or(0, |slot| slot.visits);

@@ -287,7 +287,12 @@ impl<'a> Run<'a> {
         let mode = Mode::from(self.arguments.switch.mode);
         let journal = switch::journal(self.arguments.switch.state.as_deref()).await?;
         let asked = match mode {
-            Mode::Enforce => Asked::ByDetector(Evidence { is_rule: true, kinds: 0, class: None }),
+            Mode::Enforce => Asked::ByDetector(Evidence {
+                is_rule: true,
+                kinds: 0,
+                is_covered: true,
+                class: None,
+            }),
             Mode::Approve => {
                 let question = format!("Carry out these {} steps?", plan.steps.len());
                 Asked::ByPerson { said_yes: said_yes(&question, self.arguments.switch.yes)? }

@@ -16,18 +16,20 @@ pub(crate) use with_aws::run;
 
 #[cfg(feature = "aws")]
 mod with_aws {
+    use std::collections::BTreeMap;
     use std::env;
     use std::fs;
     use std::io::Write;
     use std::path::Path;
 
     use aws_config::{BehaviorVersion, SdkConfig};
-    use tripline_aws::{AwsProbe, DynamoStore};
+    use tripline_aws::{AwsProbe, DynamoState, DynamoStore};
     use tripline_engine::doctor::{Answer, Check, Found, ModelFacts, Unknown, judge};
+    use tripline_engine::{Beat, Config, Source};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Address, Asked, Http, LOG_FILE, PostError, Store, examine, models_of, reach_slack,
+        Address, Asked, Http, LOG_FILE, PostError, Store, beats, examine, models_of, reach_slack,
         read_log, say_to_slack, settings,
     };
     use tripline_text::{Untrusted, escape};
@@ -59,6 +61,7 @@ mod with_aws {
             let examined = examine(&probe, &asked, &config, hands.identity(), now()).await;
             let mut facts = examined.facts;
             facts.models = models;
+            facts.beats = heard(&aws, examined.table.clone(), &config).await;
             facts.stop.is_halted =
                 is_halted(&aws, examined.table, arguments.switch.state.as_deref()).await;
             facts.chat = chat(&aws, arguments, examined.slack.as_deref()).await;
@@ -120,6 +123,21 @@ mod with_aws {
                 Ok(Err(Unknown::NotAsked("there is no folder of baselines here: --baselines DIR")))
             }
         }
+    }
+
+    /// Whose files arrived, by the state of the deployment.
+    async fn heard(
+        aws: &SdkConfig,
+        table: Option<String>,
+        config: &Config,
+    ) -> Found<BTreeMap<Source, Beat>> {
+        let Some(table) = table else {
+            return Err(Unknown::NotAsked("no deployment is named: --stack NAME"));
+        };
+        let state = DynamoState::new(aws, table);
+        beats(&state, config.heartbeat, now())
+            .await
+            .map_err(|error| Unknown::refused(error.to_string()))
     }
 
     /// Whether the brake is on: by the log of the deployment, else by this machine's.

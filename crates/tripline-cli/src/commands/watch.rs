@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use tripline_chat::{Message, Outcome};
 use tripline_cloudtrail::Tally;
-use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance};
+use tripline_engine::doctor::heartbeats;
+use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance, Pulse};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
     Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Page,
-    Patience, Switch, SystemClock, files, hash_seed, settings,
+    Patience, Pulled, Switch, SystemClock, beats, files, hash_seed, settings,
 };
 use tripline_text::escape;
 
@@ -80,6 +81,10 @@ struct Watcher<'a> {
     passed_over: u64,
     unread: bool,
     unproven: bool,
+    /// Whether the directories were looked through before: what is new then has just arrived.
+    has_looked: bool,
+    /// What was said last of who is not heard of.
+    said: Option<Message>,
 }
 
 impl<'a> Watcher<'a> {
@@ -129,6 +134,8 @@ impl<'a> Watcher<'a> {
             passed_over: 0,
             unread: false,
             unproven: false,
+            has_looked: false,
+            said: None,
         })
     }
 
@@ -191,7 +198,33 @@ impl<'a> Watcher<'a> {
                     complain(&file.path, &error)?;
                 }
             }
+            let digest = self.has_looked.then(|| Pulse::of_digest(&file.path.to_string_lossy()));
+            self.note_digests(digest.flatten().as_slice()).await?;
             self.taken.insert(file.path, file.bytes);
+        }
+        self.has_looked = true;
+        Ok(())
+    }
+
+    async fn note_digests(&self, digests: &[Pulse]) -> Result<(), Failure> {
+        if digests.is_empty() {
+            return Ok(());
+        }
+        Ok(self.live.hear(digests, now()).await?)
+    }
+
+    /// Says which accounts' Regions fell silent or are late, when that turns.
+    async fn look_at_itself(&mut self) -> Result<(), Failure> {
+        let checks = heartbeats(&beats(self.state, self.config.heartbeat, now()).await?);
+        self.poster.outbox().put_heartbeat(&checks).await?;
+        let message = Message::of_heartbeat(&checks);
+        let is_news = match &self.said {
+            Some(said) => *said != message,
+            None => message.stage.is_urgent(),
+        };
+        if is_news {
+            writeln!(std::io::stderr(), "{}", message.to_text())?;
+            self.said = Some(message);
         }
         Ok(())
     }
@@ -259,6 +292,10 @@ impl<'a> Watcher<'a> {
         }
         // What was done is done and on record, and what is told is kept: it is posted once the rest of
         // the delivery is taken in.
+        // What became of a case that was given back, the action log tells.
+        if matches!(pulled, Some(Pulled::GivenBack)) {
+            return Ok(());
+        }
         Ok(self.poster.outbox().put(&message).await?)
     }
 
@@ -275,6 +312,7 @@ impl<'a> Watcher<'a> {
             switch.tick(self.state).await?;
             self.answer_pending().await?;
         }
+        self.look_at_itself().await?;
         self.follow().await
     }
 
@@ -322,6 +360,7 @@ impl<'a> Watcher<'a> {
             let name = format!("queue {queue}, message {}", message.id);
             let pages = match (tripline_runtime::asks_of(&message.body), &self.queue) {
                 (Ok(asks), Some((_, entrance))) => {
+                    self.note_digests(&entrance.pulses(&asks)).await?;
                     entrance.pages(&asks, &name).await.map_err(|error| error.to_string())
                 }
                 (Err(unknown), _) => Err(unknown.to_string()),

@@ -19,6 +19,12 @@ fn before(minutes: i64) -> Option<EventTime> {
     Some(EventTime::parse(NOW).unwrap().plus_secs(-60 * minutes))
 }
 
+fn source(region: &str) -> Source {
+    let key =
+        format!("111122223333_CloudTrail-Digest_{region}_main_us-east-1_20261120T090000Z.json.gz");
+    crate::live::Pulse::of_digest(&key).unwrap().source().clone()
+}
+
 fn everything() -> Selector {
     let management = Management { reads: true, writes: true, ..Management::default() };
     Selector { management: Some(management), data: vec![(text("AWS::S3::Object"), true)] }
@@ -78,6 +84,7 @@ fn healthy() -> Facts {
             name: text("trail-logs"),
             notifications: Ok(Notifications { event_bridge: true, ..Notifications::default() }),
         }],
+        beats: Ok([(source("us-east-1"), Beat::Steady), (source("eu-west-1"), Beat::Steady)].into()),
         queues: vec![
             queue("objects", QueueUse::Work),
             queue("plans", QueueUse::Plans),
@@ -221,6 +228,23 @@ fn what_is_announced_must_find_an_open_door() {
 }
 
 #[test]
+fn silence_and_lateness_of_a_region_are_told() {
+    let with = |beat: Beat| {
+        let mut facts = healthy();
+        facts.beats.as_mut().unwrap().insert(source("eu-west-1"), beat);
+        facts
+    };
+    only(&with(Beat::NoDigest(3)), "heartbeat: failed: no digest for more than 3 hours");
+    only(&with(Beat::Nothing(24)), "no file for more than 24 hours");
+    only(&with(Beat::Late(45)), "heartbeat: warning: its files are up to 45 minutes late");
+    let says: Vec<String> = judge(&with(Beat::NoDigest(3))).into_iter().map(|it| it.says).collect();
+    assert!(says.contains(&"1 of 2 accounts and Regions are heard of".to_owned()), "{says:?}");
+    let mut nothing = healthy();
+    nothing.beats = Ok(Default::default());
+    only(&nothing, "no file has arrived within a week");
+}
+
+#[test]
 fn queues_tables_and_functions_have_to_work() {
     let sick = |change: fn(&mut Facts)| {
         let mut facts = healthy();
@@ -291,6 +315,7 @@ fn what_could_not_be_asked_is_never_ok() {
     let refused = || Unknown::refused("AccessDenied");
     let mut facts = healthy();
     facts.trails = Err(refused());
+    facts.beats = Err(refused());
     facts.deployment = Err(refused());
     facts.table = Err(refused());
     facts.models = Err(refused());

@@ -61,10 +61,17 @@ impl<'m> Arrivals<'m> {
         }
     }
 
-    /// Takes a page in, as stored.
-    pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8], provenance: Provenance) {
+    /// Takes a page in, as stored; the time of its newest record.
+    pub fn read(
+        &mut self,
+        file: &Arc<Untrusted<'static>>,
+        stored: &[u8],
+        provenance: Provenance,
+    ) -> Option<EventTime> {
         let Self { intake, reader, sorted, tally } = self;
+        let mut newest = None;
         tally.add(reader.read(file, stored, |record| {
+            newest = newest.max(Some(record.time()));
             let mut is_watched = true;
             let (fate, kept) = intake.kept(record, |used, shows_something| {
                 is_watched = sorted.watches(used, record.time()) || shows_something;
@@ -86,6 +93,7 @@ impl<'m> Arrivals<'m> {
             }
             fate
         }));
+        newest
     }
 
     /// What it all comes to.

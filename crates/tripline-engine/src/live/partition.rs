@@ -47,6 +47,10 @@ pub enum Partition {
     Root(IncidentId),
     /// What people expect of agents for a while: few, and of all agents together.
     Expected,
+    /// Whose files arrived in an hour, counted from 1970.
+    Pulses(i64),
+    /// Whose files arrived on a day, counted from 1970.
+    Sources(i64),
 }
 
 /// What is written at once into some sets: many elements of one set are one entry, since a store is
@@ -151,6 +155,8 @@ impl Partition {
             Self::Thread(of) => vec![b"thread".to_vec(), of.to_string().into_bytes()],
             Self::Root(of) => vec![b"root".to_vec(), of.to_string().into_bytes()],
             Self::Expected => vec![b"expected".to_vec()],
+            Self::Pulses(hour) => vec![b"pulses".to_vec(), hour.to_le_bytes().to_vec()],
+            Self::Sources(day) => vec![b"sources".to_vec(), day.to_le_bytes().to_vec()],
             Self::Told(root) => {
                 vec![b"told".to_vec(), root.untrusted().as_unescaped().as_bytes().to_vec()]
             }

@@ -2,9 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tripline_attribution::{Agent, AgentId, AnchorKind, Attributor, Sessions, StoredMint, Use};
+use tripline_attribution::{
+    Agent, AgentId, AnchorKind, Attributor, SessionId, Sessions, StoredMint, Use,
+};
 use tripline_baseline::Decisions;
 use tripline_cloudtrail::EventTime;
+use tripline_detector::Verdict;
 
 use super::arrival::{oldest, until};
 use super::blob::Unpacker;
@@ -154,7 +157,9 @@ impl<'m> Slice<'m> {
                 | Partition::Outbox(_)
                 | Partition::Thread(_)
                 | Partition::Root(_)
-                | Partition::Expected => {}
+                | Partition::Expected
+                | Partition::Pulses(_)
+                | Partition::Sources(_) => {}
             }
         }
         Ok(())
@@ -190,15 +195,16 @@ impl<'m> Slice<'m> {
         let mut report = self.judge_told_by(Provenance::Event, model)?;
         let mut told = self.rows.values().chain(self.mints.values().map(|(_, told)| told));
         let is_all_told = told.all(|told| *told == Provenance::Trail);
-        let mut certain: BTreeSet<_> =
-            report.incidents.iter().map(|incident| incident.root.clone()).collect();
+        let (mut certain, mut doubtful) = (std::mem::take(&mut report.incidents), Vec::new());
         if !is_all_told {
             // What may be forged neither adds to what is stopped nor keeps anything from being stopped:
-            // of an incident that the trail tells of, what the trail tells is what counts.
-            let by_trail = self.judge_told_by(Provenance::Trail, model)?.incidents;
-            certain = by_trail.iter().map(|incident| incident.root.clone()).collect();
-            report.incidents.retain(|incident| !certain.contains(&incident.root));
-            report.incidents.extend(by_trail);
+            // of an incident that the trail tells of, what the trail tells is what counts, but where a
+            // message tells of worse: that stands beside it, to be confirmed.
+            doubtful = certain;
+            certain = self.judge_told_by(Provenance::Trail, model)?.incidents;
+            let known: BTreeMap<&SessionId, Verdict> =
+                certain.iter().map(|incident| (&incident.root, incident.verdict)).collect();
+            doubtful.retain(|it| known.get(&it.root).is_none_or(|verdict| *verdict < it.verdict));
         }
         let standing = self.standing();
         let (mut groups, mut agents) = (Groups::default(), BTreeSet::new());
@@ -214,14 +220,15 @@ impl<'m> Slice<'m> {
             }
         }
         let mut incidents = Vec::new();
-        for incident in report.incidents {
+        let certain = certain.into_iter().map(|incident| (incident, true));
+        let doubtful = doubtful.into_iter().map(|incident| (incident, false));
+        for (incident, is_confirmed) in certain.chain(doubtful) {
             let root = standing.sessions.by_id(&incident.root.untrusted());
             let Some(root) = root.filter(|root| ids.contains(&root.id)) else { continue };
             let root = Anchor::of((root.kind, root.id.untrusted().as_unescaped()));
             if let Some(agent) = &incident.agent {
                 groups.add(Partition::Incidents(agent.clone()), &root, until(self.now));
             }
-            let is_confirmed = certain.contains(&incident.root);
             incidents.push(LiveIncident { root, incident, is_confirmed });
         }
         let findings = report.scored.into_iter().filter(Scored::is_finding);

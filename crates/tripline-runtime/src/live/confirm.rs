@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use tripline_cloudtrail::EventTime;
+use tripline_detector::Verdict;
 use tripline_engine::{
     Arrivals, Filter, Hearsay, LiveIncident, Partition, PartitionId, Provenance,
 };
@@ -37,7 +38,8 @@ impl<S: State> Live<'_, S> {
         witness: &impl Witness,
         now: EventTime,
     ) -> Result<(Option<LiveIncident>, Vec<String>), LiveError> {
-        if incident.is_confirmed {
+        // For a fence a message is enough.
+        if incident.is_confirmed || incident.incident.verdict < Verdict::Kill {
             return Ok((None, Vec::new()));
         }
         // First of all: whoever is interrupted goes on with it.
@@ -64,7 +66,8 @@ impl<S: State> Live<'_, S> {
         // What was told, before it is noted that it was.
         self.state.put(&arrivals.finish().entries).await?;
         self.state.put(&entries).await?;
-        Ok((self.incident(&incident.root, now).await?, silent))
+        let told = self.incidents(&incident.root, now).await?;
+        Ok((told.into_iter().max_by_key(|one| (one.incident.verdict, one.is_confirmed)), silent))
     }
 
     /// The incidents that CloudTrail was asked about in the last half hour, as they stand now.
@@ -78,7 +81,7 @@ impl<S: State> Live<'_, S> {
         let first = turn.checked_rem(roots.len()).unwrap_or(0);
         let (all, mut incidents) = (roots.len(), Vec::new());
         for root in roots.iter().cycle().skip(first).take(PENDING_MAX.min(all)) {
-            incidents.extend(self.incident(root, now).await?);
+            incidents.extend(self.incidents(root, now).await?);
         }
         Ok(incidents)
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use tripline_detector::Verdict;
 use tripline_engine::LiveIncident;
 
 use super::Watcher;
@@ -29,7 +30,7 @@ impl Watcher<'_> {
                 continue;
             }
             let incident = self.confirmed(&incident).await?.unwrap_or(incident);
-            if incident.is_confirmed {
+            if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
                 self.answer(&incident).await?;
                 self.confirmed_since.insert(incident.root);
             }
