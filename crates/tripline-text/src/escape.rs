@@ -141,20 +141,10 @@ pub struct JsonString<'a>(Untrusted<'a>);
 
 impl fmt::Display for JsonString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for character in self.0.as_unescaped().chars() {
-            match character {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                hidden if is_deceptive(hidden) => {
-                    for unit in hidden.encode_utf16(&mut [0; 2]) {
-                        write!(f, "\\u{unit:04x}")?;
-                    }
-                }
-                plain => f.write_char(plain)?,
-            }
-        }
-        f.write_char('"')
+        write_quoted(f, &self.0, |f, hidden| {
+            let mut units = [0; 2];
+            hidden.encode_utf16(&mut units).iter().try_for_each(|unit| write!(f, "\\u{unit:04x}"))
+        })
     }
 }
 
@@ -164,20 +154,29 @@ pub struct TomlString<'a>(Untrusted<'a>);
 
 impl fmt::Display for TomlString<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_char('"')?;
-        for character in self.0.as_unescaped().chars() {
-            match character {
-                '"' => f.write_str("\\\"")?,
-                '\\' => f.write_str("\\\\")?,
-                hidden if is_deceptive(hidden) && hidden <= '\u{ffff}' => {
-                    write!(f, "\\u{:04x}", u32::from(hidden))?;
-                }
-                hidden if is_deceptive(hidden) => write!(f, "\\U{:08x}", u32::from(hidden))?,
-                plain => f.write_char(plain)?,
-            }
-        }
-        f.write_char('"')
+        write_quoted(f, &self.0, |f, hidden| match u32::from(hidden) {
+            short @ ..=0xffff => write!(f, "\\u{short:04x}"),
+            long => write!(f, "\\U{long:08x}"),
+        })
     }
+}
+
+/// Writes a text between quotes, with `escape` for what is hidden.
+fn write_quoted(
+    f: &mut fmt::Formatter<'_>,
+    text: &Untrusted<'_>,
+    escape: impl Fn(&mut fmt::Formatter<'_>, char) -> fmt::Result,
+) -> fmt::Result {
+    f.write_char('"')?;
+    for character in text.as_unescaped().chars() {
+        match character {
+            '"' => f.write_str("\\\"")?,
+            '\\' => f.write_str("\\\\")?,
+            hidden if is_deceptive(hidden) => escape(f, hidden)?,
+            plain => f.write_char(plain)?,
+        }
+    }
+    f.write_char('"')
 }
 
 /// Displays text as for [`path_component`].
