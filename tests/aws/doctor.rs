@@ -7,6 +7,7 @@ use std::process::Stdio;
 use serde_json::{Value, json};
 use tripline_tests::{stderr, stdout};
 
+use crate::heartbeat::{deliver_digest, now};
 use crate::world::{ALLOW_ALL, HOME, World, trust};
 
 const OPS: &str = "arn:aws:iam::123456789012:user/ops";
@@ -70,6 +71,7 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
         ("function", "tripline-detector", "ok"),
         ("queue", "new", "warning"),
         ("table", "tripline", "warning"),
+        ("heartbeats", "", "failed"),
         ("role-rights", CANARY, "failed"),
     ] {
         assert_eq!(answer(&sick, check, about), expected, "{check} {about}: {sick:#?}");
@@ -77,6 +79,7 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
     assert!(!sick.contains_key(&("role-rights".to_owned(), "Other".to_owned())));
     assert!([Some(1), Some(3)].contains(&code), "{code:?}");
     world.tell(json!({"do": "heal"}));
+    deliver_digest(&world, now());
     world.tell(json!({"do": "put", "account": HOME, "role": "Responder", "policy": "all", "document": ALLOW_ALL}));
     let (healthy, _) = answers(&mut world, &["--stack", "tripline"]);
     for (check, about) in [
@@ -85,6 +88,7 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
         ("queue", "new"),
         ("queue", "dead"),
         ("table", "tripline"),
+        ("heartbeats", ""),
         ("brake", ""),
         ("role", CANARY),
     ] {

@@ -10,24 +10,35 @@ use tripline_runtime::State;
 
 use crate::live::{chat, deployed_with};
 use crate::state::{aws, block_on};
+use crate::world::World;
 
 const DIGEST: &str = "AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/2026/11/20/123456789012_CloudTrail-Digest_eu-west-1_trail_us-east-1_20261120T100131Z.json.gz";
+
+/// The time by the clock.
+pub(crate) fn now() -> EventTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    EventTime::from_unix_secs(i64::try_from(since.as_secs()).unwrap()).unwrap()
+}
+
+/// Has the state know of a digest that arrived then.
+pub(crate) fn deliver_digest(world: &World, then: EventTime) {
+    block_on(async {
+        let state = DynamoState::new(&aws(world).await, "tripline".to_owned());
+        state.put(&Pulse::of_digest(DIGEST).unwrap().entries(then)).await.unwrap();
+    });
+}
 
 #[test]
 fn a_region_that_falls_silent_is_told_once_and_so_is_that_it_is_heard_of_again() {
     let (url, posts) = chat();
     let environment = json!({"TRIPLINE_SLACK_WEBHOOK_SECRET": "hook"});
     let Some(mut world) = deployed_with("observe", &environment) else { return };
-    // Its last digest came five hours ago.
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let then = EventTime::from_unix_secs(i64::try_from(now).unwrap() - 5 * 3_600).unwrap();
     block_on(async {
-        let aws = aws(&world).await;
-        let secrets = aws_sdk_secretsmanager::Client::new(&aws);
+        let secrets = aws_sdk_secretsmanager::Client::new(&aws(&world).await);
         secrets.create_secret().name("hook").secret_string(url).send().await.unwrap();
-        let state = DynamoState::new(&aws, "tripline".to_owned());
-        state.put(&Pulse::of_digest(DIGEST).unwrap().entries(then)).await.unwrap();
     });
+    // Its last digest came five hours ago.
+    deliver_digest(&world, EventTime::from_unix_secs(now().unix_secs() - 5 * 3_600).unwrap());
     let tick = json!({"do": "invoke", "function": "responder", "event": {"tick": "now"}});
     let told = || posts.lock().unwrap().clone();
     for _ in 0..2 {

@@ -71,15 +71,16 @@ fn whoever_leaves_its_scope_is_fenced_live_whoever_tells_it() {
     let take = |nth, told| {
         let delivered = runtime.block_on(live.take_in(&[(page(nth, &events), told)], now)).unwrap();
         runtime.block_on(live.told(&delivered)).unwrap();
-        delivered.incidents
+        // One agent of the fleet becomes root: a rule kills it, whatever its scope says.
+        let is_by_rule = |one: &LiveIncident| one.incident.verdict == Verdict::Kill;
+        delivered.incidents.into_iter().filter(|one| !is_by_rule(one)).collect::<Vec<_>>()
     };
     let is_fence = |one: &LiveIncident| {
         let plan = one.incident.plan.as_ref().unwrap();
         assert_eq!(plan.response, Response::Fence { until_unix_secs: now.unix_secs() + 1_800 });
         let work: Vec<String> = one.incident.work.actions.iter().map(ToString::to_string).collect();
-        assert_eq!(work, ["sts:getcalleridentity"]);
-        assert!(one.incident.is_covered && !plan.steps.is_empty());
-        one.incident.verdict == Verdict::Fence
+        assert_eq!(work, ["sts:GetCallerIdentity"]);
+        one.incident.is_covered && !plan.steps.is_empty()
     };
     let doubtful = take(0, Provenance::Event);
     assert!(!doubtful.is_empty(), "an empty test proves nothing");
