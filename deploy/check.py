@@ -28,8 +28,8 @@ PSEUDO = {
 # What a deployment with everything in it would be given.
 GIVEN = {
     "Answers": "on",
-    "AnswerSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/slack-signs-abcdef"],
-    "ChannelSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/teams-abcdef"],
+    "AnswerSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/slack-signs-abcdef", "arn:aws:ssm:eu-central-1:111122223333:parameter/tripline/link-key"],
+    "ChannelSecretArns": ["arn:aws:secretsmanager:eu-central-1:111122223333:secret:tripline/teams-abcdef", "arn:aws:ssm:eu-central-1:111122223333:parameter/tripline/alice"],
     "ChannelTopicArns": ["arn:aws:sns:eu-central-1:111122223333:incidents"],
     "ConfigBucket": "settings",
     "ContainPath": "agents/",
@@ -337,6 +337,16 @@ def check_decisions(file, role, of, principal, context):
             (False, "dynamodb:PutItem", PARTS["Table.Arn"], {**itself, "dynamodb:LeadingKeys": ["responder#action-log"]}),
             (True, "secretsmanager:GetSecretValue", GIVEN["AnswerSecretArns"][0], {}),
             (False, "secretsmanager:GetSecretValue", GIVEN["ChannelSecretArns"][0], {}),
+            (True, "ssm:GetParameter", GIVEN["AnswerSecretArns"][1], {}),
+            (False, "ssm:GetParameter", GIVEN["ChannelSecretArns"][1], {}),
+            (False, "ssm:PutParameter", GIVEN["AnswerSecretArns"][1], {}),
+        ]
+    if role == "responder" and file == "template.yaml":
+        expected += [
+            (True, "ssm:GetParameter", GIVEN["ChannelSecretArns"][1], {}),
+            (True, "ssm:GetParameter", GIVEN["AnswerSecretArns"][1], {}),
+            (False, "ssm:GetParameter", "arn:aws:ssm:eu-central-1:111122223333:parameter/other", {}),
+            (False, "ssm:PutParameter", GIVEN["ChannelSecretArns"][1], {}),
         ]
     asks = [
         {"alone": True, "principal": principal, "action": action, "resource": resource,
@@ -359,7 +369,7 @@ def main():
     live = templates["template.yaml"]
     detector, responder, desk = (statements(live, name + "Role") for name in ("Detector", "Responder", "Desk"))
     rights = {action for statement in desk if statement["Effect"] == "Allow" for action in listed(statement["Action"])}
-    passes_on = {"sqs:SendMessage", "secretsmanager:GetSecretValue", "kms:Decrypt", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents"}
+    passes_on = {"sqs:SendMessage", "secretsmanager:GetSecretValue", "ssm:GetParameter", "kms:Decrypt", "s3:GetObject", "logs:CreateLogStream", "logs:PutLogEvents"}
     check(rights == passes_on, f"template.yaml: the desk may do more than pass on: {sorted(rights ^ passes_on)}")
     check(not allowed(detector, "iam:") and not allowed(detector, "sts:"), "template.yaml: the detector has rights in IAM")
     roles = {f"arn:aws:iam::{ACCOUNT}:role/Tripline{name}" for name in ("Detector", "Responder")}

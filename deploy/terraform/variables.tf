@@ -202,7 +202,7 @@ variable "slack_key_arn" {
 }
 
 variable "channel_secret_arns" {
-  description = "Secrets that [[channels]] and [[people]] of the configuration name, with their customer keys."
+  description = "Secrets and parameters that [[channels]] and [[people]] of the configuration name, with their customer keys."
   type        = list(string)
   default     = []
 }
@@ -214,7 +214,7 @@ variable "answers" {
 }
 
 variable "answer_secret_arns" {
-  description = "Secrets that [approvals] of the configuration names, with their customer keys."
+  description = "Secrets and parameters that [approvals] of the configuration names, with their customer keys."
   type        = list(string)
   default     = []
 }

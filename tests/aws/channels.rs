@@ -1,11 +1,13 @@
 //! Channels whose other end, or whose secret, is AWS: on the emulator.
 
 use aws_config::SdkConfig;
+use aws_sdk_ssm::types::ParameterType;
 use serde_json::Value;
 use tripline_aws::{DynamoState, Queue, channels};
 use tripline_chat::{Line, Message, Stage};
 use tripline_containment::IncidentId;
 use tripline_engine::Config;
+use tripline_engine::doctor::Reached;
 use tripline_runtime::{Outbox, SystemClock};
 use tripline_text::Untrusted;
 
@@ -21,6 +23,7 @@ fn message(stage: Stage) -> Message {
         subject: name,
         who: Vec::new(),
         reasons: vec![Line::ours("it never did")],
+        listed: Vec::new(),
         done: vec![Line::ours("stopped")],
         damage: Line::ours("nothing of it succeeded"),
         next: Line::ours("tripline status"),
@@ -61,19 +64,35 @@ fn topics_and_secrets_where_they_are_and_an_outbox_in_the_table() {
         let hook = "http://127.0.0.1:1/SECRET-OF-THE-HOOK";
         let secrets = aws_sdk_secretsmanager::Client::new(&aws);
         secrets.create_secret().name("hook").secret_string(hook).send().await.unwrap();
-        let key = secrets.create_secret().name("tripline/key").secret_string("0123456789abcdef");
-        key.send().await.unwrap();
+        let parameters = aws_sdk_ssm::Client::new(&aws);
+        let put = async |name: &str, kind: ParameterType, value: &str| {
+            let put = parameters.put_parameter().name(name).r#type(kind).value(value);
+            put.send().await.unwrap()
+        };
+        put("/tripline/key", ParameterType::SecureString, "0123456789abcdef").await;
+        put("open", ParameterType::String, hook).await;
         let config = Config::parse(&format!(
             "version = 1\n[[channels]]\nname = \"mail\"\nservice = \"sns\"\ntopic = \"{mail}\"\n\
              [[channels]]\nname = \"chat\"\nservice = \"amazon-q\"\ntopic = \"{chat}\"\n\
              [[channels]]\nname = \"own\"\nservice = \"webhook\"\nurl = \"secretsmanager:hook\"\n\
-             key = \"secretsmanager:tripline/key\"\n"
+             key = \"ssm:/tripline/key\"\n"
         ))
         .unwrap();
         let (channels, unusable) = channels(&aws, &config.channels).await;
         assert!(unusable.is_empty(), "{unusable:?}");
         let shown = format!("{channels:?}");
         assert!(!shown.contains("SECRET-OF-THE-HOOK") && !shown.contains("0123456789abcdef"));
+        // A doctor can tell whether anybody gets what is posted to a topic.
+        let lonely = aws_sdk_sns::Client::new(&aws).create_topic().name("lonely");
+        let lonely = lonely.send().await.unwrap().topic_arn.unwrap();
+        for (topic, expected) in [(&mail, Reached::Answers), (&lonely, Reached::Unread)] {
+            let text = format!(
+                "version = 1\n[[channels]]\nname = \"x\"\nservice = \"sns\"\ntopic = \"{topic}\"\n"
+            );
+            let settings = Config::parse(&text).unwrap().channels;
+            let (channels, _) = tripline_aws::channels(&aws, &settings).await;
+            assert_eq!(channels[0].reach().await, Ok(expected));
+        }
         let state = DynamoState::of_responder(&aws, "told".to_owned());
         let outbox = Outbox::new(&state, &channels, &SystemClock);
         outbox.put(&message(Stage::Killed)).await.unwrap();
@@ -90,6 +109,17 @@ fn topics_and_secrets_where_they_are_and_an_outbox_in_the_table() {
         let note = received(&notes).await;
         let note: Value = serde_json::from_str(note["Message"].as_str().unwrap()).unwrap();
         assert_eq!(note["metadata"]["threadId"], "tripline-000000000000feed");
+        // What is kept in the open is no secret, and is not repeated.
+        for (place, why) in [("ssm:open", "it is not encrypted"), ("ssm:gone", "ParameterNotFound")]
+        {
+            let text = format!(
+                "version = 1\n[[channels]]\nname = \"x\"\nservice = \"teams\"\nurl = \"{place}\"\n"
+            );
+            let settings = Config::parse(&text).unwrap().channels;
+            let error = tripline_aws::channels(&aws, &settings).await.1[0].to_string();
+            let expected = format!("channel `x`: the secret `{place}` cannot be read: {why}");
+            assert!(error.starts_with(&expected), "{error}");
+        }
         // A secret that is not there is named, and what it is for is kept.
         let missing = "version = 1\n[[channels]]\nname = \"x\"\nservice = \"teams\"\nurl = \"secretsmanager:gone\"\n";
         let missing = Config::parse(missing).unwrap();
@@ -101,7 +131,7 @@ fn topics_and_secrets_where_they_are_and_an_outbox_in_the_table() {
         assert_eq!((drained.due, drained.failed[0].1.to_string()), (1, error.clone()));
         assert!(
             error.contains(
-                "channel `x`: the secret `gone` cannot be read: ResourceNotFoundException: "
+                "channel `x`: the secret `secretsmanager:gone` cannot be read: ResourceNotFoundException: "
             ),
             "{error}"
         );

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tripline_tests::{stderr, stdout};
 
 use crate::heartbeat::{deliver_digest, now};
+use crate::service::{Answer, Service};
 use crate::world::{ALLOW_ALL, HOME, World, trust};
 
 const OPS: &str = "arn:aws:iam::123456789012:user/ops";
@@ -27,8 +28,10 @@ fn account() -> Option<World> {
 fn answers(
     world: &mut World,
     arguments: &[&str],
+    variables: &[(&str, String)],
 ) -> (BTreeMap<(String, String), Value>, Option<i32>) {
     let mut command = world.tripline("ops");
+    command.envs(variables.iter().map(|(name, value)| (name, value)));
     let output =
         command.args(["doctor", "--format", "ndjson", "-q"]).args(arguments).output().unwrap();
     let lines = stdout(&output);
@@ -62,7 +65,22 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
         "detector": "arn:aws:iam::123456789012:role/Detector",
         "responder": "arn:aws:iam::123456789012:role/Responder",
     }));
-    let (sick, code) = answers(&mut world, &["--stack", "tripline"]);
+    let chat = Service::start(|asked| match &*asked.path {
+        // As Slack answers an empty message.
+        "/works" => Answer { status: 400, kind: "text/plain", body: "no_text".to_owned() },
+        _ => Answer { status: 404, kind: "text/plain", body: "no_service".to_owned() },
+    });
+    let config = world.directory.path().join("chat.toml");
+    let hook = |name: &str, place: &str| {
+        format!("[[channels]]\nname = \"{name}\"\nservice = \"slack-webhook\"\nurl = \"{place}\"\n")
+    };
+    let channels = [("wall", "env:WORKS"), ("old", "env:GONE"), ("pager", "ssm:/gone")];
+    let channels = channels.map(|(name, place)| hook(name, place)).concat();
+    std::fs::write(&config, format!("version = 1\n{channels}")).unwrap();
+    let urls = [("WORKS", format!("{}/works", chat.url)), ("GONE", format!("{}/SECRET", chat.url))];
+    let (sick, code) =
+        answers(&mut world, &["--stack", "tripline", "--config", config.to_str().unwrap()], &urls);
+    assert!(!format!("{sick:?}").contains("SECRET"));
     for (check, about, expected) in [
         ("trail-logging", "trail", "ok"),
         ("trail-validation", "trail", "failed"),
@@ -73,6 +91,9 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
         ("table", "tripline", "warning"),
         ("heartbeats", "", "failed"),
         ("role-rights", CANARY, "failed"),
+        ("chat-reachable", "wall", "ok"),
+        ("chat-reachable", "old", "failed"),
+        ("chat-reachable", "pager", "not checked"),
     ] {
         assert_eq!(answer(&sick, check, about), expected, "{check} {about}: {sick:#?}");
     }
@@ -81,7 +102,7 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
     world.tell(json!({"do": "heal"}));
     deliver_digest(&world, now());
     world.tell(json!({"do": "put", "account": HOME, "role": "Responder", "policy": "all", "document": ALLOW_ALL}));
-    let (healthy, _) = answers(&mut world, &["--stack", "tripline"]);
+    let (healthy, _) = answers(&mut world, &["--stack", "tripline"], &[]);
     for (check, about) in [
         ("trail-validation", "trail"),
         ("trail-coverage", ""),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::history::Histories;
 use crate::world::{HOME, World};
 
-const AGENTS: &str = "arn:aws:iam::123456789012:role/Agents";
+pub(crate) const AGENTS: &str = "arn:aws:iam::123456789012:role/Agents";
 const SOMEBODY: &str = "arn:aws:iam::123456789012:root";
 pub(crate) const OBJECT: &str = "AWSLogs/123456789012/CloudTrail/us-east-1/2026/11/20/a.json.gz";
 

@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use crate::live::{OBJECT, deployed, deployed_with, until_denied};
+use crate::live::{AGENTS, OBJECT, deployed, deployed_with, until_denied};
 use crate::service::{Answer, Service};
 use crate::world::World;
 
@@ -321,6 +321,71 @@ fn who_is_left_alone_stays_so_until_there_is_something_new() {
     assert_eq!(watch.press("UA", button(&again, "approve"), SECRET, 0), 200);
     until_denied(&mut world, "hijacked");
     watch.stop();
+}
+
+#[test]
+fn of_a_storm_each_agent_is_answered_by_itself() {
+    let Some(mut world) = with_responder() else { return };
+    for nth in 0..5 {
+        let id = format!("agent-{nth}");
+        world.session("runner", &id, AGENTS, &[("AgentID", &id)]);
+        world.tell(json!({"do": "stop_logging", "id": id}));
+    }
+    let (service, posts) = chat();
+    let watch = Watch::start(&mut world, &service);
+    world.write_logs();
+    let storm = ["6 agents at once", "WAITS FOR YOU"];
+    let asked = until_posted(&posts, "/chat.postMessage", &storm);
+    // Below what is said of an agent stands what may be pressed about it.
+    let blocks = asked["blocks"].as_array().unwrap();
+    let of = |block: &Value| block["text"]["text"].as_str().unwrap_or("").contains("agent-3");
+    let at = blocks.iter().position(of).unwrap();
+    let buttons = blocks[at + 1]["elements"].as_array().unwrap();
+    assert_eq!(watch.press("UA", &buttons[0], SECRET, 0), 200);
+    until_denied(&mut world, "agent-3");
+    assert!(!world.is_denied("agent-2", "s3") && !world.is_denied("hijacked", "s3"));
+    let own = ["[KILLED] agent-3", "tripline:restore", "alice pressed approve"];
+    until_posted(&posts, "/chat.postMessage", &own);
+    let shown = ["6 agents at once", "answered: see its own message"];
+    until_posted(&posts, "/chat.update", &shown);
+    // Elsewhere by links.
+    let told = until_posted(&posts, "/hook", &storm);
+    let listed = told["listed"].as_array().unwrap();
+    let of = |one: &&Value| one["text"].as_str().unwrap().contains("agent-4");
+    let approve = link(listed.iter().find(of).unwrap(), "approve");
+    let (status, page) = watch.post(&approve, "alice", "passphrase of alice");
+    assert!(status == 200 && page.contains("The plan is carried out"), "{page}");
+    assert!(world.is_denied("agent-4", "s3") && !world.is_denied("agent-2", "s3"));
+    let own = until_posted(&posts, "/hook", &["killed", "agent-4", "restore"]);
+    let (status, _) = watch.post(&link(&own, "restore"), "alice", "passphrase of alice");
+    assert_eq!(status, 200);
+    let again = ["agent-4", "alice pressed restore: another person has to"];
+    let again = until_posted(&posts, "/hook", &again);
+    let (status, page) = watch.post(&link(&again, "restore"), "bob", "passphrase of bob");
+    assert!(status == 200 && page.contains("is given back"), "{page}");
+    assert!(!world.is_denied("agent-4", "s3") && world.is_denied("agent-3", "s3"));
+    watch.stop();
+    report_tells(&mut world);
+}
+
+/// The report tells what was done, by the log that the watch wrote.
+fn report_tells(world: &mut World) {
+    let page = world.directory.path().join("report.html");
+    let (state, logs) = (world.directory.path().join("state"), world.logs());
+    let mut report = world.tripline("responder");
+    report.args(["report", "--out"]).arg(&page).arg("--state").arg(state).arg(logs);
+    let output = report.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<h4>What was done</h4>").count(), 6);
+    assert_eq!(page.matches("Nothing of it is in force.").count(), 4, "four merely wait");
+    for told in [
+        "people were asked whether to stop it",
+        "another incident's part stays in force",
+        "closed: given back",
+    ] {
+        assert!(page.contains(told), "{told}");
+    }
 }
 
 /// Calls the desk by its URL, as Lambda hands it on; the status of the answer, and its page.

@@ -39,6 +39,7 @@ if (seen.incidents.length > 0) {
   const chart = page.locator('.incident svg.chart').first();
   await chart.waitFor();
   seen.chart = await chart.getAttribute('aria-label');
+  seen.done = await page.locator('.incident svg.chart text.done').allTextContents();
   seen.marks = await page.locator('.incident svg.chart .call').count();
   seen.credentials = await page.locator('.incident svg.lineage .box').count();
   // By keyboard alone.

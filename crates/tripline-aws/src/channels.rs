@@ -4,11 +4,13 @@ use aws_config::SdkConfig;
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 use tripline_chat::{SigningKey, WeakKey};
+use tripline_engine::doctor::{Found, Reached, Unknown};
 use tripline_engine::{Channel as Setting, SecretRef, Service};
 use tripline_runtime::{
     Address, Channel, Http, HttpChannel, InvalidAddress, NoRoots, Post, PostError, Posted,
     SLACK_API,
 };
+use tripline_text::Untrusted;
 
 use crate::secrets::{SecretError, resolve};
 use crate::topic::{Reads, Topic};
@@ -62,7 +64,11 @@ pub async fn channels(
         channels.push(match channel(aws, &http, setting).await {
             Ok(channel) => channel,
             Err(error) => {
-                let unusable = Unusable { name: setting.name.clone(), why: error.to_string() };
+                let unusable = Unusable {
+                    name: setting.name.clone(),
+                    why: error.to_string(),
+                    is_secret: matches!(error, ChannelError::Secret { .. }),
+                };
                 errors.push(error);
                 Box::new(unusable)
             }
@@ -76,11 +82,22 @@ pub async fn channels(
 struct Unusable {
     name: String,
     why: String,
+    /// Whether somebody else may be able to use it, who may read its secret.
+    is_secret: bool,
 }
 
 impl Channel for Unusable {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
+        let why = self.why.clone();
+        let reached = match self.is_secret {
+            true => Err(Unknown::refused(why)),
+            false => Ok(Reached::Refuses(Untrusted::new(why))),
+        };
+        Box::pin(std::future::ready(reached))
     }
 
     fn post<'a>(&'a self, _: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {

@@ -29,4 +29,4 @@ pub use logs::{
     LookupLogs, LookupUrl, Poll, PollError, Remote, S3Url, Span, reader,
 };
 pub use queue::{Queue, QueueError, Received};
-pub use secrets::{SecretError, resolve, secret};
+pub use secrets::{SecretError, resolve};

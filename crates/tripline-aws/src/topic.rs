@@ -5,8 +5,10 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::config::Region;
 use aws_sdk_sns::error::{DisplayErrorContext, ProvideErrorMetadata};
 use futures_util::future::BoxFuture;
+use tripline_engine::doctor::{Found, Reached, Unknown};
 use tripline_iam::Arn;
 use tripline_runtime::{Channel, Post, PostError, Posted};
+use tripline_text::Untrusted;
 
 /// What a topic's subscribers read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +48,28 @@ impl Topic {
         Self { name, client: Client::from_conf(builder.build()), arn, reads }
     }
 
+    /// Whether it is there, and whether anybody gets what is posted.
+    async fn ask(&self) -> Found<Reached> {
+        let asked = self.client.get_topic_attributes().topic_arn(&self.arn).send().await;
+        let found = match asked {
+            Ok(found) => found,
+            Err(error) => {
+                let is_gone = error.code() == Some("NotFound");
+                let why = DisplayErrorContext(error).to_string();
+                return match is_gone {
+                    true => Ok(Reached::Refuses(Untrusted::new(why))),
+                    false => Err(Unknown::refused(why)),
+                };
+            }
+        };
+        let attributes = found.attributes();
+        let readers = attributes.and_then(|attributes| attributes.get("SubscriptionsConfirmed"));
+        Ok(match readers.map(String::as_str) {
+            Some("0") => Reached::Unread,
+            _ => Reached::Answers,
+        })
+    }
+
     async fn publish(&self, post: Post<'_>) -> Result<Posted, PostError> {
         let Post { message, ways, now_unix_ms, .. } = post;
         let (request, now) = (self.client.publish(), now_unix_ms.div_euclid(1_000));
@@ -73,6 +97,10 @@ impl Topic {
 impl Channel for Topic {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
+        Box::pin(self.ask())
     }
 
     fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {

@@ -34,6 +34,15 @@ pub struct Ways {
     pub presses: BTreeSet<Press>,
 }
 
+/// What may be answered about one incident.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'m> {
+    pub(crate) incident: IncidentId,
+    /// Who it is about.
+    pub(crate) subject: &'m Line,
+    pub(crate) answers: &'m Answers,
+}
+
 /// Something that may be pressed, in words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Button {
@@ -47,6 +56,12 @@ pub(crate) struct Button {
 const TOLD_MAX: usize = 3;
 
 impl Answers {
+    /// Nothing to press, and nothing pressed.
+    pub(crate) const fn nothing() -> Self {
+        let round = Round { era: 0, counted: 0 };
+        Self { presses: Vec::new(), round, lines: Vec::new(), is_expectable: false }
+    }
+
     /// Whether there is nothing of the kind.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -80,13 +95,20 @@ impl Message {
         self
     }
 
+    /// What may be answered about it; of a storm, nothing: each of its incidents is a question.
+    pub(crate) fn question(&self) -> Question<'_> {
+        Question { incident: self.incident, subject: &self.subject, answers: &self.answers }
+    }
+}
+
+impl<'m> Question<'m> {
     /// The buttons in Slack.
-    pub(crate) fn buttons(&self, ways: &Ways) -> Vec<Button> {
+    pub(crate) fn buttons(self, ways: &Ways) -> Vec<Button> {
         if ways.has_buttons { self.offered(ways).collect() } else { Vec::new() }
     }
 
     /// The links elsewhere: what they do, and where they lead.
-    pub(crate) fn links(&self, ways: &Ways, now_unix_secs: i64) -> Vec<(Button, String)> {
+    pub(crate) fn links(self, ways: &Ways, now_unix_secs: i64) -> Vec<(Button, String)> {
         let Some(links) = &ways.links else { return Vec::new() };
         let (incident, round): (IncidentId, Round) = (self.incident, self.answers.round);
         let url =
@@ -94,7 +116,7 @@ impl Message {
         self.offered(ways).map(url).collect()
     }
 
-    fn offered<'a>(&'a self, ways: &'a Ways) -> impl Iterator<Item = Button> + 'a {
+    fn offered<'a>(self, ways: &'a Ways) -> impl Iterator<Item = Button> + use<'a, 'm> {
         let presses = self.answers.presses.iter().copied();
         presses.filter(|press| ways.presses.contains(press)).map(button)
     }

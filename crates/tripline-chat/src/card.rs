@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use crate::answers::Ways;
+use crate::answers::{Button, Question, Ways};
 use crate::line::{Line, Markup};
 use crate::message::Message;
 use crate::outcome::Stage;
@@ -43,6 +43,13 @@ impl Message {
             ])
         };
         body.extend(self.who.iter().map(|(label, line)| labelled(label, line)));
+        for brief in &self.listed {
+            body.push(labelled("•", &brief.line()));
+            let actions = actions(brief.question(), ways, now_unix_secs);
+            if !actions.is_empty() {
+                body.push(json!({"type": "ActionSet", "actions": actions, "spacing": "None"}));
+            }
+        }
         body.extend(self.reasons.iter().map(|line| labelled("•", line)));
         body.extend(self.done_and_pressed().map(|(label, line)| labelled(label, line)));
         body.push(labelled("so far", &self.damage));
@@ -55,17 +62,17 @@ impl Message {
             "fallbackText": self.heading(Markup::Inert, LINE_CHARS_MAX),
             "body": body,
         });
-        let links = self.links(ways, now_unix_secs).into_iter();
-        let actions: Vec<Value> = links
-            .map(|(button, url)| {
-                json!({"type": "Action.OpenUrl", "title": button.label, "url": url})
-            })
-            .collect();
+        let actions = actions(self.question(), ways, now_unix_secs);
         if let Some(card) = card.as_object_mut().filter(|_| !actions.is_empty()) {
             card.insert("actions".to_owned(), Value::Array(actions));
         }
         card
     }
+}
+
+fn actions(question: Question<'_>, ways: &Ways, now_unix_secs: i64) -> Vec<Value> {
+    let action = |(button, url): (Button, String)| json!({"type": "Action.OpenUrl", "title": button.label, "url": url});
+    question.links(ways, now_unix_secs).into_iter().map(action).collect()
 }
 
 fn rich(inlines: Vec<Value>) -> Value {
@@ -77,6 +84,11 @@ fn color(stage: Stage) -> &'static str {
         Stage::Open | Stage::Waiting => "Warning",
         Stage::Incomplete | Stage::Broken | Stage::Blind => "Attention",
         Stage::Fenced | Stage::Killed => "Accent",
-        Stage::Holds | Stage::Restored | Stage::Expired | Stage::LeftAlone | Stage::Sees => "Good",
+        Stage::Holds
+        | Stage::Restored
+        | Stage::Expired
+        | Stage::LeftAlone
+        | Stage::Sees
+        | Stage::Test => "Good",
     }
 }

@@ -12,6 +12,7 @@ use tripline_text::Untrusted;
 use crate::answers::Answers;
 use crate::line::{Line, Markup};
 use crate::outcome::{Outcome, Stage, named};
+use crate::storm::Brief;
 
 /// An incident, told. What others wrote is in it as they wrote it: it is escaped for its reader when
 /// the message is written out.
@@ -27,8 +28,11 @@ pub struct Message {
     pub headline: Line,
     /// Who: label and text.
     pub who: Vec<(String, Line)>,
-    /// The strongest reasons; of a storm, its incidents.
+    /// The strongest reasons.
     pub reasons: Vec<Line>,
+    /// Of a storm, its incidents, each of which may be answered.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listed: Vec<Brief>,
     /// What was done about it, and whether it holds.
     pub done: Vec<Line>,
     /// What the agent did before that.
@@ -58,11 +62,30 @@ impl Message {
             who: who(incident, &subject),
             subject,
             reasons: named(reasons(incident), "more reasons"),
+            listed: Vec::new(),
             done: outcome.done(),
             damage: damage(&incident.done),
             next: outcome.next(),
             answers: Answers { is_expectable: incident.can_be_expected(), ..Answers::default() }
                 .after(outcome),
+        }
+    }
+
+    /// What is posted to see whether a channel takes messages.
+    pub fn of_test() -> Self {
+        let subject = Line::ours("Tripline");
+        Self {
+            incident: IncidentId::new(0),
+            stage: Stage::Test,
+            headline: subject.clone().and("'s doctor can reach this channel"),
+            subject,
+            who: Vec::new(),
+            reasons: Vec::new(),
+            listed: Vec::new(),
+            done: vec![Line::ours("nothing: no agent did anything")],
+            damage: Line::ours("none"),
+            next: Line::code(&Untrusted::borrowed("tripline doctor")),
+            answers: Answers::default(),
         }
     }
 
@@ -101,6 +124,7 @@ impl Message {
         let text = |line: &Line| line.write(Markup::Terminal, TEXT_CHARS_MAX);
         let mut lines = vec![self.heading(Markup::Terminal, TEXT_CHARS_MAX)];
         lines.extend(self.who.iter().map(|(label, line)| format!("   {label}: {}", text(line))));
+        lines.extend(self.listed.iter().map(|brief| format!("   - {}", text(&brief.line()))));
         lines.extend(self.reasons.iter().map(|reason| format!("   - {}", text(reason))));
         let done = self.done_and_pressed();
         lines.extend(done.map(|(label, line)| format!("   {label}: {}", text(line))));

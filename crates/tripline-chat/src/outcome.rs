@@ -36,6 +36,8 @@ pub enum Stage {
     Blind,
     /// Of Tripline itself: it does again.
     Sees,
+    /// There is no incident: somebody looks whether messages arrive.
+    Test,
 }
 
 impl Stage {
@@ -54,6 +56,7 @@ impl Stage {
             Self::LeftAlone => "LEFT ALONE",
             Self::Blind => "BLIND",
             Self::Sees => "SEES AGAIN",
+            Self::Test => "TEST",
         }
     }
 
@@ -149,8 +152,13 @@ impl<'a> Outcome<'a> {
         }
     }
 
-    /// What a person may run now.
+    /// What a person may run now: what answers it, and what shows it.
     pub fn next(&self) -> Line {
+        let report = Line::code(&Untrusted::borrowed("tripline report --out report.html PATH..."));
+        self.command().and("; to look at it: ").then(report)
+    }
+
+    fn command(&self) -> Line {
         let run = |text: String| Line::code(&Untrusted::new(text));
         match self {
             Self::Contained { case, .. } if case.closed.is_none() => {
@@ -276,4 +284,99 @@ pub(crate) fn named(mut lines: Vec<Line>, rest: &str) -> Vec<Line> {
         lines.push(Line::ours(format!("and {more} {rest}")));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_containment::{
+        CutSession, Denial, Entry, Event, Failure, IncidentId, Ledger, Place, Step, StepKind,
+        Subject,
+    };
+    use tripline_iam::{AccountId, RoleName};
+
+    use super::*;
+
+    const DECIDED: i64 = 1_795_168_800;
+
+    fn place() -> Place {
+        let account = AccountId::parse("111122223333").unwrap();
+        Place::Inline(Subject::Role { account, name: RoleName::parse("Agents").unwrap() })
+    }
+
+    fn plan(response: Response) -> Plan {
+        Plan {
+            incident: IncidentId::new(1),
+            response,
+            agent: None,
+            steps: vec![Step {
+                kind: StepKind::Deny,
+                place: place(),
+                denials: Vec::<Denial>::new(),
+                chars: (0, 0),
+                cuts: Vec::new(),
+                others_spared: 2,
+                others_hit: 0,
+            }],
+            sessions: vec![CutSession {
+                id: Untrusted::borrowed("ASIAONE"),
+                ends_by_unix_secs: None,
+            }],
+            refused: Vec::new(),
+            survives: Vec::new(),
+            offered: Vec::new(),
+            created: Vec::new(),
+        }
+    }
+
+    /// What is told after these events, each at its second, at a moment.
+    fn told(response: Response, events: Vec<(i64, Event)>, now: i64) -> (Stage, String) {
+        let mut ledger = Ledger::default();
+        let decided = Event::Decided {
+            plan: Box::new(plan(response)),
+            reason: Untrusted::borrowed("why"),
+            event_unix_ms: None,
+            seen_unix_ms: None,
+            is_automatic: true,
+            class: None,
+        };
+        for (after, event) in std::iter::once((0, decided)).chain(events) {
+            let (actor, incident) = (Untrusted::borrowed("alice"), Some(IncidentId::new(1)));
+            let time_unix_ms = (DECIDED + after) * 1_000;
+            ledger.record(&Entry { time_unix_ms, actor, incident, event }).unwrap();
+        }
+        let case = ledger.case(IncidentId::new(1)).unwrap();
+        let outcome = Outcome::Contained { case, now_unix_secs: DECIDED + now };
+        let line = |line: &Line| line.write(crate::Markup::Terminal, 500);
+        let lines: Vec<String> = outcome.done().iter().map(line).collect();
+        (outcome.stage(), lines.join("\n  "))
+    }
+
+    #[test]
+    fn each_stage_has_its_word_and_says_what_was_done() {
+        let fence = Response::Fence { until_unix_secs: DECIDED + 3_600 };
+        let attached = || (1, Event::Attached { place: place(), after: None });
+        let failed = (1, Event::Failed { place: place(), failure: Failure::AccessDenied });
+        let seen = |after: i64, was_denied| {
+            let (session, at_unix_secs) = (Untrusted::borrowed("ASIAONE"), DECIDED + after);
+            (after, Event::Sighted { session, was_denied, at_unix_secs })
+        };
+        let closed = |after| (after, Event::Closed { reason: Untrusted::borrowed("false alarm") });
+        let cases = [
+            (Response::Kill, vec![failed], 5, Stage::Incomplete),
+            (fence, vec![attached()], 5, Stage::Fenced),
+            (Response::Kill, vec![attached()], 5, Stage::Killed),
+            (Response::Kill, vec![attached(), seen(3, true)], 5, Stage::Holds),
+            (Response::Kill, vec![attached(), seen(20, false)], 30, Stage::Broken),
+            (Response::Kill, vec![attached(), closed(60)], 70, Stage::Restored),
+            (fence, vec![attached(), closed(60)], 70, Stage::Restored),
+            (fence, vec![attached(), closed(3_601)], 3_700, Stage::Expired),
+        ];
+        let mut all = String::new();
+        for (response, events, now, expected) in cases {
+            let (stage, lines) = told(response, events, now);
+            assert_eq!(stage, expected, "{lines}");
+            all.push_str(&format!("{}\n  {lines}\n", stage.word()));
+        }
+        insta::assert_snapshot!(all);
+    }
 }

@@ -43,6 +43,7 @@ impl Message {
             headline: Line::ours(headline),
             who: Vec::new(),
             reasons: named(silent.iter().map(reason).collect(), "more"),
+            listed: Vec::new(),
             done: vec![Line::ours(done)],
             damage: Line::ours(damage),
             next: Line::code(&Untrusted::borrowed("tripline doctor --stack NAME")),

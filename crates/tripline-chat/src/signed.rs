@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::answers::Ways;
+use crate::answers::{Question, Ways};
 use crate::key::{SigningKey, hex};
 use crate::line::{Line, Markup};
 use crate::message::Message;
@@ -29,15 +29,29 @@ impl Message {
             "next": text(&self.next),
             "pressed": texts(&self.answers.lines),
         });
-        let links = self.links(ways, now_unix_secs).into_iter();
-        let links: Vec<Value> = links
-            .map(|(button, url)| json!({"press": button.press, "label": button.label, "url": url}))
-            .collect();
-        if let Some(body) = body.as_object_mut().filter(|_| !links.is_empty()) {
-            body.insert("links".to_owned(), Value::Array(links));
+        let listed = self.listed.iter().map(|brief| {
+            json!({
+                "incident": brief.incident,
+                "stage": brief.stage,
+                "text": text(&brief.line()),
+                "links": links(brief.question(), ways, now_unix_secs),
+            })
+        });
+        let more =
+            [("links", links(self.question(), ways, now_unix_secs)), ("listed", listed.collect())];
+        if let Some(body) = body.as_object_mut() {
+            let more = more.into_iter().filter(|(_, values)| !values.is_empty());
+            body.extend(more.map(|(name, values)| (name.to_owned(), Value::Array(values))));
         }
         body
     }
+}
+
+fn links(question: Question<'_>, ways: &Ways, now_unix_secs: i64) -> Vec<Value> {
+    let links = question.links(ways, now_unix_secs).into_iter();
+    links
+        .map(|(button, url)| json!({"press": button.press, "label": button.label, "url": url}))
+        .collect()
 }
 
 /// What signs the body of a webhook: `v1=` and the HMAC-SHA256, in hex, of `v1:`, the time in seconds

@@ -5,7 +5,7 @@ use serde_json::Value;
 use tripline_containment::{IncidentId, Press, Round};
 use tripline_text::Untrusted;
 
-use crate::{Answers, Line, Links, Message, SigningKey, Stage, Ways};
+use crate::{Answers, Brief, Line, Links, Message, SigningKey, Stage, Ways, storms};
 
 /// A message in which others wrote all that others can write.
 fn message(text: &str) -> Message {
@@ -26,6 +26,7 @@ fn message(text: &str) -> Message {
             Line::ours("outside the declared scope (6 resource patterns)"),
             Line::ours("and 4 more reasons"),
         ],
+        listed: Vec::new(),
         done: vec![
             Line::ours("stopped by ").then(name.clone()).and(": all of 5 steps in place"),
             Line::ours("DOES NOT HOLD: a session goes on").then(name.clone()),
@@ -40,6 +41,24 @@ fn message(text: &str) -> Message {
             is_expectable: true,
         },
     }
+}
+
+/// Many agents at once that bear such a name, each with all that may be pressed.
+fn storm(text: &str, count: u64) -> Message {
+    let brief = |nth: u64| Brief {
+        incident: IncidentId::new(0xfeed_0000 + nth),
+        first_unix_ms: 0,
+        subject: Line::name(&Untrusted::borrowed(text)),
+        stage: if nth == 0 { Stage::Killed } else { Stage::Waiting },
+        answers: Answers {
+            presses: match nth {
+                0 => vec![Press::Restore],
+                _ => vec![Press::Approve, Press::Reject, Press::Expect],
+            },
+            ..Answers::default()
+        },
+    };
+    storms((0..count).map(brief).collect()).remove(0).message()
 }
 
 /// All strings of a JSON value, names of fields left out.
@@ -105,35 +124,51 @@ fn has_hidden(text: &str) -> bool {
 proptest! {
     #[test]
     fn nothing_that_others_wrote_acts_in_slack(text in hostile()) {
-        let message = message(&text);
-        let slack = message.to_slack(&ways());
-        let reply = message.to_slack_reply();
-        for text in strings(&slack).into_iter().chain([&*reply]) {
-            // Every mention, link and date of Slack's begins with this.
-            prop_assert!(!text.contains(['<', '>']) && !has_hidden(text), "{text}");
-            // No entity was cut in two.
-            let bare = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
-            prop_assert!(!bare.contains('&'), "{bare}");
-            prop_assert!(text.chars().count() <= 3_000);
-            prop_assert_eq!(text.matches('`').count() % 2, 0, "{}", text);
+        for message in [message(&text), storm(&text, 40)] {
+            let slack = message.to_slack(&ways());
+            let reply = message.to_slack_reply();
+            for text in strings(&slack).into_iter().chain([&*reply]) {
+                // Every mention, link and date of Slack's begins with this.
+                prop_assert!(!text.contains(['<', '>']) && !has_hidden(text), "{text}");
+                // No entity was cut in two.
+                let bare = text.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "");
+                prop_assert!(!bare.contains('&'), "{bare}");
+                prop_assert!(text.chars().count() <= 3_000);
+                prop_assert_eq!(text.matches('`').count() % 2, 0, "{}", text);
+            }
+            let blocks = slack["blocks"].as_array().unwrap();
+            prop_assert!(blocks[0]["text"]["text"].as_str().unwrap().chars().count() <= 150);
+            prop_assert!(blocks.len() <= 50, "{}", blocks.len());
+            let elements = blocks.iter().filter_map(|block| block["elements"].as_array());
+            for button in elements.flatten() {
+                let asked = button["confirm"]["text"]["text"].as_str().unwrap();
+                prop_assert!(asked.chars().count() <= 300 && asked.ends_with('.'), "{asked}");
+            }
         }
-        let header = slack["blocks"][0]["text"]["text"].as_str().unwrap();
-        prop_assert!(header.chars().count() <= 150);
-        prop_assert!(slack["blocks"].as_array().unwrap().len() <= 50);
     }
 
     #[test]
     fn nothing_that_others_wrote_acts_in_a_card(text in hostile()) {
-        let teams = message(&text).to_teams(&ways(), NOW);
-        // Teams takes 28 KB.
-        prop_assert!(teams.to_string().len() <= 28 << 10, "{}", teams.to_string().len());
-        let card = &teams["attachments"][0]["content"];
-        for block in card["body"].as_array().unwrap() {
-            prop_assert_eq!(&block["type"], "RichTextBlock");
-            for run in block["inlines"].as_array().unwrap() {
+        for message in [message(&text), storm(&text, 40)] {
+            let teams = message.to_teams(&ways(), NOW);
+            // Teams takes 28 KB.
+            prop_assert!(teams.to_string().len() <= 28 << 10, "{}", teams.to_string().len());
+            let card = &teams["attachments"][0]["content"];
+            let (actions, texts): (Vec<&Value>, Vec<&Value>) =
+                card["body"].as_array().unwrap().iter().partition(|it| it["type"] == "ActionSet");
+            let actions = actions.iter().flat_map(|set| set["actions"].as_array().unwrap());
+            for action in actions {
+                prop_assert!(action["url"].as_str().unwrap().starts_with(URL));
+            }
+            prop_assert!(texts.iter().all(|block| block["type"] == "RichTextBlock"));
+            for run in texts.iter().flat_map(|block| block["inlines"].as_array().unwrap()) {
                 prop_assert_eq!(&run["type"], "TextRun");
                 let text = run["text"].as_str().unwrap();
-                let ours = text.replace("[DOES NOT HOLD]", "").replace("`iam:", "").replace("\\u{", "");
+                let ours = text
+                    .replace("[DOES NOT HOLD]", "")
+                    .replace("[WAITS FOR YOU]", "")
+                    .replace("`iam:", "")
+                    .replace("\\u{", "");
                 prop_assert!(!has_hidden(text), "{text}");
                 prop_assert!(!ours.contains(['<', '>', '*', '[', '{', '@']), "{text}");
                 prop_assert!(!ours.contains("://"), "{text}");
@@ -143,21 +178,25 @@ proptest! {
 
     #[test]
     fn nothing_that_others_wrote_acts_in_mail_or_behind_a_topic_or_a_webhook(text in hostile()) {
-        let message = message(&text);
-        let subject = message.to_subject();
-        prop_assert!(subject.is_ascii() && subject.len() < 100 && !subject.contains('\n'));
-        let none = Ways::default();
-        let mail = message.to_mail(&none, NOW);
-        let (amazon_q, webhook) = (message.to_amazon_q(&none, NOW), message.to_webhook(&none, NOW));
-        let lines = strings(&amazon_q).into_iter().chain(strings(&webhook)).chain([&*mail]);
-        for text in lines.flat_map(str::lines) {
-            prop_assert!(!has_hidden(text), "{text}");
-            prop_assert!(!text.contains(['<', '>', '@']) && !text.contains("://"), "{text}");
-            prop_assert!(!text.contains("www.evil") && !text.contains("]("), "{text}");
-            prop_assert!(!text.starts_with(['=', '+', '-']), "{text}");
+        for message in [message(&text), storm(&text, 40)] {
+            let subject = message.to_subject();
+            prop_assert!(subject.is_ascii() && subject.len() < 100 && !subject.contains('\n'));
+            let none = Ways::default();
+            let mail = message.to_mail(&none, NOW);
+            let (amazon_q, webhook) =
+                (message.to_amazon_q(&none, NOW), message.to_webhook(&none, NOW));
+            prop_assert!(message.to_text().lines().all(|line| !has_hidden(line)));
+            let lines = strings(&amazon_q).into_iter().chain(strings(&webhook)).chain([&*mail]);
+            for text in lines.flat_map(str::lines) {
+                prop_assert!(!has_hidden(text), "{text}");
+                prop_assert!(!text.contains(['<', '>', '@']) && !text.contains("://"), "{text}");
+                prop_assert!(!text.contains("www.evil") && !text.contains("]("), "{text}");
+                prop_assert!(!text.starts_with(['=', '+', '-']), "{text}");
+            }
+            // 256 KB is what a topic takes, with all links.
+            let (mail, amazon_q) = (message.to_mail(&ways(), NOW), message.to_amazon_q(&ways(), NOW));
+            prop_assert!(mail.len() < 200_000 && amazon_q.to_string().len() < 200_000);
         }
-        // 256 KB is what a topic takes.
-        prop_assert!(mail.len() < 200_000 && amazon_q.to_string().len() < 200_000);
     }
 
     #[test]
@@ -182,6 +221,17 @@ fn what_each_service_is_sent() {
 }
 
 #[test]
+fn what_each_service_is_sent_of_a_storm() {
+    let (message, ways) = (storm("oncall-<!here>", 6), ways());
+    insta::assert_snapshot!("storm_text", message.to_text());
+    insta::assert_snapshot!("storm_slack", pretty(&message.to_slack(&ways)));
+    insta::assert_snapshot!("storm_teams", pretty(&message.to_teams(&ways, NOW)));
+    insta::assert_snapshot!("storm_mail", message.to_mail(&ways, NOW));
+    insta::assert_snapshot!("storm_amazon_q", pretty(&message.to_amazon_q(&ways, NOW)));
+    insta::assert_snapshot!("storm_webhook", pretty(&message.to_webhook(&ways, NOW)));
+}
+
+#[test]
 fn what_nobody_may_press_and_what_cannot_be_answered_is_not_offered() {
     let message = message("oncall");
     let restore = Ways { presses: [Press::Restore].into(), ..ways() };
@@ -195,12 +245,14 @@ fn what_nobody_may_press_and_what_cannot_be_answered_is_not_offered() {
 }
 
 const NOW: i64 = 1_795_168_800;
+/// As long as that of a function.
+const URL: &str = "https://abcdefghijklmnopqrstuvwxyz234567.lambda-url.eu-central-1.on.aws";
 
 fn ways() -> Ways {
     let key = SigningKey::new(b"0123456789abcdef").unwrap();
     Ways {
         has_buttons: true,
-        links: Some(Links::new("https://tripline.example", key, 86_400)),
+        links: Some(Links::new(URL, key, 86_400)),
         presses: Press::ALL.into(),
     }
 }

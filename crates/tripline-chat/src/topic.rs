@@ -25,13 +25,18 @@ impl Message {
         let mut lines = vec![self.heading(Markup::Inert, LINE_CHARS_MAX), String::new()];
         lines.extend(self.who.iter().map(|(label, line)| format!("{label}: {}", text(line))));
         lines.push(String::new());
+        for brief in &self.listed {
+            lines.push(format!("* {}", text(&brief.line())));
+            let links = brief.question().links(ways, now_unix_secs).into_iter();
+            lines.extend(links.map(|(button, url)| format!("  {}: {url}", button.label)));
+        }
         lines.extend(self.reasons.iter().map(|line| format!("* {}", text(line))));
         lines.push(String::new());
         let done = self.done_and_pressed();
         lines.extend(done.map(|(label, line)| format!("{label}: {}", text(line))));
         lines.push(format!("so far: {}", text(&self.damage)));
         lines.push(format!("next: {}", text(&self.next)));
-        let links = self.links(ways, now_unix_secs).into_iter();
+        let links = self.question().links(ways, now_unix_secs).into_iter();
         lines.extend(links.map(|(button, url)| format!("{}: {url}", button.label)));
         lines.join("\n")
     }
@@ -42,13 +47,20 @@ impl Message {
         let text = |line: &Line| line.write(Markup::Inert, LINE_CHARS_MAX);
         let mut lines: Vec<String> =
             self.who.iter().map(|(label, line)| format!("*{label}* {}", text(line))).collect();
+        lines.extend(self.listed.iter().map(|brief| format!("• {}", text(&brief.line()))));
         lines.extend(self.reasons.iter().map(|line| format!("• {}", text(line))));
         let done = self.done_and_pressed();
         lines.extend(done.map(|(label, line)| format!("*{label}* {}", text(line))));
         lines.push(format!("*so far* {}", text(&self.damage)));
-        let links = self.links(ways, now_unix_secs).into_iter();
+        let links = self.question().links(ways, now_unix_secs).into_iter();
         let links = links.map(|(button, url)| format!("[{}]({url})", button.label));
-        let next: Vec<String> = std::iter::once(text(&self.next)).chain(links).collect();
+        let of_listed = self.listed.iter().flat_map(|brief| {
+            let who = brief.subject.write(Markup::Inert, SENTENCE_CHARS_MAX);
+            let links = brief.question().links(ways, now_unix_secs).into_iter();
+            links.map(move |(button, url)| format!("{who}: [{}]({url})", button.label))
+        });
+        let next = std::iter::once(text(&self.next)).chain(links).chain(of_listed);
+        let next: Vec<String> = next.collect();
         json!({
             "version": "1.0",
             "source": "custom",

@@ -67,7 +67,7 @@ pub(crate) enum Command {
     /// nothing, and holds some records as they were written, without their tokens: keep it as you keep
     /// the logs.
     #[command(
-        after_help = "Examples:\n  tripline report --out report.html logs/\n  tripline report --out deploy-bot.html --agent deploy-bot \\\n    --baselines baselines logs/"
+        after_help = "Examples:\n  tripline report --out report.html logs/\n  tripline report --out deploy-bot.html --agent deploy-bot \\\n    --baselines baselines logs/\n  tripline report --out report.html --state ~/.local/state/tripline logs/"
     )]
     Report(ReportArgs),
     /// Stop an agent: deny everything to its sessions, and keep it from coming back
@@ -738,6 +738,10 @@ pub(crate) struct ReportArgs {
     /// The folder of baselines: declared scopes, DIR/*/scope.toml, and what was learned
     #[arg(long, value_name = "DIR")]
     pub(crate) baselines: Option<PathBuf>,
+    /// Tell what was done as well, by the action log in this state directory: what was cut and when, by
+    /// whom, whether it holds, and what was given back
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
     /// Where the page goes; a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
@@ -812,10 +816,11 @@ pub(crate) struct DoctorArgs {
     /// The configuration [default: tripline.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The environment variable that holds the URL of a Slack webhook [default: the deployment's secret]
+    /// The environment variable that holds the URL of a Slack webhook, beside `[[channels]]` and the
+    /// deployment's secret
     #[arg(long, value_name = "NAME")]
     pub(crate) slack_webhook_env: Option<String>,
-    /// Post a message, instead of asking the chat without one
+    /// Post a test message to every channel, instead of asking them without one
     #[arg(long)]
     pub(crate) post: bool,
     /// Contain a session of this role for real, see it refused, and give everything back. The role must

@@ -65,12 +65,14 @@ pub enum SecretRef {
     Environment(String),
     /// A secret of Secrets Manager, by name or ARN: `secretsmanager:ID`.
     Secret(String),
+    /// A SecureString of SSM Parameter Store, by name or ARN: `ssm:NAME`.
+    Parameter(String),
 }
 
 /// A text that names no secret. It is not repeated: it may be the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error(
-    "a secret is named by where it is kept, `env:NAME` or `secretsmanager:ID`; the secret itself does not belong into this file"
+    "a secret is named by where it is kept, `env:NAME`, `secretsmanager:ID` or `ssm:NAME`; the secret itself does not belong into this file"
 )]
 pub struct NotASecretRef;
 
@@ -82,6 +84,7 @@ impl TryFrom<String> for SecretRef {
             Some((_, "")) | None => Err(NotASecretRef),
             Some(("env", name)) => Ok(Self::Environment(name.to_owned())),
             Some(("secretsmanager", id)) => Ok(Self::Secret(id.to_owned())),
+            Some(("ssm", name)) => Ok(Self::Parameter(name.to_owned())),
             Some(_) => Err(NotASecretRef),
         }
     }
@@ -92,6 +95,7 @@ impl fmt::Display for SecretRef {
         match self {
             Self::Environment(name) => write!(f, "env:{name}"),
             Self::Secret(id) => write!(f, "secretsmanager:{id}"),
+            Self::Parameter(name) => write!(f, "ssm:{name}"),
         }
     }
 }
@@ -167,6 +171,7 @@ impl TryFrom<Given> for Channel {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::Config;
 
     fn parsed(channel: &str) -> Result<Config, String> {
@@ -183,6 +188,16 @@ mod tests {
         let left = parsed(&format!("{bot}\nkey = \"env:KEY\"")).unwrap_err();
         assert!(left.contains("no use for `key`"), "{left}");
         assert!(parsed("service = \"irc\"").is_err());
+    }
+
+    #[test]
+    fn a_secret_is_named_by_where_it_is_kept() {
+        for place in ["env:HOOK", "secretsmanager:tripline/hook", "ssm:/tripline/hook"] {
+            assert_eq!(SecretRef::try_from(place.to_owned()).unwrap().to_string(), place);
+        }
+        for none in ["HOOK", "ssm:", "vault:hook"] {
+            assert_eq!(SecretRef::try_from(none.to_owned()), Err(NotASecretRef));
+        }
     }
 
     #[test]

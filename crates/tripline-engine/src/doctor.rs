@@ -3,6 +3,7 @@
 //! Pure: who gathers the facts is somebody else's affair, and a fact that could not be had is a reason
 //! why something was not checked, never a silent yes.
 
+mod chat;
 mod heart;
 mod models;
 mod parts;
@@ -17,6 +18,7 @@ use tripline_text::Untrusted;
 
 use crate::live::{Beat, Source};
 
+pub use chat::{AnswerProblem, ChannelFacts, Reached};
 pub use heart::heartbeats;
 pub use models::{DataEvents, ModelFacts, data_events_of};
 pub use parts::{
@@ -193,8 +195,10 @@ pub struct Facts {
     pub models: Found<ModelFacts>,
     /// Everything about the switch.
     pub stop: StopFacts,
-    /// Whether the chat takes messages; what it said where that is not plain.
-    pub chat: Found<Result<(), Untrusted<'static>>>,
+    /// The channels that are set up.
+    pub chat: Vec<ChannelFacts>,
+    /// What keeps people's answers from being believed; none where nobody may answer.
+    pub answers: Option<Vec<AnswerProblem>>,
 }
 
 /// What is thought of the facts, in the order in which it is told.
@@ -205,15 +209,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
     checks.extend(parts::judge_parts(facts));
     checks.extend(models::judge(facts));
     checks.extend(stop::judge(facts));
-    checks.push(match &facts.chat {
-        Err(unknown) => Check::unknown(Group::Chat, "chat-reachable", unknown),
-        Ok(Ok(())) => Check::new(Group::Chat, "chat-reachable", Answer::Ok, "the chat answers"),
-        Ok(Err(said)) => {
-            Check::new(Group::Chat, "chat-reachable", Answer::Failed, "the chat takes no messages")
-                .quoting(said.clone())
-                .next("make a new webhook and put it where the old one is kept")
-        }
-    });
+    checks.extend(chat::judge(facts));
     checks
 }
 

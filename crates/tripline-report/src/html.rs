@@ -9,6 +9,7 @@
 //! packed data, whose alphabet is base64's and which the script shows as text. A policy in the document
 //! allows this script and this style sheet by their hashes, and nothing else.
 
+mod done;
 mod gather;
 mod island;
 mod look;
@@ -21,8 +22,9 @@ use serde::Serialize;
 use tripline_attribution::Coverage;
 use tripline_baseline::Baseline;
 use tripline_cloudtrail::{EventTime, Tally};
-use tripline_engine::ModelId;
+use tripline_engine::{Filter, ModelId};
 
+pub use done::Done;
 pub use gather::Gathered;
 pub use look::Look;
 pub use select::Selection;
@@ -49,6 +51,10 @@ pub struct About<'a> {
     pub coverage: Coverage,
     /// Where evidence becomes a verdict; none while there is no evidence.
     pub lines: Option<Lines>,
+    /// What was done, if the action log is to be told.
+    pub done: Option<&'a Done>,
+    /// Whose it is.
+    pub filter: &'a Filter,
 }
 
 /// Writes the report. `known` are the baselines in force of the agents.
@@ -62,7 +68,7 @@ pub fn write(
     look: &Look,
     known: impl Iterator<Item = Baseline>,
 ) -> io::Result<()> {
-    let island = island::packed(&island::Island::new(&mut selection, known, about.lines));
+    let island = island::packed(&island::Island::new(&mut selection, known, about));
     let records = island::packed(&island::records(&selection, look));
     let page = view::page(about, &selection, look, &island, &records);
     out.write_all(page.into_string().as_bytes())

@@ -201,7 +201,7 @@ fn is_half_returned(case: &Case) -> bool {
     })
 }
 
-fn standing(case: &Case, now_unix_secs: i64) -> &'static str {
+pub(crate) fn standing(case: &Case, now_unix_secs: i64) -> &'static str {
     match standing_word(case, now_unix_secs) {
         "closed" => "closed: given back",
         "half-returned" => "HALF GIVEN BACK: run restore again",
@@ -214,7 +214,7 @@ fn standing(case: &Case, now_unix_secs: i64) -> &'static str {
     }
 }
 
-fn place_word(status: &Status) -> &'static str {
+pub(crate) fn place_word(status: &Status) -> &'static str {
     match status {
         Status::Intended => "under way",
         Status::Attached => "in force",
@@ -225,7 +225,7 @@ fn place_word(status: &Status) -> &'static str {
     }
 }
 
-fn why(status: &Status) -> Option<String> {
+pub(crate) fn why(status: &Status) -> Option<String> {
     match status {
         Status::Failed(failure) | Status::NotReturned(failure) => Some(told(failure)),
         Status::Returned(Returned::Exact) => Some("as it was, byte for byte".to_owned()),
@@ -280,7 +280,7 @@ fn times(case: &Case) -> Vec<String> {
     .collect()
 }
 
-fn moment(unix_secs: i64) -> String {
+pub(crate) fn moment(unix_secs: i64) -> String {
     EventTime::from_unix_secs(unix_secs)
         .map_or_else(|| format!("@{unix_secs}"), |time| time.to_string())
 }

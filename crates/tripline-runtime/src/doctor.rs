@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
 use serde_json::json;
 use tripline_baseline::{Scope, Whose};
+use tripline_chat::{Message, Ways};
 use tripline_cloudtrail::EventTime;
 use tripline_engine::doctor::{
-    BucketFacts, DataEvents, Deployment, Facts, Found, FunctionFacts, Guard, ModelFacts,
-    Notifications, QueueFacts, QueueState, QueueUse, Rights, RoleState, StopFacts, TableState,
-    TrailFacts, Unknown, data_events_of,
+    BucketFacts, ChannelFacts, DataEvents, Deployment, Facts, Found, FunctionFacts, Guard,
+    ModelFacts, Notifications, QueueFacts, QueueState, QueueUse, Reached, Rights, RoleState,
+    StopFacts, TableState, TrailFacts, Unknown, data_events_of,
 };
 use tripline_engine::{Config, Mode};
 use tripline_iam::{AccountId, ActionPattern, Arn};
 use tripline_text::Untrusted;
 
+use crate::messenger::{Channel, Post};
 use crate::settings::{SettingsError, all_baselines, all_scopes};
 use crate::shelf::{Leaf, Shelf};
 
@@ -156,7 +159,8 @@ pub async fn examine(
             management_accounts: config.containment.management_accounts.iter().copied().collect(),
             guards,
         },
-        chat: Err(NOT_ASKED),
+        chat: Vec::new(),
+        answers: None,
     };
     Examined { facts, table: parts.table.ok(), slack: parts.slack }
 }
@@ -242,6 +246,28 @@ async fn with_rights(
         RoleState { rights, ..role }
     });
     stream::iter(asked).buffered(AT_ONCE).collect().await
+}
+
+/// Asks every channel whether it takes messages, or posts one that says that it is a test.
+pub async fn reach(
+    channels: &[Box<dyn Channel>],
+    posts: bool,
+    now_unix_ms: i64,
+) -> Vec<ChannelFacts> {
+    let (message, ways) = (Message::of_test(), Ways::default());
+    let asked = channels.iter().map(|channel| async {
+        let post =
+            Post { message: &message, before: None, is_news: true, now_unix_ms, ways: &ways };
+        let reached = match posts {
+            false => channel.reach().await,
+            true => Ok(channel.post(post).await.map_or_else(
+                |error| Reached::Refuses(Untrusted::new(error.to_string())),
+                |_| Reached::Takes,
+            )),
+        };
+        ChannelFacts { name: Untrusted::new(channel.name().to_owned()), reached }
+    });
+    join_all(asked).await
 }
 
 /// What is known of agents, from a folder of baselines.

@@ -91,6 +91,19 @@ impl Http {
         Ok(Self(Client::builder(TokioExecutor::new()).build(connector)))
     }
 
+    /// Whether anybody answers there, whatever it is. Nothing is set going by it (RFC 9110, 9.2.1).
+    pub(crate) async fn knock(&self, at: &Address) -> Result<(), PostError> {
+        let request = Request::head(&at.0).body(Full::default());
+        let request =
+            request.map_err(|_| PostError::Refused("the URL has strange characters".into()))?;
+        let answered = tokio::time::timeout(CALL, self.0.request(request)).await;
+        match answered {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(again(reason(&error))),
+            Err(_) => Err(again("no answer in time".to_owned())),
+        }
+    }
+
     /// Posts JSON, with headers besides; what was answered.
     pub(crate) async fn post(
         &self,

@@ -50,11 +50,31 @@ pub enum JournalError {
 pub fn read_log<'l>(
     lines: impl IntoIterator<Item = &'l str>,
 ) -> Result<(Chain, Ledger), JournalError> {
+    follow(lines, drop)
+}
+
+/// Reads a log from its lines: what it came to, and every entry.
+///
+/// # Errors
+/// As [`read_log`].
+pub fn read_entries<'l>(
+    lines: impl IntoIterator<Item = &'l str>,
+) -> Result<(Ledger, Vec<Entry>), JournalError> {
+    let mut entries = Vec::new();
+    let (_, ledger) = follow(lines, |entry| entries.push(entry))?;
+    Ok((ledger, entries))
+}
+
+fn follow<'l>(
+    lines: impl IntoIterator<Item = &'l str>,
+    mut each: impl FnMut(Entry),
+) -> Result<(Chain, Ledger), JournalError> {
     let mut chain = Chain::default();
     let mut ledger = Ledger::default();
     for line in lines {
         let entry = chain.follow(line)?;
         ledger.record(&entry).map_err(|kind| JournalError::Illegal { line: chain.len(), kind })?;
+        each(entry);
     }
     Ok((chain, ledger))
 }

@@ -36,13 +36,13 @@ mod trail;
 mod webhook;
 
 pub use desk::{Desk, PressError};
-pub use doctor::{Asked, Examined, Function, Probe, examine, models_of};
+pub use doctor::{Asked, Examined, Function, Probe, examine, models_of, reach};
 pub use drill::{Canary, Chirp, Drilled, drill, drill_target};
 pub use executor::{Cause, Drift, Executor, Patience, is_complete};
 pub use expectations::expectations;
 #[cfg(feature = "webhook")]
 pub use http::{Address, Http, InvalidAddress, NoRoots};
-pub use journal::{Journal, JournalError, read_log};
+pub use journal::{Journal, JournalError, read_entries, read_log};
 pub use library::{
     Depot, DepotError, Digest, Edition, Got, Library, LibraryError, LocalDepot, News, Only,
     Pending, Published, publish,
@@ -64,9 +64,9 @@ pub use shelf::{Leaf, Shelf, Staged, replace_file};
 pub use signatures::{RsaKeys, UnusableKey};
 pub use source::{Arrived, Content, Feed, Listed, LocalLogs, Page, Source, Unread};
 pub use state::{EmbeddedState, State, StateError};
-pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError};
+pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError, log_text};
 pub use switch::{Pulled, Switch, TickError, Ticked, describe};
 pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
 pub use tripline_engine::Permit;
 #[cfg(feature = "webhook")]
-pub use webhook::{HttpChannel, SLACK_API, reach_slack, say_to_slack};
+pub use webhook::{HttpChannel, SLACK_API};

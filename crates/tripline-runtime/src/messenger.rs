@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_chat::{Message, Ways};
+use tripline_engine::doctor::{Found, Reached, Unknown};
 
 /// One place where people are told. Calls answer once; whoever calls tries again.
 pub trait Channel: Debug + Send + Sync {
@@ -15,6 +16,12 @@ pub trait Channel: Debug + Send + Sync {
     /// Whether it changes what it posted before. One that cannot is told only what is news.
     fn is_in_place(&self) -> bool {
         false
+    }
+
+    /// Whether it takes messages, as far as that can be told without posting one.
+    fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
+        let unknown = Unknown::NotAsked("it cannot be asked without posting: --post does");
+        Box::pin(std::future::ready(Err(unknown)))
     }
 
     /// Posts a message.

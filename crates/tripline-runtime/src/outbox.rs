@@ -36,6 +36,8 @@ const FIRST_WAIT_MS: u64 = 500;
 /// How long a channel is left alone that refused a message, and at most at its own wish.
 const REFUSED_MS: i64 = 600_000;
 const WAIT_MS_MAX: i64 = 3_600_000;
+/// How long a channel that cannot change its messages is not told the same thing again with more in it.
+const AGAIN_MS: i64 = 600_000;
 
 /// Where nobody can answer.
 static NO_WAYS: Ways = Ways { has_buttons: false, links: None, presses: BTreeSet::new() };
@@ -66,7 +68,15 @@ enum Mark {
     /// A message.
     Card { at_unix_ms: i64, message: Message },
     /// A channel has a message.
-    Told { channel: String, at_unix_ms: i64, digest: u64, news: u64, posted: Posted },
+    Told {
+        channel: String,
+        at_unix_ms: i64,
+        digest: u64,
+        news: u64,
+        #[serde(default)]
+        more: u64,
+        posted: Posted,
+    },
     /// Somebody is about to post it.
     Claim { channel: String, digest: u64, slot: i64 },
 }
@@ -88,6 +98,8 @@ enum Brought {
     Before,
     /// It has it now.
     Now,
+    /// It has as good as that, and is told again a while after the last time.
+    Later,
     /// It is left alone, or somebody else is at it.
     NotYet,
     /// It did not take it.
@@ -100,6 +112,17 @@ struct Parcel {
     digest: u64,
     /// What makes it worth a message of its own.
     news: u64,
+    /// What makes it worth another one after a while.
+    more: u64,
+}
+
+/// What a channel was told last.
+struct Told<'m> {
+    at_unix_ms: i64,
+    digest: u64,
+    news: u64,
+    more: u64,
+    posted: &'m Posted,
 }
 
 impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
@@ -134,6 +157,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             first_unix_ms: first,
             subject: message.subject.clone(),
             stage: message.stage,
+            answers: message.answers.clone(),
         };
         let card = Mark::Card { at_unix_ms: now, message: message.clone() };
         let note = Note::News { brief, at_unix_ms: now, digest };
@@ -222,8 +246,11 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
                 self.send(&parcel, &mut waits, &mut drained).await?;
             }
         }
-        let alone = |incident: &IncidentId| !storms.iter().any(|storm| storm.has(*incident));
-        for (incident, (_, digest, _)) in latest.iter().filter(|(incident, _)| alone(incident)) {
+        // Whoever pressed something is told what came of it, and so is whoever has to press it, too.
+        let is_alone = |brief: &Brief| {
+            brief.is_answered() || !storms.iter().any(|storm| storm.has(brief.incident))
+        };
+        for (incident, (_, digest, _)) in latest.iter().filter(|(_, (.., brief))| is_alone(brief)) {
             if settled.contains(&(*incident, *digest)) {
                 continue;
             }
@@ -253,6 +280,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         for (channel, brought) in self.channels.iter().zip(brought) {
             match brought? {
                 Brought::Before => {}
+                Brought::Later => is_settled = false,
                 Brought::Now => drained.posted += 1,
                 Brought::NotYet => {
                     is_settled = false;
@@ -284,21 +312,24 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
     ) -> Result<Brought, StateError> {
         let incident = parcel.message.incident;
         let told = told(marks, channel.name());
-        let has = told.is_some_and(|(digest, news, _)| {
-            digest == parcel.digest || (!channel.is_in_place() && news == parcel.news)
-        });
-        if has {
-            return Ok(Brought::Before);
-        }
         let now = self.clock.now_unix_ms();
+        let is_same = |told: &Told<'_>| !channel.is_in_place() && told.news == parcel.news;
+        match &told {
+            Some(told) if told.digest == parcel.digest => return Ok(Brought::Before),
+            Some(told) if is_same(told) && told.more == parcel.more => return Ok(Brought::Before),
+            Some(told) if is_same(told) && now.saturating_sub(told.at_unix_ms) < AGAIN_MS => {
+                return Ok(Brought::Later);
+            }
+            _ => {}
+        }
         let waits_still = until_unix_ms.is_some_and(|until| now < until);
         if waits_still || !self.claim(incident, channel.name(), parcel, marks, now).await? {
             return Ok(Brought::NotYet);
         }
         let post = Post {
             message: &parcel.message,
-            before: told.and_then(|(_, _, posted)| posted.handle.as_deref()),
-            is_news: told.is_none_or(|(_, news, _)| news != parcel.news),
+            before: told.as_ref().and_then(|told| told.posted.handle.as_deref()),
+            is_news: told.as_ref().is_none_or(|told| told.news != parcel.news),
             now_unix_ms: now,
             ways: self.ways,
         };
@@ -309,6 +340,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
                     at_unix_ms: now,
                     digest: parcel.digest,
                     news: parcel.news,
+                    more: parcel.more,
                     posted,
                 };
                 self.state.put(&[mark_entry(incident, &told, now)]).await?;
@@ -394,13 +426,13 @@ impl Parcel {
             None => hash(&(message.stage, message.done.first())),
             pressed => hash(&(message.stage, message.done.first(), pressed)),
         };
-        Self { message, digest, news }
+        Self { message, digest, news, more: 0 }
     }
 
     fn of_storm(storm: &Storm) -> Self {
         let message = storm.message();
         let digest = digest_of(&message);
-        Self { message, digest, news: u64::from(storm.size()) }
+        Self { message, digest, news: u64::from(storm.size()), more: storm.offers() }
     }
 }
 
@@ -445,15 +477,15 @@ fn first_at(marks: &[Mark]) -> Option<i64> {
     cards.min()
 }
 
-/// What a channel was told last: the message, its news, and where it is.
-fn told<'m>(marks: &'m [Mark], name: &str) -> Option<(u64, u64, &'m Posted)> {
+fn told<'m>(marks: &'m [Mark], name: &str) -> Option<Told<'m>> {
     let told = marks.iter().filter_map(|mark| match mark {
-        Mark::Told { channel, at_unix_ms, digest, news, posted } if channel == name => {
-            Some((*at_unix_ms, (*digest, *news, posted)))
+        Mark::Told { channel, at_unix_ms, digest, news, more, posted } if channel == name => {
+            let (at_unix_ms, digest, news, more) = (*at_unix_ms, *digest, *news, *more);
+            Some(Told { at_unix_ms, digest, news, more, posted })
         }
         _ => None,
     });
-    told.max_by_key(|(at, (digest, ..))| (*at, *digest)).map(|(_, told)| told)
+    told.max_by_key(|told| (told.at_unix_ms, told.digest))
 }
 
 fn digest_of(message: &Message) -> u64 {

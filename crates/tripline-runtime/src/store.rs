@@ -76,6 +76,22 @@ const STORE_FILE: &str = "tripline.redb";
 /// The log as JSON lines.
 pub const LOG_FILE: &str = "actions.jsonl";
 
+/// The log of a directory as JSON lines, whoever is adding to it at this moment: a line that is being
+/// written is left out.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn log_text(directory: &Path) -> io::Result<String> {
+    let mut text = fs::read_to_string(directory.join(LOG_FILE))?;
+    text.truncate(whole_of(&text));
+    Ok(text)
+}
+
+/// How much of a log are whole lines.
+fn whole_of(text: &str) -> usize {
+    text.rfind('\n').map_or(0, |end| end.saturating_add(1))
+}
+
 impl EmbeddedStore {
     /// Opens the store of a directory, and makes one where there is none.
     ///
@@ -105,8 +121,7 @@ impl EmbeddedStore {
     fn reconcile(&self, path: &Path) -> Result<(), StoreError> {
         let text = fs::read_to_string(path).map_err(|error| broken(path, &error))?;
         // A line without its end was being written when the machine went down: the store has it whole.
-        let whole = text.rfind('\n').map_or(0, |end| end.saturating_add(1));
-        let (whole, torn) = text.split_at_checked(whole).unwrap_or((&text, ""));
+        let (whole, torn) = text.split_at_checked(whole_of(&text)).unwrap_or((&text, ""));
         let logged: Vec<&str> = whole.lines().collect();
         let stored = self.stored()?;
         if stored.iter().zip(&logged).any(|(stored, logged)| stored != logged) {

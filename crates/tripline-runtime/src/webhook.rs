@@ -3,6 +3,8 @@
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use tripline_chat::{SigningKey, signature};
+use tripline_engine::doctor::{Found, Reached};
+use tripline_text::Untrusted;
 
 use crate::http::{Address, Http, said};
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -29,6 +31,7 @@ struct Bot {
     token: String,
     post: Address,
     update: Address,
+    test: Address,
 }
 
 impl std::fmt::Debug for Bot {
@@ -60,8 +63,8 @@ impl HttpChannel {
         let method =
             |method: &str| Address::parse(&format!("{}/{method}", api.trim_end_matches('/')));
         let (post, update) = (method("chat.postMessage")?, method("chat.update")?);
-        let token = token.trim().to_owned();
-        Ok(Self { name, http, to: To::Slack(Bot { channel, token, post, update }) })
+        let (token, test) = (token.trim().to_owned(), method("auth.test")?);
+        Ok(Self { name, http, to: To::Slack(Bot { channel, token, post, update, test }) })
     }
 
     /// A Workflows webhook of Microsoft Teams.
@@ -177,28 +180,28 @@ fn set(body: &mut Value, fields: &[(&str, &str)]) {
 const EMPTY_IS_REFUSED_BY: [&str; 3] =
     ["no_text", "invalid_payload", "missing_text_or_fallback_or_attachments"];
 
-/// Whether a webhook of Slack's takes messages, without posting one: an empty message is refused for
-/// being empty by a webhook that works, and for other reasons by one that does not.
-///
-/// # Errors
-/// Why it takes none.
-pub async fn reach_slack(http: &Http, url: &Address) -> Result<(), PostError> {
-    match http.post(url, None, &[], &json!({})).await {
-        Err(PostError::Refused(why))
-            if EMPTY_IS_REFUSED_BY.iter().any(|word| why.contains(word)) =>
-        {
-            Ok(())
+impl HttpChannel {
+    /// Whether it takes messages, as far as that shows without one.
+    async fn ask(&self) -> Result<Reached, PostError> {
+        match &self.to {
+            // Whether the bot may post into its channel, only a post shows.
+            To::Slack(bot) => self.api(bot, &bot.test, &json!({})).await.map(|_| Reached::Answers),
+            // An empty message is refused for being empty by a webhook that works, and for other reasons
+            // by one that does not.
+            To::SlackWebhook(url) => match self.http.post(url, None, &[], &json!({})).await {
+                Err(PostError::Refused(why))
+                    if EMPTY_IS_REFUSED_BY.iter().any(|word| why.contains(word)) =>
+                {
+                    Ok(Reached::Takes)
+                }
+                answer => answer.map(|_| Reached::Takes),
+            },
+            // Whatever would be posted here sets something going.
+            To::Teams(url) | To::Webhook(url, _) => {
+                self.http.knock(url).await.map(|()| Reached::Answers)
+            }
         }
-        answer => answer.map(drop),
     }
-}
-
-/// Posts a line of our own to a webhook of Slack's.
-///
-/// # Errors
-/// [`PostError`].
-pub async fn say_to_slack(http: &Http, url: &Address, text: &'static str) -> Result<(), PostError> {
-    http.post(url, None, &[], &json!({"text": text})).await.map(drop)
 }
 
 impl Channel for HttpChannel {
@@ -208,6 +211,13 @@ impl Channel for HttpChannel {
 
     fn is_in_place(&self) -> bool {
         matches!(self.to, To::Slack(_))
+    }
+
+    fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
+        Box::pin(async move {
+            let refuses = |error: PostError| Reached::Refuses(Untrusted::new(error.to_string()));
+            Ok(self.ask().await.unwrap_or_else(refuses))
+        })
     }
 
     fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {

@@ -17,20 +17,19 @@ pub(crate) use with_aws::run;
 #[cfg(feature = "aws")]
 mod with_aws {
     use std::collections::BTreeMap;
-    use std::env;
-    use std::fs;
     use std::io::Write;
     use std::path::Path;
 
     use aws_config::{BehaviorVersion, SdkConfig};
-    use tripline_aws::{AwsProbe, DynamoState, DynamoStore};
-    use tripline_engine::doctor::{Answer, Check, Found, ModelFacts, Unknown, judge};
-    use tripline_engine::{Beat, Config, Source};
+    use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState, DynamoStore};
+    use tripline_engine::doctor::{
+        Answer, AnswerProblem, ChannelFacts, Check, Found, ModelFacts, Unknown, judge,
+    };
+    use tripline_engine::{Beat, Channel, Config, SecretRef, Service, Source};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Address, Asked, Http, LOG_FILE, PostError, Store, beats, examine, models_of, reach_slack,
-        read_log, say_to_slack, settings,
+        Asked, LOG_FILE, Store, beats, examine, log_text, models_of, reach, read_log, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -64,7 +63,8 @@ mod with_aws {
             facts.beats = heard(&aws, examined.table.clone(), &config).await;
             facts.stop.is_halted =
                 is_halted(&aws, examined.table, arguments.switch.state.as_deref()).await;
-            facts.chat = chat(&aws, arguments, examined.slack.as_deref()).await;
+            facts.chat = chat(&aws, arguments, &config, examined.slack).await;
+            facts.answers = answers(&aws, &config).await;
             Ok::<_, Failure>(judge(&facts))
         })?;
         write(arguments, &checks)?;
@@ -149,11 +149,11 @@ mod with_aws {
         let lines = match table {
             Some(table) => DynamoStore::new(aws, table).lines().await.map_err(|it| it.to_string()),
             None => {
-                let log = switch::state_dir(state).ok().map(|state| state.join(LOG_FILE));
-                let Some(log) = log.filter(|log| log.is_file()) else {
+                let state = switch::state_dir(state).ok();
+                let Some(state) = state.filter(|state| state.join(LOG_FILE).is_file()) else {
                     return Err(Unknown::NotAsked("there is no action log on this machine"));
                 };
-                let text = fs::read_to_string(log).map_err(|it| it.to_string());
+                let text = log_text(&state).map_err(|it| it.to_string());
                 text.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
             }
         };
@@ -163,31 +163,37 @@ mod with_aws {
         Ok(ledger.halted().is_some())
     }
 
+    /// The channels of the configuration, and the short ways to one of them.
     async fn chat(
         aws: &SdkConfig,
         arguments: &DoctorArgs,
-        secret: Option<&str>,
-    ) -> Found<Result<(), Untrusted<'static>>> {
-        let url = match (&arguments.slack_webhook_env, secret) {
-            (Some(name), _) => {
-                env::var(name).map_err(|_| Unknown::refused(format!("`{name}` is not set")))?
-            }
-            (None, Some(id)) => tripline_aws::secret(aws, id)
-                .await
-                .map_err(|it| Unknown::refused(it.to_string()))?,
-            (None, None) => {
-                return Err(Unknown::NotAsked("no chat is set up: --slack-webhook-env NAME"));
-            }
+        config: &Config,
+        secret: Option<String>,
+    ) -> Vec<ChannelFacts> {
+        let hook = |name: &str, url| Channel {
+            name: name.to_owned(),
+            service: Service::SlackWebhook { url },
         };
-        let (http, url) = match (Http::new(), Address::parse(&url)) {
-            (Ok(http), Ok(url)) => (http, url),
-            (Err(error), _) => return Ok(Err(Untrusted::new(error.to_string()))),
-            (_, Err(error)) => return Ok(Err(Untrusted::new(error.to_string()))),
+        let by_name = arguments.slack_webhook_env.clone().map(SecretRef::Environment);
+        let by_name = by_name.map(|url| hook("slack-webhook-env", url));
+        let of_stack = secret.map(|id| hook("slack-webhook-secret", SecretRef::Secret(id)));
+        let settings: Vec<Channel> =
+            config.channels.iter().cloned().chain(by_name).chain(of_stack).collect();
+        // One that cannot be used says so when it is asked.
+        let (channels, _) = tripline_aws::channels(aws, &settings).await;
+        reach(&channels, arguments.post, switch::now_unix_ms()).await
+    }
+
+    /// Whether what people press would be believed; none where nobody may press anything.
+    async fn answers(aws: &SdkConfig, config: &Config) -> Option<Vec<AnswerProblem>> {
+        if config.people.is_empty() {
+            return None;
+        }
+        let (_, errors) = Approving::of(aws, &config.approvals, &config.people).await;
+        let problem = |error: ApprovingError| AnswerProblem {
+            is_certain: matches!(error, ApprovingError::Key { .. }),
+            said: Untrusted::new(error.to_string()),
         };
-        let answer: Result<(), PostError> = match arguments.post {
-            true => say_to_slack(&http, &url, "Tripline's doctor can reach this channel.").await,
-            false => reach_slack(&http, &url).await,
-        };
-        Ok(answer.map_err(|error| Untrusted::new(error.to_string())))
+        Some(errors.into_iter().map(problem).collect())
     }
 }

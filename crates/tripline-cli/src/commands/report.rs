@@ -1,12 +1,14 @@
 //! `tripline report PATH...`
 
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tripline_cloudtrail::{Fate, Limits, Reader};
 use tripline_detector::{Score, Verdict};
-use tripline_report::html::{self, About, Gathered, Look, Selection};
-use tripline_runtime::{Leaf, Shelf, all_baselines, files, hash_seed};
+use tripline_report::html::{self, About, Done, Gathered, Look, Selection};
+use tripline_runtime::{
+    LOG_FILE, Leaf, Shelf, all_baselines, files, hash_seed, log_text, read_entries,
+};
 
 use crate::args::ReportArgs;
 use crate::exit::{Ended, Failure};
@@ -17,6 +19,7 @@ use crate::progress::Bar;
 pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
     let input = &arguments.input;
     let prepared = input.prepare(arguments.baselines.as_deref())?;
+    let done = arguments.state.as_deref().map(done).transpose()?;
     // Before anything is read: a place that cannot be written to is told at once.
     let failed = |source| Failure::File { path: arguments.out.clone(), source };
     let folder = arguments.out.parent().filter(|it| !it.as_os_str().is_empty());
@@ -43,6 +46,8 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
             fence: lines.of(Verdict::Fence).map(Score::log10),
             kill: lines.of(Verdict::Kill).map(Score::log10),
         }),
+        done: done.as_ref(),
+        filter: &prepared.filter,
     };
     // They were read once already, when they were found sound.
     let shelf = arguments.baselines.as_deref().map(Shelf::new);
@@ -67,6 +72,14 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
         )?;
     }
     Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
+}
+
+/// What the action log of a directory says.
+fn done(directory: &Path) -> Result<Done, Failure> {
+    let text = log_text(directory)
+        .map_err(|source| Failure::Unreadable { path: directory.join(LOG_FILE), source })?;
+    let (ledger, entries) = read_entries(text.lines())?;
+    Ok(Done::new(ledger, entries))
 }
 
 /// The logs a second time: only now it is known whose records are wanted.

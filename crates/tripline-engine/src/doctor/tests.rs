@@ -120,7 +120,8 @@ fn healthy() -> Facts {
             management_accounts: BTreeSet::new(),
             guards: vec![(account, Ok(Guard::InForce))],
         },
-        chat: Ok(Ok(())),
+        chat: vec![ChannelFacts { name: text("oncall"), reached: Ok(Reached::Takes) }],
+        answers: Some(Vec::new()),
     }
 }
 
@@ -319,7 +320,8 @@ fn what_could_not_be_asked_is_never_ok() {
     facts.deployment = Err(refused());
     facts.table = Err(refused());
     facts.models = Err(refused());
-    facts.chat = Err(refused());
+    facts.chat[0].reached = Err(refused());
+    facts.answers = Some(vec![AnswerProblem { is_certain: false, said: text("AccessDenied") }]);
     facts.buckets[0].notifications = Err(refused());
     facts.stop.responder = Err(refused());
     facts.stop.is_halted = Err(refused());
@@ -330,4 +332,25 @@ fn what_could_not_be_asked_is_never_ok() {
         assert!(matches!(check.answer, Answer::NotChecked { .. }), "{check:?}");
         assert_eq!(check.quoted, Some(text("AccessDenied")), "{check:?}");
     }
+}
+
+#[test]
+fn every_channel_is_a_line_of_its_own() {
+    let mut facts = healthy();
+    let mut add = |name: &'static str, reached| {
+        facts.chat.push(ChannelFacts { name: text(name), reached: Ok(reached) });
+    };
+    add("wall", Reached::Refuses(text("invalid_auth")));
+    add("mail", Reached::Unread);
+    add("own", Reached::Answers);
+    let checks = judge(&facts);
+    let chat: Vec<_> = checks.iter().filter(|check| check.id == "chat-reachable").collect();
+    let answers: Vec<_> = chat.iter().map(|check| check.answer).collect();
+    assert_eq!(answers, [Answer::Ok, Answer::Failed, Answer::Warning, Answer::Ok]);
+    assert_eq!(chat[1].about, Some(text("wall")));
+    facts.chat.clear();
+    facts.answers = Some(vec![AnswerProblem { is_certain: true, said: text("too short") }]);
+    let told = complaints(&facts);
+    assert!(told[0].starts_with("chat-reachable: not checked: no channel is set up"), "{told:?}");
+    assert_eq!(told[1], "chat-answers: failed: what people press cannot be believed");
 }

@@ -13,10 +13,10 @@ use tripline_baseline::{Baseline, Family, Provenance, Whose};
 use tripline_detector::Verdict;
 use tripline_text::Untrusted;
 
-use super::Lines;
 use super::gather::{Gathered, NONE, Texts};
 use super::look::Look;
 use super::select::{Selection, Shows};
+use super::{About, Lines};
 
 /// How many agents the page tells the habits of, and how many values of each.
 const AGENTS_MAX: usize = 500;
@@ -104,8 +104,10 @@ struct IncidentIsland {
     /// They and those above them.
     chain: Vec<usize>,
     opened: i64,
-    /// Those that the plan cuts off.
+    /// Those that were cut off, else those that the plan cuts off.
     cut: Vec<usize>,
+    /// What was done, and when.
+    marks: Vec<(i64, &'static str)>,
 }
 
 /// Texts that are used, renumbered: what is not on the page takes no room there.
@@ -149,7 +151,7 @@ impl Island {
     pub(super) fn new(
         selection: &mut Selection<'_>,
         known: impl Iterator<Item = Baseline>,
-        lines: Option<Lines>,
+        about: &About<'_>,
     ) -> Self {
         let sessions = texts_of_sessions(selection);
         let known = texts_of_known(&mut selection.gathered, known);
@@ -166,7 +168,8 @@ impl Island {
         });
         let reasons = reasons.collect();
         let agents = agents(gathered, known, &mut used);
-        let incidents = incidents(selection);
+        let incidents = incidents(selection, about);
+        let lines = about.lines;
         Self { texts: used.texts, sessions, calls, notes, reasons, agents, incidents, lines }
     }
 }
@@ -346,7 +349,7 @@ fn known_island(known: KnownTexts, used: &mut Used<'_>) -> KnownIsland {
     }
 }
 
-fn incidents(selection: &Selection<'_>) -> Vec<IncidentIsland> {
+fn incidents(selection: &Selection<'_>, about: &About<'_>) -> Vec<IncidentIsland> {
     let numbers = numbers(selection);
     let of = |incident: &&tripline_engine::Incident| {
         let number = |id: &SessionId| numbers.get(id).copied();
@@ -356,14 +359,20 @@ fn incidents(selection: &Selection<'_>) -> Vec<IncidentIsland> {
         let mut chain: Vec<usize> = links.filter_map(number).collect();
         chain.sort_unstable();
         chain.dedup();
-        let cuts = incident.plan.iter().flat_map(|plan| &plan.sessions);
+        let id = incident.target.incident;
+        let planned = incident.plan.iter().flat_map(|plan| &plan.sessions).map(|cut| &cut.id);
+        let cuts: Vec<&Untrusted<'static>> = match about.done.and_then(|done| done.cuts(id)) {
+            Some(done) => done.collect(),
+            None => planned.collect(),
+        };
         let at = |id: &Untrusted<'_>| {
             sessions.iter().copied().find(|at| {
                 selection.sessions.get(*at).is_some_and(|it| it.session.id.untrusted() == *id)
             })
         };
-        let cut = cuts.filter_map(|cut| at(&cut.id)).collect();
-        IncidentIsland { opened: incident.opened.unix_secs(), cut, sessions, chain }
+        let cut = cuts.into_iter().filter_map(at).collect();
+        let marks = about.done.map(|done| done.marks(id)).unwrap_or_default();
+        IncidentIsland { opened: incident.opened.unix_secs(), cut, marks, sessions, chain }
     };
     selection.incidents.iter().map(of).collect()
 }

@@ -57,7 +57,8 @@ pub(super) fn page(
                 (head(about, selection))
                 main {
                     (fleet(about, selection))
-                    (incidents(selection, look))
+                    (incidents(about, selection, look))
+                    (elsewhere(about, selection))
                     (drawn())
                 }
                 (foot(about))
@@ -231,7 +232,14 @@ fn shown(text: &Untrusted<'_>) -> String {
     escape::terminal(text).to_string()
 }
 
-fn incidents(selection: &Selection<'_>, look: &Look) -> Markup {
+/// What was done about incidents that are none of these logs'.
+fn elsewhere(about: &About<'_>, selection: &Selection<'_>) -> Markup {
+    let Some(done) = about.done else { return html! {} };
+    let here = selection.incidents.iter().map(|incident| incident.target.incident).collect();
+    done.elsewhere(&here, |agent| about.filter.shows(agent), about.made)
+}
+
+fn incidents(about: &About<'_>, selection: &Selection<'_>, look: &Look) -> Markup {
     let left_out = selection.incidents_total - selection.incidents.len();
     html! {
         section id="incidents" aria-labelledby="incidents-title" {
@@ -240,7 +248,7 @@ fn incidents(selection: &Selection<'_>, look: &Look) -> Markup {
                 p { "Nothing asked for a kill. What was found otherwise stands with the sessions." }
             }
             @for (nth, incident) in selection.incidents.iter().enumerate() {
-                (incident_view(nth, incident, look.damage.get(nth)))
+                (incident_view(about, nth, incident, look.damage.get(nth)))
             }
             @if left_out > 0 {
                 p class="note" {
@@ -251,7 +259,12 @@ fn incidents(selection: &Selection<'_>, look: &Look) -> Markup {
     }
 }
 
-fn incident_view(nth: usize, incident: &Incident, damage: Option<&Damage>) -> Markup {
+fn incident_view(
+    about: &About<'_>,
+    nth: usize,
+    incident: &Incident,
+    damage: Option<&Damage>,
+) -> Markup {
     let name = incident.agent.as_ref().map(|agent| cut(&agent.untrusted(), 120));
     let name = name.unwrap_or_else(|| "nobody's agent".to_owned());
     let strongest = incident.findings.first();
@@ -286,6 +299,10 @@ fn incident_view(nth: usize, incident: &Incident, damage: Option<&Damage>) -> Ma
             div class="drawn" data-incident=(nth) {}
             h4 { "What was found" }
             (findings(incident))
+            @if let Some(done) = about.done {
+                h4 { "What was done" }
+                (done.view(id, about.made))
+            }
             h4 { "What stops it" }
             (plan(incident))
             h4 { "What it left behind" }

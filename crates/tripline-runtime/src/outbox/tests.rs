@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::BoxFuture;
-use tripline_chat::{Line, Stage};
+use tripline_chat::{Answers, Line, Stage};
+use tripline_containment::{Press, Round};
 use tripline_text::Untrusted;
 
 use super::*;
@@ -94,6 +95,7 @@ fn message(nth: u64, stage: Stage, damage: &str) -> Message {
         subject: name,
         who: Vec::new(),
         reasons: Vec::new(),
+        listed: Vec::new(),
         done: vec![Line::ours("done")],
         damage: Line::ours(damage.to_owned()),
         next: Line::ours("next"),
@@ -254,4 +256,46 @@ async fn a_storm_is_one_message() {
     outbox.put(&message(3, Stage::Holds, "")).await.unwrap();
     outbox.drain().await.unwrap();
     assert_eq!((bot.texts().len(), hook.texts().len()), (4, 2));
+}
+
+/// One of many that wait for an answer.
+fn waiting(nth: u64) -> Message {
+    let answers = Answers {
+        presses: vec![Press::Approve, Press::Reject],
+        round: Round { era: 1, counted: 0 },
+        ..Answers::default()
+    };
+    Message { answers, ..message(nth, Stage::Waiting, "") }
+}
+
+#[tokio::test]
+async fn of_a_storm_each_incident_can_be_answered_and_who_is_answered_is_told_by_itself() {
+    let ((_directory, state), clock) = (state(), Hand::new());
+    let (bot, hook, channels) = walls();
+    let outbox = Outbox::new(&state, &channels, &clock);
+    for nth in 0..6 {
+        outbox.put(&waiting(nth)).await.unwrap();
+    }
+    outbox.drain().await.unwrap();
+    assert_eq!((bot.texts().len(), hook.texts().len()), (1, 1));
+    // One more, which the message does not have: a channel that changes its message has it at once, the
+    // other when some time has passed.
+    clock.minutes(1);
+    outbox.put(&waiting(6)).await.unwrap();
+    let drained = outbox.drain().await.unwrap();
+    assert_eq!((drained.posted, drained.due), (1, 0));
+    assert_eq!((bot.texts().len(), hook.texts().len()), (2, 1));
+    clock.minutes(10);
+    outbox.drain().await.unwrap();
+    outbox.drain().await.unwrap();
+    assert_eq!((bot.texts().len(), hook.texts().len()), (2, 2));
+    // Somebody pressed: the other person needs a message under which to press it, too.
+    let mut answered = waiting(3);
+    answered.answers.lines = vec![Line::ours("alice pressed approve: another person has to, too")];
+    outbox.put(&answered).await.unwrap();
+    outbox.drain().await.unwrap();
+    for wall in [&bot, &hook] {
+        assert!(wall.texts().contains(&"[WAITS FOR YOU] agent-3".to_owned()), "{:?}", wall.texts());
+    }
+    assert_eq!(hook.texts().len(), 3);
 }

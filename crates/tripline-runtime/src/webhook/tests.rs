@@ -21,6 +21,7 @@ pub(crate) fn message(stage: Stage) -> Message {
         subject: name,
         who: vec![("role".to_owned(), Line::code(&Untrusted::borrowed("arn:aws:iam::1:role/a")))],
         reasons: vec![Line::ours("it never did")],
+        listed: Vec::new(),
         done: vec![Line::ours(format!("what was done: {}", stage.word()))],
         damage: Line::ours("nothing of it succeeded"),
         next: Line::code(&Untrusted::borrowed("tripline status")),
@@ -198,4 +199,37 @@ fn an_address_is_https_or_here() {
     assert!(matches!(Address::parse("http://example.org/x"), Err(InvalidAddress::NotHttps)));
     assert!(matches!(Address::parse("not a url"), Err(InvalidAddress::NoUrl)));
     assert!(Address::parse("https://hooks.slack.com/services/x").is_ok());
+}
+
+#[tokio::test]
+async fn a_channel_is_asked_without_posting() {
+    let refused = |status: &str, why: &str| {
+        let length = why.len();
+        format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{why}")
+    };
+    let answers = vec![
+        refused("400 Bad Request", "no_text"),
+        refused("404 Not Found", "no_service"),
+        json_answer(r#"{"ok":true}"#),
+        json_answer(r#"{"ok":false,"error":"invalid_auth"}"#),
+        "HTTP/1.1 405 No\r\nconnection: close\r\n\r\n".to_owned(),
+    ];
+    let (url, asked) = server(answers).await;
+    let at = Address::parse(&format!("{url}/SECRET")).unwrap();
+    let hook = HttpChannel::slack_webhook("a".to_owned(), http(), at.clone());
+    let bot = HttpChannel::slack("b".to_owned(), http(), "C1".to_owned(), "xoxb-1", &url).unwrap();
+    let teams = HttpChannel::teams("c".to_owned(), http(), at);
+    let refuses = |why: &'static str| Ok(Reached::Refuses(Untrusted::borrowed(why)));
+    assert_eq!(hook.reach().await, Ok(Reached::Takes));
+    assert_eq!(hook.reach().await, refuses("the service answered 404: no_service"));
+    assert_eq!(bot.reach().await, Ok(Reached::Answers));
+    assert_eq!(bot.reach().await, refuses("Slack answered: invalid_auth"));
+    assert_eq!(teams.reach().await, Ok(Reached::Answers));
+    let gone = Address::parse("http://127.0.0.1:1/SECRET").unwrap();
+    let gone = HttpChannel::teams("d".to_owned(), http(), gone).reach().await;
+    assert!(matches!(&gone, Ok(Reached::Refuses(_))), "{gone:?}");
+    assert!(!format!("{gone:?}").contains("SECRET"), "{gone:?}");
+    let asked = asked.lock().unwrap();
+    assert!(asked[2].starts_with("POST /auth.test HTTP/1.1"), "{}", asked[2]);
+    assert!(asked[4].starts_with("HEAD /SECRET HTTP/1.1"), "{}", asked[4]);
 }

@@ -40,7 +40,7 @@ function lineage(data, sessions, cut) {
   for (const [session, at] of place) picture.append(boxOf(data, session, at, cut.includes(session)));
   const more = sessions.length - shown.length;
   return el('figure', { class: 'scroll', tabindex: '0' }, picture,
-    el('figcaption', {}, `Each credential and what it minted, left to right; a thick border is cut off by the plan.${more > 0 ? ` ${more} more are not drawn.` : ''}`));
+    el('figcaption', {}, `Each credential and what it minted, left to right; a thick border is cut off.${more > 0 ? ` ${more} more are not drawn.` : ''}`));
 }
 
 function boxOf(data, session, at, isCut) {

@@ -6,7 +6,7 @@ async function main() {
     const incident = data.incidents[Number(box.dataset.incident)];
     if (!incident || box.childElementCount > 0) return;
     box.append(
-      timeline(data, incident.sessions, { opened: incident.opened, cut: incident.cut }),
+      timeline(data, incident.sessions, { opened: incident.opened, cut: incident.cut, done: incident.marks }),
       lineage(data, incident.chain, incident.cut));
   };
   const parts = new Map([...document.querySelectorAll('[data-incident]')].map((box) => [box, drawIncident]));

@@ -39,7 +39,10 @@ class Chart {
     this.lanes = sessions.filter((session) => data.range(session)[0] < data.range(session)[1]).slice(0, LANES_MAX);
     this.lane = new Map(this.lanes.map((session, nth) => [session, nth]));
     this.from = calls[0].time;
-    this.length = Math.max(1, calls[calls.length - 1].time - this.from);
+    // What was done soon after the last call belongs to the picture.
+    const last = calls[calls.length - 1].time;
+    const done = (marked.done ?? []).map(([time]) => time).filter((time) => time <= last + 3600);
+    this.length = Math.max(1, Math.max(last, ...done) - this.from);
     this.top = 22;
     this.bottom = this.top + this.lanes.length * LANE;
     this.curve = this.points();
@@ -60,7 +63,8 @@ class Chart {
   summary(marked) {
     const found = this.calls.filter((call) => call.verdict > 0).length;
     const at = marked.opened ? ` To be stopped at ${moment(marked.opened)}.` : '';
-    return `${count(this.calls.length)} calls of ${this.lanes.length} sessions from ${moment(this.from)} to ${moment(this.from + this.length)}, ${count(found)} findings.${at} The list below has them all.`;
+    const done = (marked.done ?? []).map(([time, word]) => ` ${word} at ${moment(time)}.`).join('');
+    return `${count(this.calls.length)} calls of ${this.lanes.length} sessions from ${moment(this.from)} to ${moment(this.from + this.length)}, ${count(found)} findings.${at}${done} The list below has them all.`;
   }
 
   caption() {
@@ -120,7 +124,8 @@ class Chart {
         this.svg.append(svg('path', { class: `call v${verdict}`, d: SHAPES[verdict], transform: place }));
       }
     }
-    if (marked.opened) this.stop(marked.opened);
+    if (marked.opened) this.mark(marked.opened, 'to be stopped here', 'stop', 0);
+    for (const [nth, [time, word]] of (marked.done ?? []).entries()) this.mark(time, word, 'done', nth + 1);
     if (this.curve) this.drawCurve();
     this.svg.append(this.cursor);
   }
@@ -146,12 +151,14 @@ class Chart {
     }
   }
 
-  stop(time) {
+  /** A moment, with a word each on a line of its own. */
+  mark(time, word, kind, nth) {
     if (time < this.from || time > this.from + this.length) return;
     const x = this.x(time);
+    const isRight = x > WIDE - 150;
     this.svg.append(
-      svg('line', { class: 'stop', x1: x, x2: x, y1: this.top - 6, y2: this.height - 8 }),
-      svg('text', { class: 'stop', x: x + 4, y: this.bottom + 12 }, 'to be stopped here'),
+      svg('line', { class: kind, x1: x, x2: x, y1: this.top - 6, y2: this.height - 8 }),
+      svg('text', { class: kind, x: x + (isRight ? -4 : 4), y: this.bottom + 12 + nth * 12, 'text-anchor': isRight ? 'end' : 'start' }, word),
     );
   }
 
