@@ -8,7 +8,7 @@ use tripline_baseline::{Approval, Decisions, promote};
 use tripline_chat::{Heard, Message, SigningKey, Stage, Wanted, Who};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Declined, Description, Dialogue, Event, Failure, Ledger, Place, Press, Subject, Way,
+    Declined, Description, Dialogue, Event, Failure, Ledger, Place, Press, Response, Subject, Way,
 };
 use tripline_detector::{Budgets, Calibration, Invariants, Score};
 use tripline_engine::{
@@ -366,6 +366,31 @@ async fn what_was_pressed_and_not_done_is_done_by_whoever_comes_by() {
         scene.desk(&process, &live).tick().await.unwrap();
         assert_eq!(scene.look(is_decided).await, is_done, "after {secs} s");
     }
+}
+
+#[tokio::test]
+async fn a_plan_that_nobody_answers_ends_in_a_fence_where_that_is_so_configured() {
+    let fence = "[approvals]\nunanswered = \"fence\"\nanswer_minutes = 10\n";
+    assert!(Config::parse(&format!("{CONFIG}{fence}")).is_err(), "nobody knows what it would cut");
+    let settings = format!("{fence}[containment]\ndata_events_logged = []\n");
+    let scene = Scene::new(Mode::Approve, &settings);
+    let told = scene.deliver(&session(1_000, TODAY, &[stop_logging()]), TODAY + 60).await;
+    let message = scene.tell(&told.incidents[0], TODAY + 60).await;
+    assert_eq!(message.stage, Stage::Waiting);
+    let live = scene.live().await;
+    let response = |ledger: &Ledger| {
+        let case = ledger.case(message.incident)?;
+        Some((case.plan.response, case.is_automatic))
+    };
+    let until_unix_secs = TODAY + 660 + 1_800;
+    let fenced = (Response::Fence { until_unix_secs }, true);
+    for (secs, expected) in [(659, None), (660, Some(fenced)), (720, Some(fenced))] {
+        let process = scene.process(TODAY + secs).await;
+        scene.desk(&process, &live).tick().await.unwrap();
+        assert_eq!(scene.look(response).await, expected, "after {secs} s");
+    }
+    let log = scene.log.lines().await.unwrap().join("\n");
+    assert_eq!(log.matches(r#""event":{"decided":"#).count(), 1, "{log}");
 }
 
 #[tokio::test]

@@ -162,7 +162,12 @@ impl<'a> Outcome<'a> {
         let run = |text: String| Line::code(&Untrusted::new(text));
         match self {
             Self::Contained { case, .. } if case.closed.is_none() => {
-                run(format!("tripline restore {} --reason TEXT", case.plan.incident))
+                let restore = run(format!("tripline restore {} --reason TEXT", case.plan.incident));
+                let stop = || run("tripline kill --agent NAME PATH...".to_owned());
+                match case.plan.response {
+                    Response::Kill => restore,
+                    Response::Fence { .. } => restore.and("; to stop it: ").then(stop()),
+                }
             }
             Self::Contained { .. } | Self::GivenBack | Self::LeftAlone(_) => {
                 run("tripline status".to_owned())

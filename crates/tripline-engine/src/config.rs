@@ -12,7 +12,7 @@ use tripline_iam::{AccountId, Arn, RoleName};
 
 use crate::brakes::Brakes;
 use crate::channels::{Channel, NotASecretRef};
-use crate::people::{Approvals, Person};
+use crate::people::{Approvals, Person, Unanswered};
 
 /// The user's settings. An unknown key is an error: a misspelt protection must not go unnoticed.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -136,6 +136,11 @@ pub enum ConfigError {
     /// A link that nobody signs.
     #[error("`approvals.url` needs `approvals.link_key`, which signs the links that lead there")]
     Unsigned,
+    /// A fence that could never go up.
+    #[error(
+        "`approvals.unanswered = \"fence\"` needs `containment.data_events_logged`: without it nobody knows what a fence cuts"
+    )]
+    FenceUncovered,
     /// No exception lasts that long.
     #[error("`approvals.expect_days` is more than {EXCEPTION_DAYS_MAX}")]
     ForEver,
@@ -189,6 +194,10 @@ impl Config {
         }
         if approvals.expect_days.get() > EXCEPTION_DAYS_MAX {
             return Err(ConfigError::ForEver);
+        }
+        let is_covered = self.containment.data_events_logged.is_some();
+        if approvals.unanswered == Unanswered::Fence && !is_covered {
+            return Err(ConfigError::FenceUncovered);
         }
         match (&approvals.url, &approvals.link_key) {
             (None, _) => Ok(()),

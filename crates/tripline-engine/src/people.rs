@@ -84,7 +84,9 @@ pub enum Unanswered {
     /// It goes on waiting.
     #[default]
     Wait,
-    /// The agent is killed, within the brakes.
+    /// The agent is held to its known work, within the brakes, whatever the plan is.
+    Fence,
+    /// The plan is carried out, within the brakes.
     Kill,
 }
 

@@ -162,12 +162,21 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
 
     /// Nobody answered: the program acts on its own, within the brakes.
     async fn answer_for_nobody(&self, incident: IncidentId) -> Result<(), PressError> {
-        if let Ok(live) = self.live_incident(incident).await? {
-            let Switch { responder, journal, clock, brakes, patience, .. } = self.switch;
-            let mode = Mode::Enforce;
-            let switch = Switch { responder, journal, clock, mode, brakes, patience };
-            switch.pull(&live).await?;
+        let Switch { responder, journal, clock, brakes, patience, .. } = self.switch;
+        let is_open =
+            |ledger: &Ledger| ledger.case(incident).is_some_and(|case| case.closed.is_none());
+        let fences = self.config.approvals.unanswered == Unanswered::Fence;
+        // Whoever is fenced is asked about still, and is fenced.
+        if fences && journal.look(is_open).await {
+            return Ok(());
         }
+        let Ok(live) = self.live_incident(incident).await? else { return Ok(()) };
+        let mode = Mode::Enforce;
+        let switch = Switch { responder, journal, clock, mode, brakes, patience };
+        match fences {
+            true => switch.fence(&live).await?,
+            false => switch.pull(&live).await?,
+        };
         Ok(())
     }
 

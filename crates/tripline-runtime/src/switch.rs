@@ -114,7 +114,15 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// # Errors
     /// [`JournalError`]: nothing is done that cannot be written down.
     pub async fn pull(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
-        self.pull_for(live, None).await
+        self.pull_for(live, None, Verdict::Kill).await
+    }
+
+    /// The same, with a fence at most.
+    ///
+    /// # Errors
+    /// As [`Self::pull`].
+    pub async fn fence(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
+        self.pull_for(live, None, Verdict::Fence).await
     }
 
     /// The same because a person said so, whom neither brakes nor what was decided before bind.
@@ -126,19 +134,21 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         live: &LiveIncident,
         person: &Untrusted<'static>,
     ) -> Result<Pulled, JournalError> {
-        self.pull_for(live, Some(person)).await
+        self.pull_for(live, Some(person), Verdict::Kill).await
     }
 
     async fn pull_for(
         &self,
         live: &LiveIncident,
         person: Person<'_>,
+        at_most: Verdict,
     ) -> Result<Pulled, JournalError> {
         let incident = &live.incident;
+        let verdict = incident.verdict.min(at_most);
         let mut target = incident.target.clone();
         // What cannot be described is planned for without: less can be done then, nothing more.
         let _ = describe(self.responder, &mut target).await;
-        let plan = match self.plan(incident.verdict, &target, &incident.work) {
+        let plan = match self.plan(verdict, &target, &incident.work) {
             Ok(plan) => plan,
             Err(refusal) => return Ok(Pulled::Refused(refusal)),
         };
@@ -157,7 +167,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         if let Some(case) = open.as_ref().filter(|case| covers(case, &plan)) {
             return self.carried_on(case, person).await;
         }
-        if incident.verdict < Verdict::Kill || live.is_confirmed || person.is_some() {
+        if verdict < Verdict::Kill || live.is_confirmed || person.is_some() {
             return self.carry_out(live, plan, person).await;
         }
         let fence = self.plan(Verdict::Fence, &target, &incident.work);
