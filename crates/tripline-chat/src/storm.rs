@@ -133,7 +133,7 @@ impl Storm {
             incident: self.id(),
             stage,
             headline: subject.clone().and(
-                " did what they must never do: an attack on all of them, or a deployment gone wrong",
+                " went beyond what they may do: an attack on all of them, or a deployment gone wrong",
             ),
             subject,
             who: Vec::new(),

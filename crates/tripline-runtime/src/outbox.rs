@@ -5,26 +5,25 @@
 //! (the delivery that brought it, else the next tick), then noted as posted. Of several who come by at
 //! once one posts: the one that claims it first.
 
+mod notes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tripline_chat::{Brief, Message, Outcome, Storm, Ways, storms};
-use tripline_cloudtrail::EventTime;
 use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
+use tripline_engine::Partition;
 use tripline_engine::doctor::Check;
-use tripline_engine::{Entry, Partition};
 
 use crate::messenger::{Channel, Post, PostError, Posted};
 use crate::responder::Clock;
 use crate::state::{State, StateError};
 
-/// How long a message that could not be posted is kept trying with.
-const DAY_SECS: i64 = 86_400;
-const DAYS: i64 = 2;
-/// How long is remembered what was told of an incident.
-const THREAD_SECS: i64 = 30 * DAY_SECS;
+use notes::{
+    DAY_SECS, DAYS, Mark, Note, Told, card, digest_of, first_at, hash, mark_entry, note_entry,
+    read, told,
+};
+
 /// How long a closed case is looked at, to tell that it was.
 const CLOSED_SECS: i64 = 2 * DAY_SECS;
 /// Who claimed a message has this long to post it: longer than a post may take.
@@ -49,36 +48,6 @@ pub struct Outbox<'a, S, C> {
     channels: &'a [Box<dyn Channel>],
     clock: &'a C,
     ways: &'a Ways,
-}
-
-/// What is noted of a day.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Note {
-    /// There is a message of an incident.
-    News { brief: Brief, at_unix_ms: i64, digest: u64 },
-    /// All channels have it.
-    Settled { incident: IncidentId, digest: u64 },
-    /// A channel is to be left alone.
-    Wait { channel: String, until_unix_ms: i64 },
-}
-
-/// What is noted of an incident.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-enum Mark {
-    /// A message.
-    Card { at_unix_ms: i64, message: Message },
-    /// A channel has a message.
-    Told {
-        channel: String,
-        at_unix_ms: i64,
-        digest: u64,
-        news: u64,
-        #[serde(default)]
-        more: u64,
-        posted: Posted,
-    },
-    /// Somebody is about to post it.
-    Claim { channel: String, digest: u64, slot: i64 },
 }
 
 /// What a round came to.
@@ -114,15 +83,6 @@ struct Parcel {
     news: u64,
     /// What makes it worth another one after a while.
     more: u64,
-}
-
-/// What a channel was told last.
-struct Told<'m> {
-    at_unix_ms: i64,
-    digest: u64,
-    news: u64,
-    more: u64,
-    posted: &'m Posted,
 }
 
 impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
@@ -457,68 +417,6 @@ fn wait_of(error: &PostError) -> Option<i64> {
         }),
         PostError::Refused(_) => Some(REFUSED_MS),
     }
-}
-
-/// The message that was noted last.
-fn card(marks: &[Mark]) -> Option<&Message> {
-    let cards = marks.iter().filter_map(|mark| match mark {
-        Mark::Card { at_unix_ms, message } => Some((*at_unix_ms, message)),
-        _ => None,
-    });
-    let last = cards.max_by_key(|(at, message)| (*at, digest_of(message)));
-    last.map(|(_, message)| message)
-}
-
-fn first_at(marks: &[Mark]) -> Option<i64> {
-    let cards = marks.iter().filter_map(|mark| match mark {
-        Mark::Card { at_unix_ms, .. } => Some(*at_unix_ms),
-        _ => None,
-    });
-    cards.min()
-}
-
-fn told<'m>(marks: &'m [Mark], name: &str) -> Option<Told<'m>> {
-    let told = marks.iter().filter_map(|mark| match mark {
-        Mark::Told { channel, at_unix_ms, digest, news, more, posted } if channel == name => {
-            let (at_unix_ms, digest, news, more) = (*at_unix_ms, *digest, *news, *more);
-            Some(Told { at_unix_ms, digest, news, more, posted })
-        }
-        _ => None,
-    });
-    told.max_by_key(|told| (told.at_unix_ms, told.digest))
-}
-
-fn digest_of(message: &Message) -> u64 {
-    hash(message)
-}
-
-fn hash(value: &impl Serialize) -> u64 {
-    let digest: [u8; 32] = Sha256::digest(written(value)).into();
-    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-fn mark_entry(incident: IncidentId, mark: &Mark, now_unix_ms: i64) -> Entry {
-    Entry::new(&Partition::Thread(incident), written(mark), after(now_unix_ms, THREAD_SECS))
-}
-
-fn note_entry(note: &Note, now_unix_ms: i64) -> Entry {
-    let day = Partition::Outbox(now_unix_ms.div_euclid(DAY_SECS * 1_000));
-    Entry::new(&day, written(note), after(now_unix_ms, (DAYS + 2) * DAY_SECS))
-}
-
-fn after(now_unix_ms: i64, secs: i64) -> EventTime {
-    let until = now_unix_ms.div_euclid(1_000).saturating_add(secs);
-    EventTime::from_unix_secs(until).unwrap_or(EventTime::EPOCH)
-}
-
-fn written(value: &impl Serialize) -> Vec<u8> {
-    // INVARIANT: all keys are strings, for which serde_json has no error.
-    serde_json::to_vec(value).unwrap_or_default()
-}
-
-/// What a newer program may have written is passed over: it posts it itself.
-fn read<T: for<'de> Deserialize<'de>>(value: &[u8]) -> Option<T> {
-    serde_json::from_slice(value).ok()
 }
 
 #[cfg(test)]
