@@ -10,24 +10,18 @@
     reason = "a bench measures with the clock, starts the program, prints, and may fail loudly"
 )]
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use std::{env, fs};
+
+use tripline_benches::{arguments, build_program, median};
 
 const ROUNDS: usize = 3;
 
 fn main() {
-    let arguments: Vec<String> =
-        env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let tree = PathBuf::from(&arguments[0]);
-    let release = env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "tripline-cli", "--no-default-features"])
-        .args(["--features", "columns"])
-        .status();
-    assert!(built.unwrap().success());
-    let program = release.join("tripline");
+    let tree = PathBuf::from(&arguments()[0]);
+    let program = build_program(Some("columns"));
     let dir = tempfile::tempdir().unwrap();
     let history = dir.path().join("history");
 
@@ -129,9 +123,4 @@ fn each_file(folder: &Path, look: &mut dyn FnMut(&Path)) {
         let path = entry.unwrap().path();
         if path.is_dir() { each_file(&path, look) } else { look(&path) }
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

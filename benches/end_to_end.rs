@@ -17,17 +17,16 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use libdeflater::Decompressor;
+use tripline_benches::{arguments, build_program, median, release_dir};
 
 const ROUNDS: usize = 5;
 
 fn main() {
-    let arguments: Vec<String> =
-        env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let release = env::current_exe().unwrap().ancestors().nth(2).unwrap().to_owned();
-    let program = build_program(&release);
+    let arguments = arguments();
+    let program = build_program(None);
     let (tree, scopes) = match &arguments[..] {
         [tree, scopes] => (PathBuf::from(tree), PathBuf::from(scopes)),
-        _ => generate(&release),
+        _ => generate(&release_dir()),
     };
     let mut files = Vec::new();
     list(&tree, &mut files);
@@ -39,9 +38,10 @@ fn main() {
         let (bytes, inflate) = inflate(&files);
         let one = score(&program, &tree, &scopes, 1);
         let two = score(&program, &tree, &scopes, 2);
+        let beside = both_at_once(&program, &tree, &scopes);
         // The first round fills the page cache and counts for nothing.
         if round > 0 {
-            rows.push((bytes, inflate, one, two));
+            rows.push((bytes, inflate, one, two, beside));
         }
     }
     let json = rows[0].0 as f64;
@@ -53,6 +53,9 @@ fn main() {
         median(rows.iter().map(|row| row.1.as_secs_f64() / row.2.wall.as_secs_f64()).collect());
     let scaling = median(
         rows.iter().map(|row| row.2.wall.as_secs_f64() / row.3.wall.as_secs_f64()).collect(),
+    );
+    let possible = median(
+        rows.iter().map(|row| 2.0 * row.2.wall.as_secs_f64() / row.4.as_secs_f64()).collect(),
     );
     let records = rows[0].2.records as f64;
     println!("json bytes                  {:>12}", rows[0].0);
@@ -70,6 +73,7 @@ fn main() {
         "ratio to libdeflate         {ratio:>12.3}  (one thread; at least 0.25, 0.33 aimed at)"
     );
     println!("two threads against one     {scaling:>12.2}  (1.8 aimed at)");
+    println!("two programs against one    {possible:>12.2}  (what two cores of this machine give)");
     let peak = rows.iter().map(|row| row.2.peak_kb.max(row.3.peak_kb)).max().unwrap();
     println!("peak memory                 {:>12.0} MB  (300 at most)", peak as f64 / 1e3);
 }
@@ -112,6 +116,18 @@ fn score(program: &Path, tree: &Path, scopes: &Path, threads: usize) -> Run {
     Run { wall, peak_kb, records }
 }
 
+/// Two programs on a thread each, over the same files at the same time: they share nothing but the
+/// machine.
+fn both_at_once(program: &Path, tree: &Path, scopes: &Path) -> Duration {
+    let started = Instant::now();
+    thread::scope(|both| {
+        for _ in 0..2 {
+            both.spawn(|| score(program, tree, scopes, 1));
+        }
+    });
+    started.elapsed()
+}
+
 /// The highest resident size that the system saw, asked for until the process is gone.
 fn watch_memory(child: &mut Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());
@@ -135,15 +151,6 @@ fn inflate(files: &[PathBuf]) -> (u64, Duration) {
         bytes += decompressor.gzip_decompress(&stored, &mut buffer).unwrap() as u64;
     }
     (bytes, started.elapsed())
-}
-
-fn build_program(release: &Path) -> PathBuf {
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "tripline-cli"])
-        .status()
-        .unwrap();
-    assert!(built.success());
-    release.join("tripline")
 }
 
 fn generate(release: &Path) -> (PathBuf, PathBuf) {
@@ -182,9 +189,4 @@ fn list(directory: &Path, files: &mut Vec<PathBuf>) {
         let path = entry.unwrap().path();
         if path.is_dir() { list(&path, files) } else { files.push(path) }
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use tripline_benches::{arguments, median};
 use tripline_cloudtrail::EventTime;
 use tripline_detector::Invariants;
 use tripline_engine::{Config, Entry, Model, PartitionId, Provenance};
@@ -29,7 +30,7 @@ use tripline_testkit::{AttackPlan, Fleet, FleetSpec, envelope, gzip};
 use tripline_text::Untrusted;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let mut arguments = arguments().into_iter();
     let (what, of) = (arguments.next(), arguments.next());
     match (what.as_deref(), of) {
         (Some("make"), Some(directory)) => make(Path::new(&directory), arguments.next()),
@@ -63,15 +64,16 @@ fn made(directory: &Path, records: &str) -> ([(Page, Provenance); 2], EventTime)
     (["first", "second"].map(|name| page(directory, name)), now)
 }
 
-/// What the same costs with more and more in the state.
+/// What the same costs with more and more in the state: medians of several, by the clock.
 fn scale() {
-    const CALLS: usize = 1_000;
+    const CALLS: u64 = 1_000;
+    const ROUNDS: u64 = 9;
     let directory = tempfile::tempdir().unwrap();
     let ([object, _], now) = made(directory.path(), "1000");
     let config = Config::parse("version = 1\n").unwrap();
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    println!("sessions,agents,items,put_us,read_us,object_of_1000_records_ms");
+    println!("sessions,agents,items,put_1000_ms,read_1000_ms,object_of_1000_records_ms");
     for (sessions, agents) in [(1_000_u64, 100_u64), (100_000, 10_000), (1_000_000, 100_000)] {
         let directory = tempfile::tempdir().unwrap();
         let state = EmbeddedState::open(directory.path()).unwrap();
@@ -82,22 +84,28 @@ fn scale() {
             value: [spread(nth); 32].concat(),
             until: now,
         };
-        let all: Vec<u64> = (0..items).collect();
-        for some in all.chunks(50_000) {
-            let entries: Vec<Entry> = some.iter().map(|nth| entry(*nth)).collect();
+        let put = |from: u64, count: u64| {
+            let entries: Vec<Entry> = (from..from + count).map(entry).collect();
             runtime.block_on(state.put(&entries)).unwrap();
+        };
+        for from in (0..items).step_by(50_000) {
+            put(from, 50_000.min(items - from));
         }
-        let known: Vec<PartitionId> =
-            all.iter().rev().step_by(3).take(CALLS).map(|nth| entry(*nth).partition).collect();
-        let read = micros(known.len(), || drop(runtime.block_on(state.read(&known)).unwrap()));
-        let new: Vec<Entry> = (items..).take(CALLS).map(entry).collect();
-        let put = micros(new.len(), || runtime.block_on(state.put(&new)).unwrap());
+        let read = |round: u64| {
+            // Far from each other.
+            let which = (0..CALLS).map(|nth| (nth * 7_919 + round * 104_729) % items);
+            let known: Vec<PartitionId> = which.map(|nth| entry(nth).partition).collect();
+            drop(runtime.block_on(state.read(&known)).unwrap());
+        };
         let live = Live::new(Models::Whole(&config, &model), &state, 1);
-        let taken = micros(1_000, || {
+        let take_in = || {
             let pages = std::slice::from_ref(&object);
             assert!(runtime.block_on(live.take_in(pages, now)).unwrap().tally.records.seen > 0);
-        });
-        println!("{sessions},{agents},{items},{put:.1},{read:.1},{taken:.1}");
+        };
+        let puts = median_ms(ROUNDS, |round| put(items + round * CALLS, CALLS));
+        let reads = median_ms(ROUNDS, read);
+        let taken = median_ms(ROUNDS, |_| take_in());
+        println!("{sessions},{agents},{items},{puts:.1},{reads:.1},{taken:.1}");
     }
 }
 
@@ -107,11 +115,14 @@ fn spread(nth: u64) -> [u8; 16] {
     mixed.to_be_bytes()
 }
 
-/// How many microseconds of processor time one of these takes.
-fn micros(count: usize, work: impl FnOnce()) -> f64 {
-    let before = cpu_ms();
-    work();
-    (cpu_ms() - before) * 1e3 / count as f64
+/// How many milliseconds one round takes, as the median.
+fn median_ms(rounds: u64, mut work: impl FnMut(u64)) -> f64 {
+    let timed = (0..rounds).map(|round| {
+        let started = Instant::now();
+        work(round);
+        started.elapsed().as_secs_f64() * 1e3
+    });
+    median(timed.collect())
 }
 
 fn measure(records: &str) {
