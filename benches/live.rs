@@ -133,7 +133,13 @@ fn measure(records: &str) {
 
     let directory = tempfile::tempdir().unwrap();
     let inner = EmbeddedState::open(directory.path()).unwrap();
-    let state = Counting { inner, items: AtomicU64::new(0), sets: AtomicU64::new(0) };
+    let state = Counting {
+        inner,
+        items: AtomicU64::new(0),
+        sets: AtomicU64::new(0),
+        write_units: AtomicU64::new(0),
+        read_units: AtomicU64::new(0),
+    };
     let config = Config::parse("version = 1\n").unwrap();
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -148,12 +154,14 @@ fn measure(records: &str) {
             delivered
         });
         println!(
-            "{what:<6} {:>7} records  {:>6.0} ms cpu  {:>6} ms wall  {:>6} items written  {:>6} sets read  {:>4} findings  {:>3} incidents  {:>7} KB above {before} KB",
+            "{what:<6} {:>7} records  {:>6.0} ms cpu  {:>6} ms wall  {:>6} items written ({:>6} units)  {:>6} sets read ({:>6} units)  {:>4} findings  {:>3} incidents  {:>7} KB above {before} KB",
             delivered.tally.records.seen,
             cpu_ms() - cpu,
             started.elapsed().as_millis(),
             state.items.swap(0, Ordering::Relaxed),
+            state.write_units.swap(0, Ordering::Relaxed),
             state.sets.swap(0, Ordering::Relaxed),
+            state.read_units.swap(0, Ordering::Relaxed),
             delivered.findings.len(),
             delivered.incidents.len(),
             resident_kb("VmHWM").saturating_sub(before),
@@ -171,11 +179,22 @@ struct Counting<S> {
     inner: S,
     items: AtomicU64,
     sets: AtomicU64,
+    write_units: AtomicU64,
+    read_units: AtomicU64,
+}
+
+/// What DynamoDB counts besides a value: its keys, and when it may be forgotten.
+const ITEM_BYTES: usize = 100;
+
+fn units(bytes: usize, a_unit: usize) -> u64 {
+    bytes.div_ceil(a_unit).max(1) as u64
 }
 
 impl<S: State> State for Counting<S> {
     async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
         self.items.fetch_add(entries.len() as u64, Ordering::Relaxed);
+        let written = entries.iter().map(|entry| units(entry.value.len() + ITEM_BYTES, 1 << 10));
+        self.write_units.fetch_add(written.sum(), Ordering::Relaxed);
         self.inner.put(entries).await
     }
 
@@ -186,7 +205,12 @@ impl<S: State> State for Counting<S> {
 
     async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
         self.sets.fetch_add(partitions.len() as u64, Ordering::Relaxed);
-        self.inner.read(partitions).await
+        let sets = self.inner.read(partitions).await?;
+        // A query adds up what it finds, which is read as it stands now.
+        let bytes = sets.iter().map(|set| set.iter().map(|value| value.len() + ITEM_BYTES).sum());
+        let read = bytes.map(|bytes: usize| units(bytes, 4 << 10));
+        self.read_units.fetch_add(read.sum(), Ordering::Relaxed);
+        Ok(sets)
     }
 }
 

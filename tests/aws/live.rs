@@ -105,6 +105,54 @@ fn an_object_in_the_bucket_stops_the_agent_by_way_of_a_queue() {
 }
 
 #[test]
+#[ignore = "a measurement, with nothing to fail: some minutes, in a release build"]
+fn how_soon_after_its_object_an_agent_is_denied() {
+    const ROUNDS: usize = 200;
+    let brakes = "{ kills_per_hour = 999, kills_per_hour_per_account = 999, kills_per_hour_per_class = 999 }";
+    let environment = json!({"TRIPLINE_BRAKES": brakes});
+    let Some(mut world) = deployed_with("enforce", &environment) else { return };
+    let mut times: Vec<Duration> = Vec::new();
+    for nth in 0..ROUNDS {
+        let (id, role) = (format!("agent{nth}"), format!("Agents{nth}"));
+        world.role(HOME, &role, &[SOMEBODY]);
+        let role = format!("arn:aws:iam::{HOME}:role/{role}");
+        world.session("runner", &id, &role, &[("AgentID", &id)]);
+        world.tell(json!({"do": "stop_logging", "id": id}));
+        assert!(!world.is_denied(&id, "s3"));
+        world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", &format!("/{nth}."))}));
+        times.push(until_denied(&mut world, &id));
+    }
+    times.sort();
+    let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)].as_millis();
+    println!(
+        "{ROUNDS} objects: p50 {}, p90 {}, p99 {}, most {} ms",
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
+    for (name, kilobytes) in peaks("bootstrap") {
+        println!("{name}: {kilobytes} kB at its peak");
+    }
+}
+
+/// The highest resident size of each process of this name, with the function that it serves.
+fn peaks(program: &str) -> Vec<(String, u64)> {
+    let processes = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let peak = |process: PathBuf| {
+        let read = |name: &str| std::fs::read(process.join(name)).ok();
+        let text = |name: &str| Some(String::from_utf8_lossy(&read(name)?).into_owned());
+        let is_it = text("comm")?.trim() == program;
+        let environment = text("environ").filter(|_| is_it)?;
+        let name = environment.split('\0').find_map(|it| it.strip_prefix("TRIPLINE_ROLE="))?;
+        let status = text("status")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some((name.to_owned(), peak.trim().trim_end_matches(" kB").parse().ok()?))
+    };
+    processes.filter_map(peak).collect()
+}
+
+#[test]
 fn an_object_stops_the_agent_by_way_of_a_topic_and_a_queue() {
     let Some(mut world) = deployed("enforce") else { return };
     world.tell(json!({"do": "deliver", "key": format!("topic/{OBJECT}")}));

@@ -317,7 +317,9 @@ mod tests {
                 (evidence.mode(), evidence.kinds())
             };
             let (forwards, backwards) = (kinds(&mut all.iter()), kinds(&mut all.iter().rev()));
-            prop_assert!(forwards.0 != backwards.0 || forwards.1 == backwards.1);
+            // Which mode is the strongest may depend on it: then it is another sum.
+            prop_assume!(forwards.0 == backwards.0);
+            prop_assert_eq!(forwards.1, backwards.1);
         }
 
         #[test]
