@@ -332,7 +332,7 @@ impl<'s> Answerer<'s> {
         }
         let silent = bad.len() as u64;
         count("responder", &[("SourcesKnown", checks.len() as u64), ("SourcesSilent", silent)]);
-        Ok(outbox.put_heartbeat(&checks).await?)
+        Ok(outbox.put_of_itself(&Told::of_heartbeat(&checks)).await?)
     }
 
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {

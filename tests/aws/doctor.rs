@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tripline_tests::{stderr, stdout};
@@ -65,7 +66,13 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
         "detector": "arn:aws:iam::123456789012:role/Detector",
         "responder": "arn:aws:iam::123456789012:role/Responder",
     }));
-    let chat = Service::start(|asked| match &*asked.path {
+    let posts = Arc::new(Mutex::new(Vec::new()));
+    let posted = Arc::clone(&posts);
+    let chat = Service::start(move |asked| match &*asked.path {
+        "/works" if asked.body.contains("WELL") => {
+            posted.lock().unwrap().push(asked.body.clone());
+            Answer { status: 200, kind: "text/plain", body: "ok".to_owned() }
+        }
         // As Slack answers an empty message.
         "/works" => Answer { status: 400, kind: "text/plain", body: "no_text".to_owned() },
         _ => Answer { status: 404, kind: "text/plain", body: "no_service".to_owned() },
@@ -99,10 +106,22 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
     }
     assert!(!sick.contains_key(&("role-rights".to_owned(), "Other".to_owned())));
     assert!([Some(1), Some(3)].contains(&code), "{code:?}");
+    // A timer tells people what turned.
+    let wall = world.directory.path().join("wall.toml");
+    std::fs::write(&wall, format!("version = 1\n{}", hook("wall", "env:WORKS"))).unwrap();
+    let visit = |world: &mut World| {
+        let arguments = ["--stack", "tripline", "--config", wall.to_str().unwrap(), "--tell"];
+        answers(world, &arguments, &urls)
+    };
+    let told = || -> Vec<String> { posts.lock().unwrap().clone() };
+    visit(&mut world);
+    visit(&mut world);
+    assert_eq!(told().len(), 1, "{:?}", told());
+    assert!(told()[0].contains("[UNWELL]"), "{:?}", told());
     world.tell(json!({"do": "heal"}));
     deliver_digest(&world, now());
     world.tell(json!({"do": "put", "account": HOME, "role": "Responder", "policy": "all", "document": ALLOW_ALL}));
-    let (healthy, _) = answers(&mut world, &["--stack", "tripline"], &[]);
+    let (healthy, _) = visit(&mut world);
     for (check, about) in [
         ("trail-validation", "trail"),
         ("trail-coverage", ""),
@@ -117,6 +136,8 @@ fn what_is_wrong_is_found_and_once_it_is_put_right_it_is_not() {
     }
     let failed: Vec<&Value> = healthy.values().filter(|it| it["answer"] == "failed").collect();
     assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(told().len(), 2, "{:?}", told());
+    assert_ne!(told()[0], told()[1]);
     // For people it says the same.
     let table = world.tripline("ops").args(["doctor", "--stack", "tripline"]).output().unwrap();
     assert!(stdout(&table).contains("Can we still stop an agent?"), "{}", stdout(&table));

@@ -82,13 +82,14 @@ fn rich(inlines: Vec<Value>) -> Value {
 fn color(stage: Stage) -> &'static str {
     match stage {
         Stage::Open | Stage::Waiting => "Warning",
-        Stage::Incomplete | Stage::Broken | Stage::Blind => "Attention",
+        Stage::Incomplete | Stage::Broken | Stage::Blind | Stage::Unwell => "Attention",
         Stage::Fenced | Stage::Killed => "Accent",
         Stage::Holds
         | Stage::Restored
         | Stage::Expired
         | Stage::LeftAlone
         | Stage::Sees
+        | Stage::Well
         | Stage::Test => "Good",
     }
 }

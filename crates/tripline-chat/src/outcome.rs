@@ -36,6 +36,10 @@ pub enum Stage {
     Blind,
     /// Of Tripline itself: it does again.
     Sees,
+    /// Of Tripline itself: not everything is as it should be for seeing and stopping agents.
+    Unwell,
+    /// Of Tripline itself: it is again.
+    Well,
     /// There is no incident: somebody looks whether messages arrive.
     Test,
 }
@@ -56,18 +60,28 @@ impl Stage {
             Self::LeftAlone => "LEFT ALONE",
             Self::Blind => "BLIND",
             Self::Sees => "SEES AGAIN",
+            Self::Unwell => "UNWELL",
+            Self::Well => "WELL AGAIN",
             Self::Test => "TEST",
         }
     }
 
     /// Whether somebody should look at it now.
     pub fn is_urgent(self) -> bool {
-        matches!(self, Self::Open | Self::Waiting | Self::Incomplete | Self::Broken | Self::Blind)
+        matches!(
+            self,
+            Self::Open
+                | Self::Waiting
+                | Self::Incomplete
+                | Self::Broken
+                | Self::Blind
+                | Self::Unwell
+        )
     }
 
     /// Whether it is about Tripline, and no incident.
     pub fn is_of_itself(self) -> bool {
-        matches!(self, Self::Blind | Self::Sees)
+        matches!(self, Self::Blind | Self::Sees | Self::Unwell | Self::Well)
     }
 }
 

@@ -15,8 +15,7 @@ impl Message {
     /// Which accounts' Regions are not heard of, by the checks of the heartbeat. It has the same name
     /// each time, as if it were one incident, and says the same until an answer turns.
     pub fn of_heartbeat(checks: &[Check]) -> Self {
-        let silent: Vec<&Check> =
-            checks.iter().filter(|check| check.answer >= Answer::Warning).collect();
+        let silent: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
         let all = format!("{} accounts' Regions", checks.len());
         let (stage, headline, done, damage) = match silent.len() {
             0 => (
@@ -36,13 +35,59 @@ impl Message {
             let about = check.about.as_ref().map(Line::name).unwrap_or_default();
             about.and(format!(": {}", check.says))
         };
+        let reasons = silent.iter().map(reason).collect();
+        Self::of_itself("heartbeat", (stage, headline), reasons, done, damage)
+    }
+
+    /// What a doctor's visit found wrong, in a message that is the same until an answer turns: what was
+    /// counted or timed is left to the doctor.
+    pub fn of_doctor(checks: &[Check]) -> Self {
+        let mut bad: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
+        bad.sort_by_key(|check| std::cmp::Reverse(check.answer));
+        let failed = bad.iter().filter(|check| check.answer == Answer::Failed).count();
+        let found = format!("{failed} failed, {} to be looked at", bad.len() - failed);
+        let (stage, headline, done, damage) = match bad.len() {
+            0 => (
+                Stage::Well,
+                "no check fails or warns any more".to_owned(),
+                "nothing: it was put right".to_owned(),
+                "what came meanwhile and was not seen, tripline score over the logs tells",
+            ),
+            _ => (
+                Stage::Unwell,
+                format!("{found}: an agent may not be seen, or not be stopped"),
+                "nothing: somebody has to look at it".to_owned(),
+                "unknown",
+            ),
+        };
+        let reason = |check: &&Check| {
+            let says = format!("{} {}", check.id, check.answer.word());
+            match &check.about {
+                Some(about) => Line::name(about).and(format!(": {says}")),
+                None => Line::ours(says),
+            }
+        };
+        let reasons = bad.iter().map(reason).collect();
+        Self::of_itself("doctor", (stage, headline), reasons, done, damage)
+    }
+
+    /// A message that is no incident's, and has an incident's place.
+    fn of_itself(
+        name: &str,
+        (stage, headline): (Stage, String),
+        reasons: Vec<Line>,
+        done: String,
+        damage: &'static str,
+    ) -> Self {
+        let digest: [u8; 32] = Sha256::digest(name).into();
+        let id = digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
         Self {
-            incident: heartbeat_id(),
+            incident: IncidentId::new(id),
             stage,
             subject: Line::ours("Tripline itself"),
             headline: Line::ours(headline),
             who: Vec::new(),
-            reasons: named(silent.iter().map(reason).collect(), "more"),
+            reasons: named(reasons, "more"),
             listed: Vec::new(),
             done: vec![Line::ours(done)],
             damage: Line::ours(damage),
@@ -52,10 +97,8 @@ impl Message {
     }
 }
 
-/// What the message of the heartbeat is known by: no incident's, all the same.
-fn heartbeat_id() -> IncidentId {
-    let digest: [u8; 32] = Sha256::digest("heartbeat").into();
-    IncidentId::new(digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+fn is_bad(check: &Check) -> bool {
+    check.answer >= Answer::Warning
 }
 
 #[cfg(test)]
@@ -75,6 +118,23 @@ mod tests {
             quoted: None,
             next: String::new(),
         }
+    }
+
+    #[test]
+    fn a_visit_of_the_doctor_says_the_same_until_an_answer_turns() {
+        let late = |minutes: u32| Check {
+            says: format!("{minutes} minutes old"),
+            ..check("eu-west-1", Answer::Warning)
+        };
+        let failed = Check { id: "trail-validation", ..check("us-east-1", Answer::Failed) };
+        let bad = Message::of_doctor(&[late(40), failed.clone(), check("us-west-2", Answer::Ok)]);
+        insta::assert_snapshot!(bad.to_text());
+        assert_eq!(bad, Message::of_doctor(&[failed.clone(), late(41)]));
+        assert_ne!(bad, Message::of_doctor(&[late(40)]));
+        let again = Message::of_doctor(&[check("us-east-1", Answer::Ok)]);
+        insta::assert_snapshot!(again.to_text());
+        assert_eq!(bad.incident, again.incident);
+        assert!(bad.stage.is_urgent() && !again.stage.is_urgent());
     }
 
     #[test]

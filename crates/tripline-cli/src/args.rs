@@ -125,7 +125,7 @@ pub(crate) enum Command {
     /// responder may do to each role that opted in. Changes nothing, and says what could not be checked
     /// and why. With --fire-drill it contains a canary's session for real, and gives everything back.
     #[command(
-        after_help = "Exit codes: 0 nothing failed; 1 something is as bad as --fail-on or worse; 2 usage; 3 something could\nnot be checked that was to be; 4 a fire drill did not hold, or was not given back.\n\nExamples:\n  tripline doctor --stack tripline --baselines baselines\n  tripline doctor --bucket trail-logs --role 'arn:aws:iam::111122223333:role/agents/*'\n  tripline doctor --fire-drill arn:aws:iam::111122223333:role/agents/Canary"
+        after_help = "Exit codes: 0 nothing failed; 1 something is as bad as --fail-on or worse; 2 usage; 3 something could\nnot be checked that was to be; 4 a fire drill did not hold, or was not given back.\n\nExamples:\n  tripline doctor --stack tripline --baselines baselines\n  tripline doctor --stack tripline --quiet --tell   # every hour, by a timer\n  tripline doctor --bucket trail-logs --role 'arn:aws:iam::111122223333:role/agents/*'\n  tripline doctor --fire-drill arn:aws:iam::111122223333:role/agents/Canary"
     )]
     Doctor(DoctorArgs),
     /// The same, live on one machine: whatever is delivered to a directory, announced on a queue, or in the event history
@@ -823,9 +823,13 @@ pub(crate) struct DoctorArgs {
     /// Post a test message to every channel, instead of asking them without one
     #[arg(long)]
     pub(crate) post: bool,
+    /// Tell the channels which answers turned since the last visit, and once more when all is well again:
+    /// for a timer. What was told is kept in --state
+    #[arg(long)]
+    pub(crate) tell: bool,
     /// Contain a session of this role for real, see it refused, and give everything back. The role must
     /// have the tag `tripline:contain = allowed`; others who use it keep working
-    #[arg(long, value_name = "ROLE", conflicts_with_all = ["stack", "bucket", "role", "responder", "post"])]
+    #[arg(long, value_name = "ROLE", conflicts_with_all = ["stack", "bucket", "role", "responder", "post", "tell"])]
     pub(crate) fire_drill: Option<String>,
     #[command(flatten)]
     pub(crate) switch: SwitchArgs,

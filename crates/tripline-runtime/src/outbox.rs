@@ -10,10 +10,9 @@ mod notes;
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
-use tripline_chat::{Brief, Message, Outcome, Storm, Ways, storms};
+use tripline_chat::{Brief, Message, Outcome, Stage, Storm, Ways, storms};
 use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
 use tripline_engine::Partition;
-use tripline_engine::doctor::Check;
 
 use crate::messenger::{Channel, Post, PostError, Posted};
 use crate::responder::Clock;
@@ -130,10 +129,9 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
     ///
     /// # Errors
     /// [`StateError`].
-    pub async fn put_heartbeat(&self, checks: &[Check]) -> Result<(), StateError> {
-        let message = Message::of_heartbeat(checks);
+    pub async fn put_of_itself(&self, message: &Message) -> Result<(), StateError> {
         let was_told = card(&self.marks(message.incident).await?).is_some();
-        if was_told || message.stage.is_urgent() { self.put(&message).await } else { Ok(()) }
+        if was_told || message.stage.is_urgent() { self.put(message).await } else { Ok(()) }
     }
 
     /// Notes what became of the cases of the action log since they were told.
@@ -381,8 +379,10 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
 impl Parcel {
     fn of(message: Message) -> Self {
         let digest = digest_of(&message);
-        // What was pressed is news; without any it is the same news as before there were buttons.
+        // What was pressed is news; without any it is the same news as before there were buttons. Of the
+        // doctor's visits, whatever turned.
         let news = match message.answers.lines.last() {
+            None if matches!(message.stage, Stage::Unwell | Stage::Well) => digest,
             None => hash(&(message.stage, message.done.first())),
             pressed => hash(&(message.stage, message.done.first(), pressed)),
         };

@@ -22,14 +22,16 @@ mod with_aws {
 
     use aws_config::{BehaviorVersion, SdkConfig};
     use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState, DynamoStore};
+    use tripline_chat::Message;
     use tripline_engine::doctor::{
-        Answer, AnswerProblem, ChannelFacts, Check, Found, ModelFacts, Unknown, judge,
+        Answer, AnswerProblem, Check, Found, ModelFacts, Unknown, judge,
     };
     use tripline_engine::{Beat, Channel, Config, SecretRef, Service, Source};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Asked, LOG_FILE, Store, beats, examine, log_text, models_of, reach, read_log, settings,
+        Asked, Channel as Post, EmbeddedState, LOG_FILE, Outbox, Store, SystemClock, beats,
+        examine, log_text, models_of, reach, read_log, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -63,9 +65,14 @@ mod with_aws {
             facts.beats = heard(&aws, examined.table.clone(), &config).await;
             facts.stop.is_halted =
                 is_halted(&aws, examined.table, arguments.switch.state.as_deref()).await;
-            facts.chat = chat(&aws, arguments, &config, examined.slack).await;
+            let channels = channels(&aws, arguments, &config, examined.slack).await;
+            facts.chat = reach(&channels, arguments.post, switch::now_unix_ms()).await;
             facts.answers = answers(&aws, &config).await;
-            Ok::<_, Failure>(judge(&facts))
+            let checks = judge(&facts);
+            if arguments.tell {
+                tell(&checks, &channels, arguments.switch.state.as_deref()).await?;
+            }
+            Ok::<_, Failure>(checks)
         })?;
         write(arguments, &checks)?;
         let limit = match arguments.fail_on {
@@ -164,12 +171,12 @@ mod with_aws {
     }
 
     /// The channels of the configuration, and the short ways to one of them.
-    async fn chat(
+    async fn channels(
         aws: &SdkConfig,
         arguments: &DoctorArgs,
         config: &Config,
         secret: Option<String>,
-    ) -> Vec<ChannelFacts> {
+    ) -> Vec<Box<dyn Post>> {
         let hook = |name: &str, url| Channel {
             name: name.to_owned(),
             service: Service::SlackWebhook { url },
@@ -180,8 +187,25 @@ mod with_aws {
         let settings: Vec<Channel> =
             config.channels.iter().cloned().chain(by_name).chain(of_stack).collect();
         // One that cannot be used says so when it is asked.
-        let (channels, _) = tripline_aws::channels(aws, &settings).await;
-        reach(&channels, arguments.post, switch::now_unix_ms()).await
+        tripline_aws::channels(aws, &settings).await.0
+    }
+
+    /// Tells people what turned since they were told last.
+    async fn tell(
+        checks: &[Check],
+        channels: &[Box<dyn Post>],
+        state: Option<&Path>,
+    ) -> Result<(), Failure> {
+        // A watch may hold the state beside it.
+        let state = EmbeddedState::open(&switch::state_dir(state)?.join("doctor"))?;
+        let outbox = Outbox::new(&state, channels, &SystemClock);
+        outbox.put_of_itself(&Message::of_doctor(checks)).await?;
+        for (channel, error) in &outbox.drain().await?.failed {
+            let channel = Untrusted::borrowed(channel);
+            let channel = escape::terminal(&channel);
+            writeln!(std::io::stderr(), "channel `{channel}`: {error}; the next visit tells it")?;
+        }
+        Ok(())
     }
 
     /// Whether what people press would be believed; none where nobody may press anything.

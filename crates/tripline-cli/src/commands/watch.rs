@@ -216,8 +216,8 @@ impl<'a> Watcher<'a> {
     /// Says which accounts' Regions fell silent or are late, when that turns.
     async fn look_at_itself(&mut self) -> Result<(), Failure> {
         let checks = heartbeats(&beats(self.state, self.config.heartbeat, now()).await?);
-        self.poster.outbox().put_heartbeat(&checks).await?;
         let message = Message::of_heartbeat(&checks);
+        self.poster.outbox().put_of_itself(&message).await?;
         let is_news = match &self.said {
             Some(said) => *said != message,
             None => message.stage.is_urgent(),
