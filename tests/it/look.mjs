@@ -1,9 +1,9 @@
-// Opens a report in a real browser, looks at it as a person would, and says what it saw, as one JSON
-// object. Usage: node look.mjs DIRECTORY_OF_PLAYWRIGHT REPORT [DIRECTORY_FOR_PICTURES]
+// Opens a page of ours in a real browser, looks at it as a person would, and says what it saw, as one JSON
+// object. Usage: node look.mjs DIRECTORY_OF_PLAYWRIGHT PAGE [DIRECTORY_FOR_PICTURES]
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
-const [packages, report, pictures] = process.argv.slice(2);
+const [packages, file, pictures] = process.argv.slice(2);
 const { chromium } = createRequire(`${packages}/`)('playwright-core');
 const executablePath = process.env.TRIPLINE_CHROMIUM ?? '/usr/bin/chromium';
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
@@ -23,10 +23,12 @@ const picture = async (name, options = {}) =>
   pictures && page.screenshot({ path: `${pictures}/${name}.png`, fullPage: true, ...options });
 
 const started = Date.now();
-await page.goto(pathToFileURL(report).href);
-await page.waitForSelector('html[data-ready]');
+await page.goto(pathToFileURL(file).href);
+// A backtest stands there without a script; a report is ready when its script says so.
+const isReport = (await page.locator('script').count()) > 0;
+if (isReport) await page.waitForSelector('html[data-ready]');
 seen.opened_ms = Date.now() - started;
-seen.ready = await page.getAttribute('html', 'data-ready');
+seen.ready = isReport ? await page.getAttribute('html', 'data-ready') : 'yes';
 seen.title = await page.title();
 seen.incidents = await texts('.incident h3');
 seen.sentences = await texts('.incident .sentence');
@@ -53,22 +55,7 @@ if (seen.incidents.length > 0) {
   seen.record = await page.locator('.incident .record').first().innerText();
 }
 
-// Filtering.
-await page.locator('[data-sessions] tbody tr').first().waitFor();
-const rows = () => page.locator('[data-sessions] tbody tr').count();
-seen.sessions = await page.locator('[data-sessions] [role=status]').first().innerText();
-seen.sessions_shown = await rows();
-await page.selectOption('#session-verdict', '3');
-seen.sessions_to_kill = await rows();
-await page.selectOption('#session-verdict', '0');
-await page.fill('#session-search', 'no such agent');
-seen.sessions_of_nobody = await rows();
-await page.fill('#session-search', '');
-await page.locator('[data-sessions] tbody .link').first().click();
-await page.locator('.opened svg.lineage').waitFor();
-seen.opened_session = await page.locator('.opened h3').innerText();
-seen.agents = await texts('[data-agents] tbody .link');
-seen.hours = await page.locator('[data-agents] .heat tbody tr').count();
+if (isReport) await lookThrough();
 
 // What hostile text would have made of the page.
 seen.strangers = await page.evaluate(() => ({
@@ -76,6 +63,8 @@ seen.strangers = await page.evaluate(() => ({
   scripts: document.scripts.length,
   owned: String(window.owned),
 }));
+seen.charts = await page.locator('svg').count();
+seen.names = await texts('#agents tbody th bdi');
 seen.text = (await page.locator('body').innerText()).slice(0, 400_000);
 
 await picture('light');
@@ -92,3 +81,22 @@ seen.too_wide = await page.evaluate(() => document.documentElement.scrollWidth -
 
 await browser.close();
 console.log(JSON.stringify(seen));
+
+// Sessions, filtered, and agents.
+async function lookThrough() {
+  await page.locator('[data-sessions] tbody tr').first().waitFor();
+  const rows = () => page.locator('[data-sessions] tbody tr').count();
+  seen.sessions = await page.locator('[data-sessions] [role=status]').first().innerText();
+  seen.sessions_shown = await rows();
+  await page.selectOption('#session-verdict', '3');
+  seen.sessions_to_kill = await rows();
+  await page.selectOption('#session-verdict', '0');
+  await page.fill('#session-search', 'no such agent');
+  seen.sessions_of_nobody = await rows();
+  await page.fill('#session-search', '');
+  await page.locator('[data-sessions] tbody .link').first().click();
+  await page.locator('.opened svg.lineage').waitFor();
+  seen.opened_session = await page.locator('.opened h3').innerText();
+  seen.agents = await texts('[data-agents] tbody .link');
+  seen.hours = await page.locator('[data-agents] .heat tbody tr').count();
+}

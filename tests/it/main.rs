@@ -11,6 +11,7 @@
 mod answers;
 mod architecture;
 mod attribution;
+mod backtest;
 mod baselines;
 mod columns;
 mod envelopes;
@@ -20,6 +21,7 @@ mod learned;
 mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
+mod look;
 mod program;
 mod report;
 mod samples;

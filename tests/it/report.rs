@@ -1,7 +1,7 @@
 //! `tripline report`, looked at in a real browser.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::Value;
 use tripline_containment::{
@@ -12,54 +12,16 @@ use tripline_iam::{AccountId, RoleName};
 use tripline_tests::{stderr, stdout, tripline, workspace};
 use tripline_text::Untrusted;
 
-/// Where the browser's driver is, or a reason to skip: said aloud, and a failure in CI.
-fn driver() -> Option<PathBuf> {
-    let found =
-        std::env::var_os("TRIPLINE_COMPONENTS").map(|path| PathBuf::from(path).join("browser"));
-    let browser =
-        std::env::var_os("TRIPLINE_CHROMIUM").map_or("/usr/bin/chromium".into(), PathBuf::from);
-    let found = found
-        .filter(|path| path.join("node_modules/playwright-core").is_dir() && browser.is_file());
-    if found.is_none() {
-        assert!(
-            std::env::var("CI").as_deref() != Ok("true"),
-            "no browser: the components of tests/run are not installed"
-        );
-        eprintln!("skipped: no browser; ./tests/run installs one");
-    }
-    found
-}
+use crate::look::{HOSTILE, assert_harmless, assert_hostile_is_seen, driver, look};
+
+/// The page's own, and two that are data.
+const SCRIPTS: u32 = 3;
 
 fn report(to: &Path, arguments: &[&str], logs: &[PathBuf]) -> Output {
     let output =
         tripline().arg("report").arg("--out").arg(to).args(arguments).args(logs).output().unwrap();
     assert!(matches!(output.status.code(), Some(0 | 3)), "{}", stderr(&output));
     output
-}
-
-fn look(driver: &Path, page: &Path) -> Value {
-    let output = Command::new("node")
-        .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/it/look.mjs"))
-        .args([driver, page])
-        .args(std::env::var_os("TRIPLINE_PICTURES"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    serde_json::from_str(&stdout(&output)).unwrap()
-}
-
-/// What holds for every report: nothing is loaded, nothing complains, nothing came to life.
-fn assert_harmless(seen: &Value) {
-    assert_eq!(seen["ready"], "yes", "{seen:#}");
-    assert_eq!(seen["complaints"], serde_json::json!([]));
-    assert_eq!(seen["dialogs"], 0);
-    let requests = seen["requests"].as_array().unwrap();
-    assert!(requests.iter().all(|scheme| scheme == "file" || scheme == "blob"), "{requests:?}");
-    assert_eq!(requests.iter().filter(|scheme| *scheme == "file").count(), 1);
-    assert_eq!(seen["strangers"]["elements"], 0);
-    assert_eq!(seen["strangers"]["scripts"], 3);
-    assert_eq!(seen["strangers"]["owned"], "undefined");
-    assert_eq!(seen["too_wide"], 0, "it fits a phone");
 }
 
 #[test]
@@ -74,7 +36,7 @@ fn the_hijacked_agent_is_seen_in_a_browser() {
         ["--config", config.to_str().unwrap(), "--baselines", baselines.to_str().unwrap()];
     report(&page, &arguments, &[workspace().join("fixtures/demo")]);
     let seen = look(&driver, &page);
-    assert_harmless(&seen);
+    assert_harmless(&seen, SCRIPTS);
     assert_eq!(seen["incidents"].as_array().unwrap().len(), 1);
     assert!(seen["incidents"][0].as_str().unwrap().contains("oncall-investigator"));
     assert!(seen["sentences"][0].as_str().unwrap().contains("iam:CreateAccessKey"), "{seen:#}");
@@ -194,7 +156,7 @@ fn what_was_done_is_told_by_the_action_log() {
     let arguments = ["--config", config, "--state", dir.path().to_str().unwrap()];
     report(&page, &arguments, &[workspace().join("fixtures/demo")]);
     let seen = look(&driver, &page);
-    assert_harmless(&seen);
+    assert_harmless(&seen, SCRIPTS);
     let text = seen["text"].as_str().unwrap();
     let told = [
         "WHAT WAS DONE",
@@ -229,19 +191,6 @@ fn what_was_done_is_told_by_the_action_log() {
     assert!(stderr(&output).contains("line 8 of the action log: it was changed"), "{output:?}");
 }
 
-/// A text for each way out of HTML, JSON and scripts that is known, and what deceives the eye.
-const HOSTILE: &[&str] = &[
-    "<img src=x onerror=owned=1>",
-    "</script><script>owned=1</script>",
-    "\"><svg onload=owned=1>",
-    "' onmouseover='owned=1",
-    "javascript:owned=1",
-    "{{owned=1}}${owned=1}<!--",
-    "=cmd|' /C calc'!A0",
-    "<b>&lt;bold&gt;</b>",
-    "left\\u202eright",
-];
-
 #[test]
 fn hostile_text_is_seen_as_text() {
     let Some(driver) = driver() else { return };
@@ -251,12 +200,9 @@ fn hostile_text_is_seen_as_text() {
     let page = dir.path().join("report.html");
     report(&page, &[], &[logs]);
     let seen = look(&driver, &page);
-    assert_harmless(&seen);
+    assert_harmless(&seen, SCRIPTS);
     let text = seen["text"].as_str().unwrap();
-    for hostile in &HOSTILE[..HOSTILE.len() - 1] {
-        assert!(text.contains(hostile), "{hostile} is not seen");
-    }
-    assert!(text.contains("left\\u{202e}right"), "what reorders text is written out");
+    assert_hostile_is_seen(text);
     assert_eq!(seen["incidents"].as_array().unwrap().len(), HOSTILE.len());
     let stored = std::fs::read_to_string(&page).unwrap();
     assert!(!stored.contains("onerror=owned=1>") && !stored.contains('\u{202e}'));

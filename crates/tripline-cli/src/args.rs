@@ -58,7 +58,7 @@ pub(crate) enum Command {
     /// lines of all of it are put beside the baselines, where `score`, `watch` and the functions find
     /// them. What the history is too short for is not armed, and says so.
     #[command(
-        after_help = "Examples:\n  tripline learn --out baselines logs/2026/09/\n  tripline backtest --baselines baselines logs/2026/10/\n  tripline backtest --baselines baselines --save logs/2026/10/"
+        after_help = "Examples:\n  tripline learn --out baselines logs/2026/09/\n  tripline backtest --baselines baselines logs/2026/10/\n  tripline backtest --baselines baselines --html backtest.html history/\n  tripline backtest --baselines baselines --save logs/2026/10/"
     )]
     Backtest(BacktestArgs),
     /// A page to look at: incidents, sessions and habits, in one HTML file that needs no network
@@ -729,6 +729,9 @@ pub(crate) struct BacktestArgs {
     /// Arm the lines: write DIR/calibration.json
     #[arg(long)]
     pub(crate) save: bool,
+    /// A page to look at, too, in one HTML file that needs no network; a file that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

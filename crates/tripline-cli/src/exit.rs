@@ -70,6 +70,9 @@ pub(crate) enum Failure {
     #[cfg(feature = "columns")]
     #[error("{0}")]
     Columns(#[from] tripline_columns::ColumnsError),
+    #[cfg(feature = "columns")]
+    #[error(transparent)]
+    Analytics(#[from] tripline_columns::AnalyticsError),
     #[error("cannot make a temporary directory: {0}")]
     Temporary(#[source] io::Error),
 }
@@ -92,7 +95,7 @@ impl Failure {
             #[cfg(feature = "columns")]
             Self::Columns(error) if !is_io(error) => USAGE,
             #[cfg(feature = "columns")]
-            Self::Columns(_) => EFFECT,
+            Self::Columns(_) | Self::Analytics(_) => EFFECT,
             Self::History(_)
             | Self::Output(_)
             | Self::File { .. }
@@ -123,6 +126,8 @@ impl Failure {
             }
             #[cfg(feature = "columns")]
             Self::Columns(error) if is_io(error) => "",
+            #[cfg(feature = "columns")]
+            Self::Analytics(_) => "",
             #[cfg(feature = "columns")]
             Self::Columns(_) => EXPORT_AGAIN,
             Self::History(HistoryError::Table(_)) => EXPORT_AGAIN,
@@ -164,6 +169,10 @@ impl Failure {
             if error.kind() == io::ErrorKind::BrokenPipe)
     }
 }
+
+/// What to do about a command that this build is too small for.
+#[cfg(not(feature = "columns"))]
+pub(crate) const WITH_COLUMNS: &str = "build it with the feature `columns`, which is on by default";
 
 const EXPORT_AGAIN: &str = "export it again from its logs: tripline export --out NEW logs/";
 

@@ -10,6 +10,7 @@ mod demo;
 mod exit;
 mod input;
 mod output;
+mod page;
 mod progress;
 mod sources;
 mod switch;

@@ -35,7 +35,9 @@ mod vocabulary;
 mod weigh;
 
 pub use aftermath::{Damage, Deeds, Harm, Marks, RESOURCES_MAX, Watch};
-pub use backtest::{Backtest, HeldOut, TIERS, Tier, rate_with_bounds};
+pub use backtest::{
+    AgentDays, Backtest, HEIGHT, HeldOut, Rate, Recent, Reliability, Stopped, TIERS, Trial,
+};
 pub use batch::{Batch, BatchReport};
 pub use brakes::{
     Asked, Authorized, Brakes, Decision, Evidence, Held, Mode, Permit, authorize, authorize_return,

@@ -1,34 +1,40 @@
 //! What lines would have done, for a person who is about to arm them, and for programs.
 
+mod json;
+mod picture;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use serde_json::json as object;
 use tripline_baseline::Maturity;
-use tripline_detector::{Budgets, Score, Verdict, months_needed};
-use tripline_engine::{Backtest, HeldOut, TIERS, rate_with_bounds};
+use tripline_cloudtrail::EventTime;
+use tripline_detector::{Score, Verdict, months_needed};
+use tripline_engine::{AgentDays, Backtest, HeldOut, Rate, Recent, Stopped, Trial};
 use tripline_text::{Untrusted, escape};
 
-use crate::json::{self, Layout};
 use crate::table::Style;
+use crate::wrap::write_wrapped;
+
+pub use json::write_backtest_json;
+pub(crate) use picture::{Height, heights};
 
 /// A backtest, and whom it is about.
 #[derive(Debug)]
 pub struct Account<'a> {
     /// What came out.
     pub backtest: &'a Backtest,
-    /// What the lines were drawn for.
-    pub budgets: &'a Budgets,
     /// How well each agent is known.
     pub agents: BTreeMap<&'a Untrusted<'static>, Maturity>,
     /// Kills by rules, which need no line.
     pub kills_by_rule: usize,
-    /// The day of the second half's beginning, as text.
-    pub from: String,
 }
 
 /// How many agents are listed.
 const LISTED_MAX: usize = 20;
+
+/// What a line does not say of a kill.
+pub(crate) const KILL_TAKES_MORE: &str = "A kill also takes two kinds of evidence, and more than its \
+    agent ever reached: of kills these are upper bounds.";
 
 /// For people: the lines, how they did where they were not drawn, how far each agent is from them, and
 /// one sentence at the end.
@@ -36,115 +42,202 @@ const LISTED_MAX: usize = 20;
 /// # Errors
 /// Those of `out`.
 pub fn write_backtest(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
-    let Backtest { calibration, held_out, .. } = account.backtest;
-    writeln!(
-        out,
-        "{} agent-days of {} agents that are known well ({} episodes), {:.1} agent-months",
-        calibration.agent_days(),
-        calibration.agents().count(),
-        calibration.episodes(),
-        calibration.agent_months(),
-    )?;
-    writeln!(out)?;
+    write_heights(out, account, style)?;
     write_tiers(out, account, style)?;
-    write_reliability(out, held_out, style)?;
     write_budgets(out, account, style)?;
+    write_reliability(out, account, style)?;
+    write_stopped(out, account, style)?;
     write_agents(out, account, style)?;
     writeln!(out)?;
-    writeln!(out, "{}", sentence(account))
+    write_wrapped(out, &sentence(account), 0, 0)
+}
+
+/// How much history there is.
+pub(crate) fn extent(account: &Account<'_>) -> String {
+    let calibration = &account.backtest.calibration;
+    format!(
+        "{} agent-days of {} that {} known well, {} episodes, {:.1} agent-months",
+        calibration.agent_days(),
+        plural(calibration.agents().count() as u64, "agent"),
+        if calibration.agents().count() == 1 { "is" } else { "are" },
+        calibration.episodes(),
+        calibration.agent_months(),
+    )
+}
+
+/// What the second half is.
+pub(crate) fn second_half(account: &Account<'_>) -> String {
+    let HeldOut { agent_days, agent_months, from_day, .. } = account.backtest.held_out;
+    format!(
+        "the second half, from {} on: {agent_days} agent-days, {agent_months:.1} agent-months",
+        day(from_day)
+    )
+}
+
+/// A day, counted from 1970, as people write it.
+pub(crate) fn day(day: u32) -> String {
+    let time = EventTime::from_unix_secs(i64::from(day) * 86_400).unwrap_or(EventTime::EPOCH);
+    time.to_string().chars().take(10).collect()
+}
+
+pub(crate) fn plural(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A rate or a share with the bounds of it.
+pub(crate) fn bounded(rate: Rate, decimals: usize) -> String {
+    let Rate { seen, low, high } = rate;
+    format!("{seen:.decimals$} ({low:.decimals$} to {high:.decimals$})")
+}
+
+fn write_heights(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
+    writeln!(out, "{}", extent(account))?;
+    writeln!(out)?;
+    writeln!(out, "{}", style.title("Where the agents' days ended up, and the lines to arm"))?;
+    picture::write(out, account.backtest, style)?;
+    let end = |(share, score): &(f64, Score)| format!("{}% up to 10^{score}", share * 100.0);
+    let ends: Vec<_> = account.backtest.quantiles.iter().map(end).collect();
+    writeln!(out, "  {}", ends.join(", "))?;
+    writeln!(out)
 }
 
 fn write_tiers(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
-    let HeldOut { agent_days, agent_months, tiers, .. } = &account.backtest.held_out;
-    let title = format!(
-        "Lines drawn on the first half, held against the second: {agent_days} agent-days from {} on",
-        account.from
-    );
-    writeln!(out, "{}", style.title(&title))?;
-    writeln!(out, "          budget   line    passed   per agent-month (95 %)")?;
-    for tier in tiers {
-        let verdict = tier.verdict.to_string();
-        match tier.line {
-            Some(line) => {
-                let (rate, low, high) = rate_with_bounds(tier.passed, *agent_months);
-                writeln!(
-                    out,
-                    "  {verdict:<6}  {:>6}  10^{line:<5} {:>6}   {rate:.3} ({low:.3} to {high:.3})",
-                    tier.budget, tier.passed,
-                )?;
-            }
-            None => writeln!(out, "  {verdict:<6}  {:>6}  not certifiable", tier.budget)?,
-        }
+    writeln!(out, "{}", style.title("Lines of the first half, held against the second"))?;
+    write_wrapped(out, &second_half(account), 2, 2)?;
+    writeln!(out, "          budget  to arm    tried     days  per agent-month (95 %)")?;
+    for (verdict, trial) in &account.backtest.held_out.tiers {
+        write!(out, "  {verdict:<6}", verdict = verdict.to_string())?;
+        write_trial(out, account, trial)?;
     }
-    Ok(())
+    write_wrapped(out, KILL_TAKES_MORE, 2, 2)
 }
 
-fn write_reliability(out: &mut impl Write, held_out: &HeldOut, style: Style) -> io::Result<()> {
-    if held_out.reliability.is_empty() || held_out.agent_days == 0 {
-        return Ok(());
+/// What is to be said of a line: nothing missing, or what is.
+pub(crate) fn missing(account: &Account<'_>, trial: &Trial) -> Option<String> {
+    match (trial.armed, trial.line) {
+        (None, _) => Some(format!("not certifiable: {}", history_for(account, trial.budget))),
+        (Some(_), None) => Some("half of this history is too short to try it".to_owned()),
+        (Some(_), Some(_)) => None,
     }
-    writeln!(out)?;
-    writeln!(out, "{}", style.title("Whether shares are kept"))?;
-    writeln!(out, "  nominal   realised   ratio")?;
-    for (nominal, passed) in &held_out.reliability {
-        let realised = *passed as f64 / held_out.agent_days as f64;
-        let ratio = realised / nominal;
-        // A bar of ten for what is kept exactly, so that it can be seen at a glance.
-        let bar = "#".repeat((ratio * 10.0).round().clamp(0.0, 40.0) as usize);
-        writeln!(out, "  {nominal:<8}  {realised:<9.6}  {ratio:>5.2}  {bar}")?;
+}
+
+/// How much history there is, of what a budget takes.
+fn history_for(account: &Account<'_>, budget: f64) -> String {
+    let there = account.backtest.calibration.agent_months();
+    format!("{there:.1} of {} agent-months", months_needed(budget))
+}
+
+fn write_trial(out: &mut impl Write, account: &Account<'_>, trial: &Trial) -> io::Result<()> {
+    let Trial { budget, armed, line, passed, per_agent_month } = trial;
+    write!(out, "  {budget:>6}  ")?;
+    if let Some(armed) = armed {
+        write!(out, "10^{:<6} ", armed.to_string())?;
     }
-    Ok(())
+    match (missing(account, trial), line) {
+        (None, Some(line)) => writeln!(
+            out,
+            "10^{:<6} {passed:>4}  {}",
+            line.to_string(),
+            bounded(*per_agent_month, 3)
+        ),
+        (why, _) => writeln!(out, "{}", why.unwrap_or_default()),
+    }
 }
 
 fn write_budgets(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
-    let calibration = &account.backtest.calibration;
+    writeln!(out)?;
+    writeln!(out, "{}", style.title("What another budget for alerts or fences would have done"))?;
+    for trial in &account.backtest.held_out.others {
+        write!(out, "        ")?;
+        write_trial(out, account, trial)?;
+    }
+    Ok(())
+}
+
+fn write_reliability(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
+    let HeldOut { reliability, agent_days, .. } = &account.backtest.held_out;
+    if reliability.is_empty() || *agent_days == 0 {
+        return Ok(());
+    }
     writeln!(out)?;
     writeln!(
         out,
         "{}",
-        style.title("What other budgets would give (false actions per agent-month)")
+        style.title("Whether a line keeps its share of the days (10 # if exactly)")
     )?;
-    for budget in [0.02, 0.1, 0.5, 1.0, 5.0] {
-        match calibration.share_of(budget).and_then(|share| calibration.line(share)) {
-            Some(line) => writeln!(
-                out,
-                "  {budget:<5} line 10^{line}, passed on {} days",
-                calibration.reaching(line)
-            )?,
-            None => writeln!(
-                out,
-                "  {budget:<5} not certifiable: {:.1} of {} agent-months",
-                calibration.agent_months(),
-                months_needed(budget)
-            )?,
-        }
+    writeln!(out, "  nominal  realised (95 %)                 ratio")?;
+    for kept in reliability {
+        let ratio = kept.realised.seen / kept.nominal;
+        let bar = "#".repeat((ratio * 10.0).round().clamp(0.0, 28.0) as usize);
+        let realised = bounded(kept.realised, 6);
+        writeln!(out, "  {:<7}  {realised:<31} {ratio:>5.2}  {bar}", kept.nominal)?;
     }
     Ok(())
 }
 
+/// The title of what stands in the list of days.
+pub(crate) fn stopped_title(recent: &Recent) -> String {
+    let days = plural(u64::from(recent.days), "day");
+    format!("What the first half's lines would have stopped in the last {days}")
+}
+
+/// How many days more than those listed would have been stopped.
+pub(crate) fn stopped_more(recent: &Recent) -> u64 {
+    let tiers = [Verdict::Kill, Verdict::Fence];
+    let all: u64 = tiers.iter().filter_map(|tier| recent.passed.get(tier)).sum();
+    all.saturating_sub(recent.stopped.len() as u64)
+}
+
+fn write_stopped(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
+    let recent = &account.backtest.held_out.recent;
+    if recent.stopped.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    writeln!(out, "{}", style.title(&stopped_title(recent)))?;
+    for Stopped { day: at, agent, verdict, highest } in &recent.stopped {
+        let (verdict, agent) = (style.verdict(*verdict), escape::terminal(agent));
+        writeln!(out, "  {}  {verdict} 10^{:<5} {agent}", day(*at), highest.to_string())?;
+    }
+    match stopped_more(recent) {
+        0 => Ok(()),
+        more => writeln!(out, "  and {more} more"),
+    }
+}
+
+/// How far the highest score of an agent is below a line: below nothing if it passed it.
+pub(crate) fn distance(backtest: &Backtest, agent: &AgentDays, verdict: Verdict) -> Option<f64> {
+    let line = backtest.lines.of(verdict)?;
+    Some(line.log10() - agent.highest.log10())
+}
+
 fn write_agents(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {
-    let Backtest { calibration, lines, .. } = account.backtest;
-    let mut agents: Vec<_> = calibration.agents().collect();
+    let agents = &account.backtest.agents;
     if agents.is_empty() {
         return Ok(());
     }
-    agents.sort_by(|one, other| other.1.max.cmp(&one.1.max).then_with(|| one.0.cmp(&other.0)));
     writeln!(out)?;
-    writeln!(out, "{}", style.title("The agents that came closest to the lines"))?;
-    writeln!(out, "  highest   fence   kill    at work  agent")?;
-    for (name, scores) in agents.iter().take(LISTED_MAX) {
-        let left = |verdict| match lines.of(verdict) {
-            Some(line) => format!("{:+.2}", scores.max.log10() - Score::log10(line)),
+    writeln!(
+        out,
+        "{}",
+        style.title("How far each agent stayed below the lines, the closest first")
+    )?;
+    writeln!(out, "  highest  99 %     to alert  to fence  to kill  days  agent")?;
+    for agent in agents.iter().take(LISTED_MAX) {
+        let to = |verdict| match distance(account.backtest, agent, verdict) {
+            Some(left) => format!("{left:.2}"),
             None => "-".to_owned(),
         };
         writeln!(
             out,
-            "  10^{:<5} {:>7} {:>6} {:>5} days  {}",
-            scores.max.to_string(),
-            left(Verdict::Fence),
-            left(Verdict::Kill),
-            scores.at_work,
-            escape::terminal(name),
+            "  10^{:<5} 10^{:<5} {:>8} {:>9} {:>8} {:>5}  {}",
+            agent.highest.to_string(),
+            agent.usual.to_string(),
+            to(Verdict::Alert),
+            to(Verdict::Fence),
+            to(Verdict::Kill),
+            agent.at_work,
+            escape::terminal(&agent.agent),
         )?;
     }
     if agents.len() > LISTED_MAX {
@@ -154,26 +247,27 @@ fn write_agents(out: &mut impl Write, account: &Account<'_>, style: Style) -> io
 }
 
 /// What a person needs to hear before arming.
-fn sentence(account: &Account<'_>) -> String {
-    let Account { backtest, budgets, agents, kills_by_rule, .. } = account;
-    let mut said = String::from("With this budget");
+pub(crate) fn sentence(account: &Account<'_>) -> String {
+    let Account { backtest, agents, kills_by_rule, .. } = account;
+    let HeldOut { recent, tiers, .. } = &backtest.held_out;
+    let days = plural(u64::from(recent.days), "day");
+    let mut said = format!("With this budget, over the last {days}:");
     for verdict in [Verdict::Fence, Verdict::Kill] {
-        let budget = budgets.of(verdict).unwrap_or_default();
-        let line = backtest.lines.of(verdict);
-        let passed = line.map(|line| backtest.calibration.reaching(line));
-        said += &match passed {
-            Some(passed) => format!(", {verdict}s on {passed} days"),
-            None => format!(
-                ", no {verdict}s by evidence (not certifiable: {:.1} of {} agent-months)",
-                backtest.calibration.agent_months(),
-                months_needed(budget)
-            ),
+        let trial = tiers.iter().find(|(tier, _)| *tier == verdict).map(|(_, trial)| trial);
+        let at_most = if verdict == Verdict::Kill { "at most " } else { "" };
+        let passed = recent.passed.get(&verdict).copied().unwrap_or(0);
+        said += &match trial.and_then(|trial| missing(account, trial)) {
+            Some(why) => format!(" no {verdict}s by evidence ({why})"),
+            None => format!(" {at_most}{}", plural(passed, &verdict.to_string())),
         };
+        said += if verdict == Verdict::Fence { "," } else { "" };
     }
+    said += if recent.stopped.is_empty() { "." } else { ". Each of these days is listed." };
+    let by_rule = plural(*kills_by_rule as u64, "kill");
+    said += &format!(" Beside that, {by_rule} by rules, which need no line.");
     let (armed, learning): (Vec<_>, Vec<_>) =
         agents.iter().partition(|(_, maturity)| maturity.is_armed());
-    said += &format!("; {kills_by_rule} kills by rules. Armed: {}", names(&armed));
-    said += &format!("; still learning: {}.", names(&learning));
+    said += &format!(" Armed agents: {}; still learning: {}.", names(&armed), names(&learning));
     said
 }
 
@@ -188,47 +282,5 @@ fn names(agents: &[(&&Untrusted<'static>, &Maturity)]) -> String {
     text
 }
 
-/// For programs: one object.
-///
-/// # Errors
-/// Those of `out`.
-pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::Result<()> {
-    let Backtest { calibration, lines, held_out, asked } = account.backtest;
-    let tiers = held_out.tiers.iter().map(|tier| {
-        let (rate, low, high) = rate_with_bounds(tier.passed, held_out.agent_months);
-        object!({
-            "verdict": tier.verdict, "budget": tier.budget, "line": tier.line.map(Score::log10),
-            "passed": tier.passed, "per_agent_month": rate, "low": low, "high": high,
-        })
-    });
-    let reliability = held_out.reliability.iter().map(|(nominal, passed)| {
-        object!({"nominal": nominal, "passed": passed, "agent_days": held_out.agent_days})
-    });
-    let named: BTreeMap<String, Option<f64>> = TIERS
-        .into_iter()
-        .map(|verdict| (verdict.to_string(), lines.of(verdict).map(Score::log10)))
-        .collect();
-    let agents = calibration.agents().map(|(name, scores)| {
-        object!({
-            "agent": json::text(&name), "episodes": scores.episodes,
-            "days_at_work": scores.at_work, "days": scores.days,
-            "highest": scores.max.log10(),
-        })
-    });
-    let object = object!({
-        "episodes": calibration.episodes(), "agent_days": calibration.agent_days(),
-        "agent_months": calibration.agent_months(),
-        "lines": named,
-        "asked": asked.iter().map(|(verdict, count)| (verdict.to_string(), *count)).collect::<BTreeMap<_, _>>(),
-        "held_out": {
-            "from": account.from, "agent_days": held_out.agent_days,
-            "agent_months": held_out.agent_months, "tiers": tiers.collect::<Vec<_>>(),
-            "reliability": reliability.collect::<Vec<_>>(),
-        },
-        "agents": agents.collect::<Vec<_>>(),
-        "kills_by_rule": account.kills_by_rule,
-    });
-    let mut line = String::new();
-    json::write(&object, Layout::Line, &mut line);
-    writeln!(out, "{line}")
-}
+#[cfg(test)]
+pub(crate) mod tests;

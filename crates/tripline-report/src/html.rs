@@ -1,4 +1,4 @@
-//! A report to look at: one HTML file that needs nothing else, neither a network nor a server.
+//! A report, or a backtest, to look at: one HTML file that needs nothing else, neither a network nor a server.
 //!
 //! What matters in an emergency is in the document itself and stands there without a script: the fleet
 //! at a glance, and each incident with what was found, what would stop it and what it left behind. What
@@ -9,7 +9,10 @@
 //! packed data, whose alphabet is base64's and which the script shows as text. A policy in the document
 //! allows this script and this style sheet by their hashes, and nothing else.
 
+mod backtest;
+mod charts;
 mod done;
+mod frame;
 mod gather;
 mod island;
 mod look;
@@ -24,6 +27,7 @@ use tripline_baseline::Baseline;
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_engine::{Filter, ModelId};
 
+pub use backtest::{AboutBacktest, write_backtest};
 pub use done::Done;
 pub use gather::Gathered;
 pub use look::Look;

@@ -1,20 +1,25 @@
 //! `tripline backtest --baselines DIR PATH...`
 
-use std::io::Write;
-
-use tripline_cloudtrail::EventTime;
-use tripline_engine::Backtest;
-use tripline_report::backtest::{Account, write_backtest, write_backtest_json};
-use tripline_runtime::{Shelf, replace_file};
-
-use crate::args::{BacktestArgs, Format};
+use crate::args::BacktestArgs;
 use crate::exit::{Ended, Failure};
-use crate::output::{Output, problems};
-use crate::progress::Bar;
 
+#[cfg(feature = "columns")]
 pub(crate) fn run(arguments: &BacktestArgs) -> Result<Ended, Failure> {
+    use std::io::Write as _;
+
+    use tripline_report::backtest::{Account, write_backtest, write_backtest_json};
+    use tripline_report::html;
+    use tripline_runtime::{Shelf, replace_file};
+
+    use crate::args::Format;
+    use crate::input::now;
+    use crate::output::{Output, problems};
+    use crate::page::Page;
+    use crate::progress::Bar;
+
     let input = &arguments.input;
     let prepared = input.prepare(Some(&arguments.baselines))?;
+    let page = arguments.html.as_deref().map(Page::at).transpose()?;
     let bar = Bar::new(input.quiet);
     let (report, outcomes) = tripline_history::backtest(&prepared.job(), &bar, &mut |_| Ok(()))?;
     bar.finish();
@@ -26,18 +31,18 @@ pub(crate) fn run(arguments: &BacktestArgs) -> Result<Ended, Failure> {
                    was learned from: learn from older logs, and give newer ones here",
         });
     }
-    let budgets = prepared.config().budgets;
-    let backtest = Backtest::of(&outcomes, &budgets);
-    let from = i64::from(backtest.held_out.from_day) * 86_400;
-    let from = EventTime::from_unix_secs(from).unwrap_or(EventTime::EPOCH).to_string();
+    let backtest = tripline_columns::backtest(&outcomes, &prepared.config().budgets)?;
     let by_rule = report.incidents.iter().filter(|incident| incident.rests_on_rule());
     let account = Account {
         backtest: &backtest,
-        budgets: &budgets,
         agents: prepared.model.maturities().collect(),
         kills_by_rule: by_rule.count(),
-        from: from.get(..10).unwrap_or_default().to_owned(),
     };
+    if let Some(page) = page {
+        let (made, model) = (now(), prepared.model.id());
+        let about = html::AboutBacktest { made, model, tally: &report.tally };
+        page.write(|out| html::write_backtest(out, &about, &account))?;
+    }
     let mut out = Output::new(input.color);
     match input.format {
         Format::Table => {
@@ -54,4 +59,12 @@ pub(crate) fn run(arguments: &BacktestArgs) -> Result<Ended, Failure> {
         replace_file(&path, &text).map_err(failed)?;
     }
     Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
+}
+
+#[cfg(not(feature = "columns"))]
+pub(crate) fn run(_: &BacktestArgs) -> Result<Ended, Failure> {
+    Err(Failure::Usage {
+        message: "this build asks no questions about episodes".to_owned(),
+        hint: crate::exit::WITH_COLUMNS,
+    })
 }

@@ -50,6 +50,6 @@ pub(crate) fn run(arguments: &ExportArgs) -> Result<Ended, Failure> {
 pub(crate) fn run(_: &ExportArgs) -> Result<Ended, Failure> {
     Err(Failure::Usage {
         message: "this build writes no Parquet".to_owned(),
-        hint: "build it with the feature `columns`, which is on by default",
+        hint: crate::exit::WITH_COLUMNS,
     })
 }

@@ -1,6 +1,6 @@
 //! `tripline report PATH...`
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tripline_cloudtrail::{Fate, Limits, Reader};
@@ -14,17 +14,14 @@ use crate::args::ReportArgs;
 use crate::exit::{Ended, Failure};
 use crate::input::now;
 use crate::output::problems;
+use crate::page::Page;
 use crate::progress::Bar;
 
 pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
     let input = &arguments.input;
     let prepared = input.prepare(arguments.baselines.as_deref())?;
     let done = arguments.state.as_deref().map(done).transpose()?;
-    // Before anything is read: a place that cannot be written to is told at once.
-    let failed = |source| Failure::File { path: arguments.out.clone(), source };
-    let folder = arguments.out.parent().filter(|it| !it.as_os_str().is_empty());
-    let mut page =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| ".".as_ref())).map_err(failed)?;
+    let page = Page::at(&arguments.out)?;
     let bar = Bar::new(input.quiet);
     let mut gathered = Gathered::new(hash_seed());
     let mut sink = |scored: &_| {
@@ -53,13 +50,7 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
     let shelf = arguments.baselines.as_deref().map(Shelf::new);
     let known = shelf.as_ref().map(|shelf| all_baselines(shelf, Leaf::Baseline)).transpose()?;
     let known = known.into_iter().flatten().filter_map(Result::ok);
-    let mut out = BufWriter::new(page.as_file_mut());
-    html::write(&mut out, &about, selection, &look, known).map_err(failed)?;
-    out.flush().map_err(failed)?;
-    drop(out);
-    let bytes = page.as_file().metadata().map_err(failed)?.len();
-    // A temporary file is its owner's alone, and so is the report: it tells much of the fleet.
-    page.persist(&arguments.out).map_err(|error| failed(error.error))?;
+    let bytes = page.write(|out| html::write(out, &about, selection, &look, known))?;
     bar.finish();
     problems(&report.tally)?;
     if !input.quiet {

@@ -1,15 +1,13 @@
 //! The document: what stands there without a script.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
-use tripline_cloudtrail::{Counts, EventTime};
+use maud::{Markup, PreEscaped, html};
+use tripline_cloudtrail::EventTime;
 use tripline_containment::{Plan, Step};
 use tripline_detector::Verdict;
 use tripline_engine::{Damage, Incident, Scored};
 use tripline_text::{Untrusted, escape};
 
+use super::frame::{self, round, scroll, thousands, tile, time};
 use super::gather::{Gathered, PULSE_SECS};
 use super::look::Look;
 use super::select::Selection;
@@ -17,7 +15,6 @@ use super::{About, island};
 use crate::status::harm_word;
 use crate::table::{cut, told};
 
-const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = concat!(
     include_str!("page/data.js"),
     include_str!("page/timeline.js"),
@@ -40,47 +37,21 @@ pub(super) fn page(
     data: &str,
     records: &str,
 ) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="referrer" content="no-referrer";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { "Tripline report " (about.made) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                a class="skip" href="#incidents" { "To the incidents" }
-                (head(about, selection))
-                main {
-                    (fleet(about, selection))
-                    (incidents(about, selection, look))
-                    (elsewhere(about, selection))
-                    (drawn())
-                }
-                (foot(about))
-                // Data, not scripts: nothing runs them, and their alphabet holds no `<`.
-                script type="application/gzip" id="data" { (PreEscaped(data)) }
-                script type="application/gzip" id="records" { (PreEscaped(records)) }
-                script { (PreEscaped(SCRIPT)) }
-            }
+    let body = html! {
+        a class="skip" href="#incidents" { "To the incidents" }
+        (head(about, selection))
+        main {
+            (fleet(about, selection))
+            (incidents(about, selection, look))
+            (elsewhere(about, selection))
+            (drawn())
         }
-    }
-}
-
-/// What the page may do: run this script, look like this, and nothing else. No address can be reached,
-/// and the script itself cannot turn text into elements.
-fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; script-src {}; style-src {}; base-uri 'none'; form-action 'none'; \
-         require-trusted-types-for 'script'; trusted-types 'none'",
-        hash(SCRIPT),
-        hash(STYLE)
-    )
+        (foot(about))
+        // Data, not scripts: nothing runs them, and their alphabet holds no `<`.
+        script type="application/gzip" id="data" { (PreEscaped(data)) }
+        script type="application/gzip" id="records" { (PreEscaped(records)) }
+    };
+    frame::document(&format!("Tripline report {}", about.made), Some(SCRIPT), &body)
 }
 
 fn head(about: &About<'_>, selection: &Selection<'_>) -> Markup {
@@ -90,30 +61,22 @@ fn head(about: &About<'_>, selection: &Selection<'_>) -> Markup {
         EventTime::from_unix_secs(secs)
     };
     let (first, last) = (bound(times.clone().next()), bound(times.clone().next_back()));
-    html! {
-        header {
-            h1 { "Tripline report" }
-            p {
-                @match first.zip(last) {
-                    Some((first, last)) => {
-                        "Calls from " (time(first)) " to " (time(last.plus_secs(PULSE_SECS))) ". "
-                    }
-                    None => { "No call was read. " }
-                }
-                "Made " (time(about.made)) "; all times are UTC."
+    let calls = html! {
+        @match first.zip(last) {
+            Some((first, last)) => {
+                "Calls from " (time(first)) " to " (time(last.plus_secs(PULSE_SECS))) "."
             }
-            nav aria-label="Sections" {
-                @for (to, name) in [("fleet", "Fleet"), ("incidents", "Incidents"),
-                    ("sessions", "Sessions"), ("agents", "Agents"), ("read", "What was read")] {
-                    a href={ "#" (to) } { (name) }
-                }
-            }
+            None => { "No call was read." }
         }
-    }
-}
-
-fn time(of: EventTime) -> Markup {
-    html! { time { (of) } }
+    };
+    let sections = [
+        ("fleet", "Fleet"),
+        ("incidents", "Incidents"),
+        ("sessions", "Sessions"),
+        ("agents", "Agents"),
+        ("read", "What was read"),
+    ];
+    frame::head("Tripline report", &calls, about.made, &sections)
 }
 
 fn fleet(about: &About<'_>, selection: &Selection<'_>) -> Markup {
@@ -127,21 +90,19 @@ fn fleet(about: &About<'_>, selection: &Selection<'_>) -> Markup {
         .filter(|(cause, _)| cause.is_worrying())
         .map(|(_, share)| share.records)
         .sum();
-    let tile = |name: &str, value: String, class: &str| {
-        html! { div class={ "tile " (class) } { dt { (name) } dd { (value) } } }
-    };
+    let tile = |name: &str, count: u64, class: &str| tile(name, &thousands(count), class);
     html! {
         section id="fleet" aria-labelledby="fleet-title" {
             h2 id="fleet-title" { "The fleet at a glance" }
             dl class="tiles" {
-                (tile("incidents", thousands(selection.incidents_total as u64), "v3"))
-                (tile("calls: kill", thousands(kills), "v3"))
-                (tile("calls: fence", thousands(fences), "v2"))
-                (tile("calls: alert", thousands(alerts), "v1"))
-                (tile("agents", thousands(gathered.agents.len() as u64), ""))
-                (tile("sessions", thousands(sessions as u64), ""))
-                (tile("calls", thousands(calls), ""))
-                (tile("calls of nobody", thousands(nobody), if nobody > 0 { "v2" } else { "" }))
+                (tile("incidents", selection.incidents_total as u64, "v3"))
+                (tile("calls: kill", kills, "v3"))
+                (tile("calls: fence", fences, "v2"))
+                (tile("calls: alert", alerts, "v1"))
+                (tile("agents", gathered.agents.len() as u64, ""))
+                (tile("sessions", sessions as u64, ""))
+                (tile("calls", calls, ""))
+                (tile("calls of nobody", nobody, if nobody > 0 { "v2" } else { "" }))
             }
             (pulse(gathered))
         }
@@ -203,29 +164,12 @@ fn pulse(gathered: &Gathered) -> Markup {
     }
 }
 
-fn round(value: f64) -> f64 {
-    (value * 100.0).round() / 100.0
-}
-
 fn length(secs: i64) -> String {
     match secs / 60 {
         minutes if minutes < 120 => format!("{minutes} minutes"),
         minutes if minutes < 2_880 => format!("{} hours", minutes / 60),
         minutes => format!("{} days", minutes / 1_440),
     }
-}
-
-/// 1,234,567.
-fn thousands(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 fn shown(text: &Untrusted<'_>) -> String {
@@ -343,12 +287,12 @@ fn findings(incident: &Incident) -> Markup {
     };
     let more = incident.findings_total.saturating_sub(incident.findings.len() as u64);
     html! {
-        div class="scroll" tabindex="0" role="region" aria-label="Findings" {
+        (scroll("Findings", &html! {
             table {
                 thead { tr { th { "Time" } th { "Verdict" } th { "Call" } th { "Why" } } }
                 tbody { @for row_of in &kinds(incident) { (row(row_of)) } }
             }
-        }
+        }))
         @if more > 0 { p class="note" { "The strongest. " (more) " more stand in the timeline." } }
     }
 }
@@ -470,29 +414,11 @@ fn drawn() -> Markup {
 }
 
 fn foot(about: &About<'_>) -> Markup {
-    let line = |what: &str, counts: &Counts| {
-        html! {
-            tr {
-                th scope="row" { (what) }
-                @for count in [counts.seen, counts.read, counts.skipped, counts.failed, counts.duplicate] {
-                    td class="number" { (thousands(count)) }
-                }
-            }
-        }
-    };
     let coverage = &about.coverage;
     html! {
         footer id="read" {
             h2 { "What was read" }
-            div class="scroll" tabindex="0" role="region" aria-label="Counts" { table {
-                thead { tr {
-                    th {}
-                    @for name in ["seen", "read", "skipped", "failed", "duplicate"] {
-                        th class="number" { (name) }
-                    }
-                } }
-                tbody { (line("files", &about.tally.files)) (line("records", &about.tally.records)) }
-            } }
+            (frame::counts(about.tally))
             ul {
                 li { "attributed: " (thousands(coverage.attributed.records)) " records in "
                     (thousands(coverage.attributed.sessions)) " sessions" }
@@ -503,7 +429,7 @@ fn foot(about: &About<'_>) -> Markup {
                         @if cause.is_worrying() { br; strong { (cause.hint()) } }
                     }
                 }
-                @for problem in about.tally.problems.iter().take(20) { li { (problem.to_string()) } }
+                (frame::problems(about.tally))
             }
             p class="note" { "Judged by model " code { (about.model.to_string()) } "." }
         }
