@@ -121,3 +121,13 @@ fn nothing_that_touches_the_world_lies_below_a_pure_crate() {
         }
     }
 }
+
+#[test]
+fn queries_over_columns_are_one_crates_business_and_none_of_the_functions() {
+    let is_polars = |name: &String| name.starts_with("polars");
+    for name in members() {
+        let imports = tree(&name, "1");
+        assert_eq!(imports.iter().any(is_polars), name == "tripline-columns", "{name}");
+    }
+    assert!(!tree("tripline-lambda", "99").iter().any(is_polars));
+}
