@@ -5,6 +5,9 @@
 //! by a fleet of agents, taken in by a fresh state, then once more by a state that knows it, then an
 //! object of the hour after it.
 //!
+//! `cargo bench -p tripline-benches --bench live -- init BOOTSTRAP`: how soon the functions' program, as
+//! `cargo xtask package` packs it, asks for its first event.
+//!
 //! `cargo bench -p tripline-benches --bench live -- scale`: what writing and reading a set, and taking an
 //! object of 1,000 records in, cost with 1,000, 100,000 and a million sessions in the state.
 #![expect(
@@ -15,8 +18,10 @@
 )]
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -34,6 +39,7 @@ fn main() {
     let (what, of) = (arguments.next(), arguments.next());
     match (what.as_deref(), of) {
         (Some("make"), Some(directory)) => make(Path::new(&directory), arguments.next()),
+        (Some("init"), Some(program)) => init(&program),
         (Some("scale"), _) => scale(),
         (records, _) => measure(records.unwrap_or("30000")),
     }
@@ -62,6 +68,55 @@ fn made(directory: &Path, records: &str) -> ([(Page, Provenance); 2], EventTime)
     let now = fs::read_to_string(directory.join("now")).unwrap();
     let now = EventTime::from_unix_secs(now.parse().unwrap()).unwrap();
     (["first", "second"].map(|name| page(directory, name)), now)
+}
+
+/// From the start of the program to its first question (Lambda/runtimes-api), as each function.
+fn init(program: &str) {
+    for role in ["detector", "responder", "desk"] {
+        let times = median_ms(21, |_| {
+            let lambda = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut started = Command::new(program)
+                .env_clear()
+                .env("AWS_LAMBDA_RUNTIME_API", lambda.local_addr().unwrap().to_string())
+                .env("AWS_REGION", "us-east-1")
+                .env("AWS_ACCESS_KEY_ID", "none")
+                .env("AWS_SECRET_ACCESS_KEY", "none")
+                // Nothing is called before there is an event, but who the responder is.
+                .env("AWS_ENDPOINT_URL", who_am_i())
+                .env("AWS_LAMBDA_FUNCTION_NAME", role)
+                .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1024")
+                .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+                .env("TRIPLINE_ROLE", role)
+                .env("TRIPLINE_TABLE", "none")
+                .env("TRIPLINE_BUCKETS", "none")
+                .env("TRIPLINE_PRESS_QUEUE_URL", "http://127.0.0.1:9/none")
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let mut asked = [0; 4];
+            lambda.accept().unwrap().0.read_exact(&mut asked).unwrap();
+            assert_eq!(&asked, b"GET ");
+            started.kill().unwrap();
+            started.wait().unwrap();
+        });
+        println!("{role:<10} asks for its first event after {times:>5.1} ms (median of 21)");
+    }
+}
+
+/// A service that says who somebody is, once.
+fn who_am_i() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().take(1) {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 8_192]).unwrap();
+            let body = "<GetCallerIdentityResponse><GetCallerIdentityResult><UserId>AROAEXAMPLE:r</UserId><Account>123456789012</Account><Arn>arn:aws:sts::123456789012:assumed-role/Responder/r</Arn></GetCallerIdentityResult></GetCallerIdentityResponse>";
+            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length:";
+            write!(stream, "{head} {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+    });
+    url
 }
 
 /// What the same costs with more and more in the state: medians of several, by the clock.

@@ -409,9 +409,15 @@ def stop_logging(session):
     return outcome(error)
 
 
-def packed():
+def packed(command):
+    """All records, or those that nothing was delivered of yet."""
     with records_lock:
-        return gzip.compress(json.dumps({"Records": records}).encode())
+        first = packed.until if command.get("news") else 0
+        packed.until = len(records)
+        return gzip.compress(json.dumps({"Records": records[first:]}).encode())
+
+
+packed.until = 0
 
 
 def answer(command):
@@ -495,7 +501,7 @@ def answer(command):
     if do == "settle":
         return settle()
     if do == "deliver":
-        client("s3", HOME).put_object(Bucket=BUCKET, Key=command["key"], Body=packed())
+        client("s3", HOME).put_object(Bucket=BUCKET, Key=command["key"], Body=packed(command))
         return {"ok": True}
     if do == "upload":
         return upload(command)

@@ -119,7 +119,8 @@ fn how_soon_after_its_object_an_agent_is_denied() {
         world.session("runner", &id, &role, &[("AgentID", &id)]);
         world.tell(json!({"do": "stop_logging", "id": id}));
         assert!(!world.is_denied(&id, "s3"));
-        world.tell(json!({"do": "deliver", "key": OBJECT.replace("/a.", &format!("/{nth}."))}));
+        let key = OBJECT.replace("/a.", &format!("/{nth}."));
+        world.tell(json!({"do": "deliver", "key": key, "news": true}));
         times.push(until_denied(&mut world, &id));
     }
     times.sort();
