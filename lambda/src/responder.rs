@@ -332,6 +332,10 @@ impl<'s> Answerer<'s> {
         }
         let silent = bad.len() as u64;
         count("responder", &[("SourcesKnown", checks.len() as u64), ("SourcesSilent", silent)]);
+        // Of nobody nothing is known: neither that anything is wrong, nor that it is right again.
+        if checks.is_empty() {
+            return Ok(());
+        }
         Ok(outbox.put_of_itself(&Told::of_heartbeat(&checks)).await?)
     }
 

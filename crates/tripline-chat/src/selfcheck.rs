@@ -17,24 +17,25 @@ impl Message {
     pub fn of_heartbeat(checks: &[Check]) -> Self {
         let silent: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
         let all = format!("{} accounts' Regions", checks.len());
+        let name = |check: &&Check| check.about.as_ref().map(Line::name).unwrap_or_default();
         let (stage, headline, done, damage) = match silent.len() {
             0 => (
                 Stage::Sees,
-                format!("all of {all} are heard of again"),
-                "nothing: what arrives late is judged as it arrives".to_owned(),
+                format!(
+                    "none of {all} is silent or late any more, of those heard of within a week"
+                ),
+                Line::ours("nothing: what arrives late is judged as it arrives"),
                 "what was delivered since is judged as it comes",
             ),
             count => (
                 Stage::Blind,
                 format!("{count} of {all} are silent or late: an agent there is not seen in time"),
-                format!("nothing: nobody can judge what is not delivered ({count} of {all})"),
+                // Whose silence it is makes the difference between old news and new.
+                listed("nothing: nobody can judge what is not delivered by ", &silent, name),
                 "unknown there",
             ),
         };
-        let reason = |check: &&Check| {
-            let about = check.about.as_ref().map(Line::name).unwrap_or_default();
-            about.and(format!(": {}", check.says))
-        };
+        let reason = |check: &&Check| name(check).and(format!(": {}", check.says));
         let reasons = silent.iter().map(reason).collect();
         Self::of_itself("heartbeat", (stage, headline), reasons, done, damage)
     }
@@ -42,21 +43,25 @@ impl Message {
     /// What a doctor's visit found wrong, in a message that is the same until an answer turns: what was
     /// counted or timed is left to the doctor.
     pub fn of_doctor(checks: &[Check]) -> Self {
-        let mut bad: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
+        // Where an answer was to come and did not, nobody knows that all is well.
+        let is_open = |check: &&Check| {
+            is_bad(check) || check.answer == Answer::NotChecked { is_wanted: true }
+        };
+        let mut bad: Vec<&Check> = checks.iter().filter(is_open).collect();
         bad.sort_by_key(|check| std::cmp::Reverse(check.answer));
         let failed = bad.iter().filter(|check| check.answer == Answer::Failed).count();
         let found = format!("{failed} failed, {} to be looked at", bad.len() - failed);
         let (stage, headline, done, damage) = match bad.len() {
             0 => (
                 Stage::Well,
-                "no check fails or warns any more".to_owned(),
-                "nothing: it was put right".to_owned(),
+                "every check was made, and none fails or warns any more".to_owned(),
+                Line::ours("nothing: it was put right"),
                 "what came meanwhile and was not seen, tripline score over the logs tells",
             ),
             _ => (
                 Stage::Unwell,
                 format!("{found}: an agent may not be seen, or not be stopped"),
-                "nothing: somebody has to look at it".to_owned(),
+                Line::ours("nothing: somebody has to look at it"),
                 "unknown",
             ),
         };
@@ -76,7 +81,7 @@ impl Message {
         name: &str,
         (stage, headline): (Stage, String),
         reasons: Vec<Line>,
-        done: String,
+        done: Line,
         damage: &'static str,
     ) -> Self {
         let digest: [u8; 32] = Sha256::digest(name).into();
@@ -89,12 +94,22 @@ impl Message {
             who: Vec::new(),
             reasons: named(reasons, "more"),
             listed: Vec::new(),
-            done: vec![Line::ours(done)],
+            done: vec![done],
             damage: Line::ours(damage),
             next: Line::code(&Untrusted::borrowed("tripline doctor --stack NAME")),
             answers: Answers::default(),
         }
     }
+}
+
+/// Our words, and the first names behind them.
+fn listed(words: &'static str, checks: &[&Check], name: impl Fn(&&Check) -> Line) -> Line {
+    let names = named(checks.iter().map(name).collect(), "more");
+    let join = |line: Line, (nth, name)| match nth {
+        0 => line.then(name),
+        _ => line.and(", ").then(name),
+    };
+    names.into_iter().enumerate().fold(Line::ours(words), join)
 }
 
 fn is_bad(check: &Check) -> bool {
@@ -131,6 +146,9 @@ mod tests {
         insta::assert_snapshot!(bad.to_text());
         assert_eq!(bad, Message::of_doctor(&[failed.clone(), late(41)]));
         assert_ne!(bad, Message::of_doctor(&[late(40)]));
+        // Who may not ask any more is not well.
+        let unasked = check("us-east-1", Answer::NotChecked { is_wanted: true });
+        assert_eq!(Message::of_doctor(&[unasked]).stage, Stage::Unwell);
         let again = Message::of_doctor(&[check("us-east-1", Answer::Ok)]);
         insta::assert_snapshot!(again.to_text());
         assert_eq!(bad.incident, again.incident);

@@ -4,6 +4,7 @@
 //! that is not in it. So a lost store is rebuilt by reading the log again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::discriminant;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -456,8 +457,15 @@ impl Ledger {
             ..Times::default()
         };
         let before = self.cases.remove(&incident);
-        let (mut places, seen) =
-            before.map_or_else(Default::default, |case| (case.places, case.seen));
+        // What was seen refused by a fence, or by what was given back, proves nothing of a kill.
+        let is_same = |case: &Case| {
+            case.closed.is_none()
+                && discriminant(&case.plan.response) == discriminant(&plan.response)
+        };
+        let (mut places, seen) = before.map_or_else(Default::default, |case| {
+            let seen = if is_same(&case) { case.seen } else { BTreeMap::new() };
+            (case.places, seen)
+        });
         places.retain(|_, status| !matches!(status, Status::Returned(_)));
         // What is there is the first plan's: whether the second's is, too, has to be looked at again.
         for status in places.values_mut().filter(|status| **status == Status::Attached) {

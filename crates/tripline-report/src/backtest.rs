@@ -262,7 +262,11 @@ pub(crate) fn sentence(account: &Account<'_>) -> String {
         };
         said += if verdict == Verdict::Fence { "," } else { "" };
     }
-    said += if recent.stopped.is_empty() { "." } else { ". Each of these days is listed." };
+    said += match recent.stopped.is_empty() {
+        true => ".",
+        false if stopped_more(recent) > 0 => ". The strongest of these days are listed.",
+        false => ". Each of these days is listed.",
+    };
     let by_rule = plural(*kills_by_rule as u64, "kill");
     said += &format!(" Beside that, {by_rule} by rules, which need no line.");
     let (armed, learning): (Vec<_>, Vec<_>) =

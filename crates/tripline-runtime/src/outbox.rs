@@ -179,7 +179,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         }
         let notes = self.notes().await?;
         let mut latest: BTreeMap<IncidentId, (i64, u64, Brief)> = BTreeMap::new();
-        let (mut settled, mut waits) = (BTreeSet::new(), BTreeMap::new());
+        let (mut settled, mut waits) = (BTreeMap::new(), BTreeMap::new());
         for note in notes {
             match note {
                 Note::News { brief, at_unix_ms, digest } => {
@@ -188,8 +188,9 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
                         latest.insert(brief.incident, (at_unix_ms, digest, brief));
                     }
                 }
-                Note::Settled { incident, digest } => {
-                    settled.insert((incident, digest));
+                Note::Settled { incident, digest, at_unix_ms } => {
+                    let last = settled.entry((incident, digest)).or_insert(at_unix_ms);
+                    *last = at_unix_ms.max(*last);
                 }
                 Note::Wait { channel, until_unix_ms } => {
                     let until = waits.entry(channel).or_insert(until_unix_ms);
@@ -200,21 +201,24 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         let storms = storms(latest.values().map(|(_, _, brief)| brief.clone()).collect());
         for storm in &storms {
             let parcel = Parcel::of_storm(storm);
-            if !settled.contains(&(parcel.message.incident, parcel.digest)) {
-                self.send(&parcel, &mut waits, &mut drained).await?;
+            if !settled.contains_key(&(parcel.message.incident, parcel.digest)) {
+                self.send(&parcel, 0, &mut waits, &mut drained).await?;
             }
         }
         // Whoever pressed something is told what came of it, and so is whoever has to press it, too.
         let is_alone = |brief: &Brief| {
             brief.is_answered() || !storms.iter().any(|storm| storm.has(brief.incident))
         };
-        for (incident, (_, digest, _)) in latest.iter().filter(|(_, (.., brief))| is_alone(brief)) {
-            if settled.contains(&(*incident, *digest)) {
+        for (incident, (at_unix_ms, digest, _)) in
+            latest.iter().filter(|(_, (.., brief))| is_alone(brief))
+        {
+            if settled.get(&(*incident, *digest)).is_some_and(|last| last >= at_unix_ms) {
                 continue;
             }
             let marks = self.marks(*incident).await?;
             if let Some(message) = card(&marks) {
-                self.send(&Parcel::of(message.clone()), &mut waits, &mut drained).await?;
+                let parcel = Parcel::of(message.clone());
+                self.send(&parcel, *at_unix_ms, &mut waits, &mut drained).await?;
             }
         }
         Ok(drained)
@@ -225,6 +229,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
     async fn send(
         &self,
         parcel: &Parcel,
+        noted_unix_ms: i64,
         waits: &mut BTreeMap<String, i64>,
         drained: &mut Drained,
     ) -> Result<(), StateError> {
@@ -254,7 +259,11 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             }
         }
         if is_settled {
-            let note = Note::Settled { incident: parcel.message.incident, digest: parcel.digest };
+            let note = Note::Settled {
+                incident: parcel.message.incident,
+                digest: parcel.digest,
+                at_unix_ms: noted_unix_ms,
+            };
             self.state.put(&[note_entry(&note, self.clock.now_unix_ms())]).await?;
         }
         Ok(())

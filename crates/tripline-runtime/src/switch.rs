@@ -163,7 +163,10 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
                 return Ok(Pulled::LeftAlone(spared));
             }
         }
-        let open = known.filter(|case| case.closed.is_none());
+        let now_secs = self.clock.now_unix_ms().div_euclid(1_000);
+        // What a person gave back, or what had its time, is not put up again for the same calls.
+        let was_fenced = known.as_ref().is_some_and(|case| is_over(case, live));
+        let open = known.filter(|case| case.closed.is_none() && !case.plan.has_expired(now_secs));
         if let Some(case) = open.as_ref().filter(|case| covers(case, &plan)) {
             return self.carried_on(case, person).await;
         }
@@ -174,13 +177,15 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         // A kill that is in place is more than a fence, whomever the message tells of besides.
         let is_killed = open.as_ref().is_some_and(|case| case.plan.response == Response::Kill);
         match fence {
-            Ok(fence) if !is_killed => match open.filter(|case| covers(case, &fence)) {
-                Some(case) => self.carried_on(&case, person).await,
-                None => match self.carry_out(live, fence, person).await? {
-                    done @ Pulled::Contained(_) => Ok(done),
-                    _ => Ok(Pulled::Unconfirmed(plan)),
-                },
-            },
+            Ok(fence) if !is_killed && !was_fenced => {
+                match open.filter(|case| covers(case, &fence)) {
+                    Some(case) => self.carried_on(&case, person).await,
+                    None => match self.carry_out(live, fence, person).await? {
+                        done @ Pulled::Contained(_) => Ok(done),
+                        _ => Ok(Pulled::Unconfirmed(plan)),
+                    },
+                }
+            }
             _ => Ok(Pulled::Unconfirmed(plan)),
         }
     }
@@ -320,7 +325,19 @@ pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(S
 /// knew of it, or a fence that was put up for it had its time.
 fn is_given_back(case: &Case, live: &LiveIncident) -> bool {
     let is_less = case.plan.response != Response::Kill && live.incident.verdict == Verdict::Kill;
-    case.closed.as_ref().is_some_and(|(_, at, _)| !is_less && is_settled(*at, live))
+    !is_less && is_over(case, live)
+}
+
+/// Whether a case is closed, and nothing was done since that the agent would have to be stopped for. A
+/// fence ends when it was to, however much later that is written down.
+fn is_over(case: &Case, live: &LiveIncident) -> bool {
+    case.closed.as_ref().is_some_and(|(_, at, _)| {
+        let ended = match case.plan.response {
+            Response::Kill => *at,
+            Response::Fence { until_unix_secs } => until_unix_secs.saturating_mul(1_000).min(*at),
+        };
+        is_settled(ended, live)
+    })
 }
 
 /// Whether it was decided after the last call that the agent has to be stopped for.

@@ -216,6 +216,10 @@ impl<'a> Watcher<'a> {
     /// Says which accounts' Regions fell silent or are late, when that turns.
     async fn look_at_itself(&mut self) -> Result<(), Failure> {
         let checks = heartbeats(&beats(self.state, self.config.heartbeat, now()).await?);
+        // Of nobody nothing is known: neither that anything is wrong, nor that it is right again.
+        if checks.is_empty() {
+            return Ok(());
+        }
         let message = Message::of_heartbeat(&checks);
         self.poster.outbox().put_of_itself(&message).await?;
         let is_news = match &self.said {

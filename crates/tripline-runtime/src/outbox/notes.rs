@@ -20,8 +20,13 @@ const THREAD_SECS: i64 = 30 * DAY_SECS;
 pub(super) enum Note {
     /// There is a message of an incident.
     News { brief: Brief, at_unix_ms: i64, digest: u64 },
-    /// All channels have it.
-    Settled { incident: IncidentId, digest: u64 },
+    /// All channels have what was noted then. The same text may be news again later.
+    Settled {
+        incident: IncidentId,
+        digest: u64,
+        #[serde(default)]
+        at_unix_ms: i64,
+    },
     /// A channel is to be left alone.
     Wait { channel: String, until_unix_ms: i64 },
 }

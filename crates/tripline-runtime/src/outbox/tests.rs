@@ -142,6 +142,22 @@ async fn an_incident_is_one_message_that_changes_and_news_are_told() {
 }
 
 #[tokio::test]
+async fn what_was_said_before_is_news_again_once_something_else_was_said() {
+    let ((_directory, state), clock) = (state(), Hand::new());
+    let (_, hook, channels) = walls();
+    let outbox = Outbox::new(&state, &channels, &clock);
+    for stage in [Stage::Blind, Stage::Sees, Stage::Blind, Stage::Sees] {
+        outbox.put_of_itself(&message(1, stage, "unknown")).await.unwrap();
+        outbox.drain().await.unwrap();
+        outbox.drain().await.unwrap();
+        clock.minutes(1);
+    }
+    let told =
+        ["[BLIND] agent-1", "[SEES AGAIN] agent-1", "[BLIND] agent-1", "[SEES AGAIN] agent-1"];
+    assert_eq!(hook.texts(), told);
+}
+
+#[tokio::test]
 async fn a_channel_that_is_down_is_told_later_and_once_and_keeps_nobody_waiting() {
     let ((_directory, state), clock) = (state(), Hand::new());
     let (bot, hook, channels) = walls();
