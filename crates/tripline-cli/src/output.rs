@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 
 use tripline_cloudtrail::Tally;
 use tripline_report::table::Style;
+use tripline_runtime::Drained;
+use tripline_text::{Untrusted, escape};
 
 use crate::args::{Color, Format};
 
@@ -65,6 +67,16 @@ impl Write for Output {
 
 /// How many problems are named one by one.
 const PROBLEMS_SHOWN_MAX: usize = 20;
+
+/// Names the channels that did not take a message, on stderr, and what comes of it.
+pub(crate) fn untold(drained: &Drained, then: &str) -> io::Result<()> {
+    for (channel, error) in &drained.failed {
+        let channel = Untrusted::borrowed(channel);
+        let channel = escape::terminal(&channel);
+        writeln!(io::stderr(), "channel `{channel}`: {error}; {then}")?;
+    }
+    Ok(())
+}
 
 /// Names what could not be read, on stderr.
 pub(crate) fn problems(tally: &Tally) -> io::Result<()> {

@@ -39,7 +39,7 @@ mod with_aws {
     use crate::args::{DoctorArgs, FailOnAnswer, Format};
     use crate::exit::{Ended, Failure};
     use crate::input::{config_file, now};
-    use crate::output::Output;
+    use crate::output::{Output, untold};
     use crate::switch;
 
     pub(crate) fn run(arguments: &DoctorArgs) -> Result<Ended, Failure> {
@@ -200,12 +200,7 @@ mod with_aws {
         let state = EmbeddedState::open(&switch::state_dir(state)?.join("doctor"))?;
         let outbox = Outbox::new(&state, channels, &SystemClock);
         outbox.put_of_itself(&Message::of_doctor(checks)).await?;
-        for (channel, error) in &outbox.drain().await?.failed {
-            let channel = Untrusted::borrowed(channel);
-            let channel = escape::terminal(&channel);
-            writeln!(std::io::stderr(), "channel `{channel}`: {error}; the next visit tells it")?;
-        }
-        Ok(())
+        Ok(untold(&outbox.drain().await?, "the next visit tells it")?)
     }
 
     /// Whether what people press would be believed; none where nobody may press anything.

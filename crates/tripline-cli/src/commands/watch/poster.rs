@@ -1,14 +1,13 @@
 //! Whoever posts messages, beside everything else: however long a channel takes, nothing waits for it.
 
 use std::cell::Cell;
-use std::io::Write;
 
 use tokio::sync::Notify;
 use tripline_chat::Ways;
 use tripline_runtime::{Channel, EmbeddedState, Outbox, SystemClock};
-use tripline_text::{Untrusted, escape};
 
 use crate::exit::{Ended, Failure};
+use crate::output::untold;
 
 /// Posts when it is rung for.
 #[derive(Debug)]
@@ -80,11 +79,7 @@ impl<'a> Poster<'a> {
     /// Posts what is to be posted; what a channel does not take now comes again with the next tick.
     async fn post(&self) -> Result<(), Failure> {
         let drained = self.outbox().drain().await?;
-        for (channel, error) in &drained.failed {
-            let channel = Untrusted::borrowed(channel);
-            let channel = escape::terminal(&channel);
-            writeln!(std::io::stderr(), "channel `{channel}`: {error}; it is tried again")?;
-        }
+        untold(&drained, "it is tried again")?;
         self.untold.set(drained.due > 0);
         Ok(())
     }
