@@ -64,7 +64,7 @@ impl<'s> Detector<'s> {
             match self.pages(&message, nth).await {
                 Ok(mut more) => {
                     let asks = message.asks.iter().flatten();
-                    pulses.extend(self.entrance.pulses(&asks.cloned().collect::<Vec<_>>()));
+                    pulses.extend(self.entrance.pulses(&asks.cloned().collect::<Vec<_>>(), now()));
                     let files = more.iter().map(|(page, _)| Arc::clone(&page.file));
                     taken.push((message, files.collect::<Vec<_>>()));
                     pages.append(&mut more);

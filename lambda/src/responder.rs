@@ -1,6 +1,7 @@
 //! The responder: told which lineage to look at, it looks for itself, and does what mode and brakes
 //! allow.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use tracing::{error, info, warn};
 use tripline_aws::{Approving, DynamoState, DynamoStore, IamResponder, channels};
 use tripline_chat::{Heard, Message as Told, Sealed};
-use tripline_containment::{Case, Response};
+use tripline_containment::{Case, IncidentId, Response};
 use tripline_detector::Verdict;
 use tripline_engine::doctor::{Answer, heartbeats};
 use tripline_engine::{
@@ -128,9 +129,10 @@ impl<'s> Answerer<'s> {
         if incidents.is_empty() {
             warn!("the state leads to no incident there");
         }
+        let mut told = BTreeSet::new();
         for incident in incidents {
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
-            self.pull(&live, &incident, in_force.models().config()).await?;
+            self.pull(&live, &incident, in_force.models().config(), &mut told).await?;
         }
         Ok(())
     }
@@ -225,11 +227,13 @@ impl<'s> Answerer<'s> {
         Ok(told)
     }
 
+    /// Does about an incident what the mode allows, and tells it; `told` is what was told just now.
     async fn pull(
         &self,
         live: &Live<'_, DynamoState>,
         incident: &LiveIncident,
         config: &Config,
+        told: &mut BTreeSet<IncidentId>,
     ) -> Result<(), Error> {
         let journal = self.journal().await?;
         let brakes = self.settings.brakes(config);
@@ -253,8 +257,8 @@ impl<'s> Answerer<'s> {
         let desk = self.desk(self.switch(&journal, &brakes), live, config, &channels);
         let message = desk.ask(incident, &pulled, message).await?;
         let outbox = self.outbox(&channels);
-        // What became of a case that was given back, the action log tells.
-        if !matches!(pulled, Pulled::GivenBack) {
+        if pulled.is_told(told.contains(&message.incident)) {
+            told.insert(message.incident);
             outbox.put(&message).await?;
         }
         self.tell(&outbox).await
@@ -303,7 +307,7 @@ impl<'s> Answerer<'s> {
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
             // A fence waited for nobody.
             if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
-                self.pull(&live, &incident, config).await?;
+                self.pull(&live, &incident, config, &mut BTreeSet::new()).await?;
             }
         }
         let Ticked { open, proven } = ticked;

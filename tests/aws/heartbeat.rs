@@ -12,8 +12,6 @@ use crate::live::{chat, deployed_with};
 use crate::state::{aws, block_on};
 use crate::world::World;
 
-const DIGEST: &str = "AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/2026/11/20/123456789012_CloudTrail-Digest_eu-west-1_trail_us-east-1_20261120T100131Z.json.gz";
-
 /// The time by the clock.
 pub(crate) fn now() -> EventTime {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -24,8 +22,18 @@ pub(crate) fn now() -> EventTime {
 pub(crate) fn deliver_digest(world: &World, then: EventTime) {
     block_on(async {
         let state = DynamoState::new(&aws(world).await, "tripline".to_owned());
-        state.put(&Pulse::of_digest(DIGEST).unwrap().entries(then)).await.unwrap();
+        let pulse = Pulse::of_digest(&digest(then), then);
+        state.put(&pulse.unwrap().entries(then)).await.unwrap();
     });
+}
+
+/// The key of the digest of the hour that ended then.
+fn digest(then: EventTime) -> String {
+    let stamp = then.to_string().replace(['-', ':'], "");
+    let day = then.to_string()[..10].replace('-', "/");
+    format!(
+        "AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/{day}/123456789012_CloudTrail-Digest_eu-west-1_trail_us-east-1_{stamp}.json.gz"
+    )
 }
 
 #[test]
@@ -48,7 +56,7 @@ fn a_region_that_falls_silent_is_told_once_and_so_is_that_it_is_heard_of_again()
         assert!(told[0].contains("[BLIND] 1 of 1 accounts' Regions"), "{told:?}");
         assert!(told[0].contains("eu-west-1: no digest for more than 3 hours"), "{told:?}");
     }
-    world.tell(json!({"do": "deliver", "key": DIGEST}));
+    world.tell(json!({"do": "deliver", "key": digest(now())}));
     world.tell(json!({"do": "settle"}));
     for _ in 0..2 {
         world.tell(tick.clone());

@@ -60,16 +60,29 @@ impl Store for Shared {
     }
 }
 
-/// An account that lets nobody do anything.
-struct Shut;
+/// What stands where in an account whose roles nobody may describe; without, nobody may do anything.
+#[derive(Default)]
+struct Account(Option<Mutex<BTreeMap<Place, String>>>);
 
-impl Responder for Shut {
-    async fn read(&self, _: &Place) -> Result<Option<String>, Failure> {
-        Err(Failure::AccessDenied)
+impl Account {
+    fn documents(&self) -> Result<std::sync::MutexGuard<'_, BTreeMap<Place, String>>, Failure> {
+        Ok(self.0.as_ref().ok_or(Failure::AccessDenied)?.lock().unwrap())
+    }
+}
+
+impl Responder for Account {
+    async fn read(&self, place: &Place) -> Result<Option<String>, Failure> {
+        let stands = self.documents()?.get(place).cloned();
+        let trust = r#"{"Version":"2012-10-17","Statement":[]}"#.to_owned();
+        Ok(stands.or_else(|| matches!(place, Place::Trust { .. }).then_some(trust)))
     }
 
-    async fn write(&self, _: &Permit, _: &Place, _: Option<&str>) -> Result<(), Failure> {
-        Err(Failure::AccessDenied)
+    async fn write(&self, _: &Permit, place: &Place, to: Option<&str>) -> Result<(), Failure> {
+        match to {
+            Some(to) => self.documents()?.insert(place.clone(), to.to_owned()),
+            None => self.documents()?.remove(place),
+        };
+        Ok(())
     }
 
     async fn describe(&self, _: &Subject) -> Result<Description, Failure> {
@@ -176,6 +189,7 @@ struct Scene {
     model: Model,
     state: EmbeddedState,
     log: Shared,
+    account: Account,
     mode: Mode,
     _directory: tempfile::TempDir,
 }
@@ -195,9 +209,15 @@ impl Scene {
             config,
             state: EmbeddedState::open(directory.path()).unwrap(),
             log: Shared::default(),
+            account: Account::default(),
             mode,
             _directory: directory,
         }
+    }
+
+    /// The same, in an account that lets itself be written to.
+    fn writable(self) -> Self {
+        Self { account: Account(Some(Mutex::default())), ..self }
     }
 
     /// With what people expect by now.
@@ -222,11 +242,11 @@ impl Scene {
         &'a self,
         process: &'a Process,
         live: &'a Live<'a, EmbeddedState>,
-    ) -> Desk<'a, Shut, Shared, At, EmbeddedState, EmbeddedState> {
+    ) -> Desk<'a, Account, Shared, At, EmbeddedState, EmbeddedState> {
         static NONE: BTreeMap<String, SigningKey> = BTreeMap::new();
         Desk {
             switch: Switch {
-                responder: &Shut,
+                responder: &self.account,
                 journal: &process.journal,
                 clock: &process.clock,
                 mode: self.mode,
@@ -256,6 +276,12 @@ impl Scene {
         let (process, live) = (self.process(now).await, self.live().await);
         let wanted = wanted(&message, Press::Expect);
         self.desk(&process, &live).hear(&wanted, None).await.unwrap()
+    }
+
+    /// Presses under a message.
+    async fn press(&self, message: &Message, press: Press, now: i64) -> Heard {
+        let (process, live) = (self.process(now).await, self.live().await);
+        self.desk(&process, &live).hear(&wanted(message, press), None).await.unwrap()
     }
 
     async fn look<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
@@ -368,29 +394,85 @@ async fn what_was_pressed_and_not_done_is_done_by_whoever_comes_by() {
     }
 }
 
+const FENCED: &str = "[containment]\ndata_events_logged = []\n";
+
 #[tokio::test]
 async fn a_plan_that_nobody_answers_ends_in_a_fence_where_that_is_so_configured() {
     let fence = "[approvals]\nunanswered = \"fence\"\nanswer_minutes = 10\n";
     assert!(Config::parse(&format!("{CONFIG}{fence}")).is_err(), "nobody knows what it would cut");
-    let settings = format!("{fence}[containment]\ndata_events_logged = []\n");
-    let scene = Scene::new(Mode::Approve, &settings);
+    let scene = Scene::new(Mode::Approve, &format!("{fence}{FENCED}")).writable();
     let told = scene.deliver(&session(1_000, TODAY, &[stop_logging()]), TODAY + 60).await;
     let message = scene.tell(&told.incidents[0], TODAY + 60).await;
     assert_eq!(message.stage, Stage::Waiting);
     let live = scene.live().await;
     let response = |ledger: &Ledger| {
-        let case = ledger.case(message.incident)?;
+        let case = ledger.case(message.incident).filter(|case| case.closed.is_none())?;
         Some((case.plan.response, case.is_automatic))
     };
-    let until_unix_secs = TODAY + 660 + 1_800;
-    let fenced = (Response::Fence { until_unix_secs }, true);
-    for (secs, expected) in [(659, None), (660, Some(fenced)), (720, Some(fenced))] {
+    let fenced = |at| Some((Response::Fence { until_unix_secs: TODAY + at + 1_800 }, true));
+    // Held to its known work until somebody answers, one fence after the other.
+    let (first, next) = (fenced(660), fenced(2_460));
+    let steps = [(659, None), (660, first), (720, first), (2_459, first), (2_460, next)];
+    for (secs, expected) in steps {
         let process = scene.process(TODAY + secs).await;
-        scene.desk(&process, &live).tick().await.unwrap();
+        let desk = scene.desk(&process, &live);
+        desk.switch.tick(&scene.state).await.unwrap();
+        desk.tick().await.unwrap();
         assert_eq!(scene.look(response).await, expected, "after {secs} s");
     }
-    let log = scene.log.lines().await.unwrap().join("\n");
-    assert_eq!(log.matches(r#""event":{"decided":"#).count(), 1, "{log}");
+    // What waits may be answered all the while.
+    let message = scene.tell(&told.incidents[0], TODAY + 2_500).await;
+    assert_eq!(message.stage, Stage::Waiting, "{}", message.done_text());
+    let presses = [Press::Approve, Press::Reject, Press::Restore];
+    assert_eq!(message.answers.presses, presses);
+    assert!(message.done_text().contains("held to its known work on its own"), "{message:#?}");
+    assert_eq!(scene.press(&message, Press::Approve, TODAY + 2_510).await, Heard::Done(presses[0]));
+    assert_eq!(scene.look(response).await, Some((Response::Kill, false)));
+}
+
+#[tokio::test]
+async fn who_approves_a_fence_does_not_approve_a_kill() {
+    let scene = Scene::new(Mode::Approve, FENCED).writable();
+    let new = json!({"eventSource": "secretsmanager.amazonaws.com", "eventName": "GetSecretValue",
+        "requestParameters": {"secretId": "prod/db"}});
+    let told = scene.deliver(&session(1_000, TODAY, std::slice::from_ref(&new)), TODAY + 60).await;
+    let fence = scene.tell(&told.incidents[0], TODAY + 60).await;
+    assert!(matches!(fence.answers.waits, Some(Response::Fence { .. })), "{fence:#?}");
+    // It does more before anybody answers.
+    let grown = scene.deliver(&session(1_000, TODAY, &[new, stop_logging()]), TODAY + 90).await;
+    let response = |ledger: &Ledger| ledger.case(fence.incident).unwrap().plan.response;
+    let heard = scene.press(&fence, Press::Approve, TODAY + 100).await;
+    assert_eq!(heard, Heard::Done(Press::Approve));
+    assert!(matches!(scene.look(response).await, Response::Fence { .. }));
+    // People are asked about that by a question of its own.
+    let kill = scene.tell(grown.incidents.last().unwrap(), TODAY + 110).await;
+    assert_eq!(kill.answers.waits, Some(Response::Kill));
+    let heard = scene.press(&fence, Press::Approve, TODAY + 120).await;
+    assert_eq!(heard, Heard::Declined(Declined::Outdated));
+    let heard = scene.press(&kill, Press::Approve, TODAY + 130).await;
+    assert_eq!(heard, Heard::Done(Press::Approve));
+    assert_eq!(scene.look(response).await, Response::Kill);
+}
+
+#[tokio::test]
+async fn what_only_a_message_tells_does_not_cover_what_may_be_answered() {
+    let scene = Scene::new(Mode::Approve, FENCED).writable();
+    let new = json!({"eventSource": "secretsmanager.amazonaws.com", "eventName": "GetSecretValue",
+        "requestParameters": {"secretId": "prod/db"}});
+    let all = session(1_000, TODAY, &[new, stop_logging()]);
+    let (last, known) = all.split_last().unwrap();
+    let said =
+        [(page(known), Provenance::Trail), (page(std::slice::from_ref(last)), Provenance::Event)];
+    let live = scene.live().await;
+    let delivered = live.take_in(&said, time(TODAY + 60)).await.unwrap();
+    let process = scene.process(TODAY + 60).await;
+    let desk = scene.desk(&process, &live);
+    let mut told = Vec::new();
+    for incident in &delivered.incidents {
+        let pulled = desk.switch.pull(incident).await.unwrap();
+        told.push((incident.is_confirmed, pulled.is_told(!told.is_empty())));
+    }
+    assert_eq!(told, [(true, true), (false, false)]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aws_config::SdkConfig;
 use serde_json::Value;
 use thiserror::Error;
+use tripline_cloudtrail::EventTime;
 use tripline_engine::{Provenance, Pulse};
 use tripline_iam::AccountId;
 use tripline_runtime::{Ask, ObjectRef, Page};
@@ -67,8 +68,9 @@ impl Entrance {
         Ok(pages)
     }
 
-    /// The signs of life that a message tells of: digests that arrived where trails of ours write them.
-    pub fn pulses(&self, asks: &[Ask]) -> Vec<Pulse> {
+    /// The signs of life that a message tells of `now`: digests that arrived where trails of ours write
+    /// them.
+    pub fn pulses(&self, asks: &[Ask], now: EventTime) -> Vec<Pulse> {
         let digests = asks.iter().filter_map(|ask| match ask {
             Ask::Digest(object) => Some(object),
             Ask::Object(_) | Ask::Records(_) | Ask::Tick | Ask::Decided(_) | Ask::Pressed(_) => {
@@ -77,7 +79,7 @@ impl Entrance {
         });
         let ours =
             digests.filter(|digest| digest.is_a_digest(&self.buckets) && self.watches(digest));
-        ours.filter_map(|digest| Pulse::of_digest(digest.key.as_unescaped())).collect()
+        ours.filter_map(|digest| Pulse::of_digest(digest.key.as_unescaped(), now)).collect()
     }
 
     fn watches(&self, object: &ObjectRef) -> bool {

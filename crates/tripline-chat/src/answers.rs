@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use tripline_containment::{Dialogue, IncidentId, Press, Pressed, Round};
+use tripline_containment::{Dialogue, IncidentId, Press, Pressed, Response, Round};
 
 use crate::line::Line;
 use crate::link::Links;
@@ -21,6 +21,9 @@ pub struct Answers {
     pub lines: Vec<Line>,
     /// Whether it could be expected of the agent: no rule alone speaks against it.
     pub is_expectable: bool,
+    /// What waits for a person's yes, if anything does. Something less may be in force meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits: Option<Response>,
 }
 
 /// How whoever reads a message may answer it.
@@ -59,12 +62,17 @@ impl Answers {
     /// Nothing to press, and nothing pressed.
     pub(crate) const fn nothing() -> Self {
         let round = Round { era: 0, counted: 0 };
-        Self { presses: Vec::new(), round, lines: Vec::new(), is_expectable: false }
+        Self { presses: Vec::new(), round, lines: Vec::new(), is_expectable: false, waits: None }
     }
 
     /// Whether there is nothing of the kind.
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Whether more waits than what is in force.
+    fn is_more_waiting(&self) -> bool {
+        self.waits.is_some() && self.presses.contains(&Press::Restore)
     }
 
     /// The same once something else became of the incident.
@@ -86,6 +94,20 @@ impl Message {
         let Some(dialogue) = dialogue else { return self };
         let answers = &mut self.answers;
         answers.round = dialogue.round();
+        answers.waits = dialogue.asked().map(|asked| asked.plan.response);
+        if answers.is_more_waiting() {
+            let asked = [Press::Approve, Press::Reject];
+            answers.presses.retain(|press| !asked.contains(press));
+            answers.presses.splice(0..0, asked);
+            let waits = answers.waits.map_or("plan", Response::word);
+            let waits = Line::ours(format!("a person has to say yes to a {waits} besides"));
+            if self.done.last() != Some(&waits) {
+                self.done.push(waits);
+            }
+            if matches!(self.stage, Stage::Fenced | Stage::Holds) {
+                self.stage = Stage::Waiting;
+            }
+        }
         if let Some((pending, _)) = dialogue.pending() {
             answers.presses.retain(|press| *press != pending);
         }
@@ -118,16 +140,20 @@ impl<'m> Question<'m> {
 
     fn offered<'a>(self, ways: &'a Ways) -> impl Iterator<Item = Button> + use<'a, 'm> {
         let presses = self.answers.presses.iter().copied();
-        presses.filter(|press| ways.presses.contains(press)).map(button)
+        let waits = self.answers.waits;
+        presses.filter(|press| ways.presses.contains(press)).map(move |press| button(press, waits))
     }
 }
 
-fn button(press: Press) -> Button {
-    let (label, question) = match press {
-        Press::Approve => ("Stop it", "The agent is cut off from everything."),
-        Press::Reject => ("Leave it alone", "Nothing is done until it does something new."),
-        Press::Restore => ("Give it back", "The agent may go on with everything it could do."),
-        Press::Expect => ("This was expected", "What was new is an exception for a while."),
+fn button(press: Press, waits: Option<Response>) -> Button {
+    let (label, question) = match (press, waits) {
+        (Press::Approve, Some(Response::Fence { .. })) => {
+            ("Fence it", "The agent is held to its known work for a while.")
+        }
+        (Press::Approve, _) => ("Stop it", "The agent is cut off from everything."),
+        (Press::Reject, _) => ("Leave it alone", "Nothing is done until it does something new."),
+        (Press::Restore, _) => ("Give it back", "The agent may go on with everything it could do."),
+        (Press::Expect, _) => ("This was expected", "What was new is an exception for a while."),
     };
     Button { press, label, question }
 }

@@ -138,7 +138,9 @@ impl Answer {
 /// A title, and a sentence.
 fn words(press: Press) -> (&'static str, &'static str) {
     match press {
-        Press::Approve => ("Stop the agent", "The plan that waits is carried out."),
+        Press::Approve => {
+            ("Say yes to the plan", "What the message says that waits is carried out.")
+        }
         Press::Reject => {
             ("Leave the agent alone", "The plan that waits is not carried out, until it does more.")
         }

@@ -39,6 +39,7 @@ fn message(text: &str) -> Message {
             round: Round { era: 2, counted: 1 },
             lines: vec![name.and(" pressed restore: another person has to, too")],
             is_expectable: true,
+            waits: None,
         },
     }
 }

@@ -395,7 +395,8 @@ impl Ledger {
     pub fn record(&mut self, entry: &Entry) -> Result<(), IllegalEvent> {
         self.check(entry)?;
         if let Some(incident) = entry.incident.filter(|_| entry.event.is_said()) {
-            self.dialogues.entry(incident).or_default().hear(entry);
+            let case = self.cases.get(&incident);
+            self.dialogues.entry(incident).or_default().hear(entry, case);
         }
         match (&entry.event, entry.incident) {
             (Event::Halted { reason }, _) => self.halted = Some(reason.clone()),

@@ -34,7 +34,7 @@ pub use log::{Broken, BrokenKind, Chain, Entry};
 pub use place::{Change, KEY_ACTIVE, KEY_INACTIVE, POLICY_NAME, Place, Subject};
 pub use plan::{CutSession, LeftAlone, Plan, Refusal, Response, Step, StepKind, counted};
 pub use planner::{plan_fence, plan_kill};
-pub use press::{Declined, Dialogue, Press, Pressed, Round, Spared, UnknownPress, Way};
+pub use press::{Declined, Dialogue, Press, Pressed, Round, Spared, UnknownPress, Waiting, Way};
 pub use target::{
     Created, DELIVERY_LAG_SECS, Description, Grounds, RoleFacts, SessionKind, Target, TargetSession,
 };

@@ -31,6 +31,11 @@ impl Response {
             Self::Kill => "kill",
         }
     }
+
+    /// Whether it takes more from an agent than the other.
+    pub fn outweighs(self, other: Self) -> bool {
+        matches!((self, other), (Self::Kill, Self::Fence { .. }))
+    }
 }
 
 /// The ordered steps that stop an agent, and what they leave standing.

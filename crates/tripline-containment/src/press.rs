@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_text::Untrusted;
 
-use crate::ledger::Event;
+use crate::ledger::{Case, Event};
 use crate::log::Entry;
+use crate::plan::Plan;
 
 /// What may be pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -167,11 +168,20 @@ pub struct Spared {
     pub expected_until: Option<i64>,
 }
 
+/// A plan that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The plan as it stood when people were asked.
+    pub plan: Box<Plan>,
+    /// Since when, in milliseconds since 1970.
+    pub since_unix_ms: i64,
+}
+
 /// What people were asked about an incident, and what they answered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Dialogue {
     era: u32,
-    asked: Option<i64>,
+    asked: Option<Waiting>,
     pressed: Vec<Pressed>,
     pending: Option<(Press, Untrusted<'static>)>,
     spared: Option<Spared>,
@@ -185,9 +195,9 @@ impl Dialogue {
         Round { era: self.era, counted: u32::try_from(counted).unwrap_or(u32::MAX) }
     }
 
-    /// Since when a plan waits for an answer, in milliseconds since 1970.
-    pub fn asked(&self) -> Option<i64> {
-        self.asked
+    /// The plan that waits for an answer. A fence may be in force meanwhile.
+    pub fn asked(&self) -> Option<&Waiting> {
+        self.asked.as_ref()
     }
 
     /// All that was pressed, in order of time.
@@ -215,22 +225,42 @@ impl Dialogue {
         self.last_unix_ms
     }
 
-    /// Takes in what the log says next about the incident.
-    pub(crate) fn hear(&mut self, entry: &Entry) {
+    /// Takes in what the log says next about the incident, whose case stood so before.
+    pub(crate) fn hear(&mut self, entry: &Entry, case: Option<&Case>) {
         let at = entry.time_unix_ms;
         match &entry.event {
-            Event::Asked { .. } => {
+            Event::Asked { plan } => {
                 self.turn();
-                self.asked = Some(at);
+                self.asked = Some(Waiting { plan: plan.clone(), since_unix_ms: at });
             }
-            Event::Decided { .. } | Event::Closed { .. } => self.turn(),
+            // A fence does not answer whether to kill.
+            Event::Decided { plan, .. } => {
+                let is_more = |asked: &Waiting| asked.plan.response.outweighs(plan.response);
+                match self.asked.as_ref().is_some_and(is_more) {
+                    true => self.turn_and_wait(),
+                    false => self.turn(),
+                }
+            }
+            // Nor does it by having its time; who gives it back says that the agent may go on.
+            Event::Closed { .. } => {
+                let has_expired = |case: &Case| case.plan.has_expired(at.div_euclid(1_000));
+                if case.is_some_and(has_expired) {
+                    self.turn_and_wait();
+                } else {
+                    let was_asked = self.asked.is_some();
+                    self.turn();
+                    let person = entry.actor.clone();
+                    let spared = Spared { person, at_unix_ms: at, expected_until: None };
+                    self.spared = was_asked.then_some(spared);
+                }
+            }
             // The plan goes on waiting: it may be pressed again.
             Event::NotDone { press, why } => {
                 let is_it = |one: &&mut Pressed| one.press == *press && one.counts();
                 if let Some(last) = self.pressed.iter_mut().rev().find(is_it) {
                     last.declined = Some(*why);
                 }
-                let asked = self.asked;
+                let asked = self.asked.take().filter(|_| *why != Declined::Done);
                 self.turn();
                 self.asked = asked;
             }
@@ -272,5 +302,13 @@ impl Dialogue {
     fn turn(&mut self) {
         self.era = self.era.saturating_add(1);
         (self.asked, self.pending, self.spared) = (None, None, None);
+    }
+
+    /// The same, and a plan goes on waiting, or being carried out.
+    fn turn_and_wait(&mut self) {
+        let (asked, pending) = (self.asked.take(), self.pending.take());
+        self.turn();
+        self.asked = asked;
+        self.pending = pending.filter(|(press, _)| *press == Press::Approve);
     }
 }

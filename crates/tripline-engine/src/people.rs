@@ -210,14 +210,12 @@ fn can_be_done(press: Press, dialogue: &Dialogue, met: Met<'_>) -> Result<(), De
     }
     match (press, is_open) {
         (Press::Approve | Press::Restore, _) if met.mode < Mode::Approve => Err(Declined::Mode),
+        // More may wait than what is in force: a kill, while there is a fence.
+        (Press::Approve | Press::Reject, _) if dialogue.asked().is_some() => Ok(()),
         (Press::Approve | Press::Reject, true) => Err(Declined::Done),
-        (Press::Approve | Press::Reject, false) if dialogue.asked().is_none() => {
-            Err(Declined::NotWaiting)
-        }
+        (Press::Approve | Press::Reject, false) => Err(Declined::NotWaiting),
         (Press::Restore, false) => Err(Declined::NotInForce),
-        (Press::Approve | Press::Reject, false) | (Press::Restore, true) | (Press::Expect, _) => {
-            Ok(())
-        }
+        (Press::Restore, true) | (Press::Expect, _) => Ok(()),
     }
 }
 
@@ -259,8 +257,12 @@ mod tests {
         }
 
         fn decide(&mut self) {
+            self.decide_on(Response::Kill);
+        }
+
+        fn decide_on(&mut self, response: Response) {
             let event = Event::Decided {
-                plan: Box::new(plan()),
+                plan: Box::new(Plan { response, ..plan() }),
                 reason: Untrusted::borrowed(""),
                 event_unix_ms: None,
                 seen_unix_ms: None,
@@ -395,6 +397,32 @@ mod tests {
             assert_eq!(old, Err(Declined::Outdated));
         }
         assert_eq!(scene.press("bob", Press::Restore, Way::Slack), Ok(1));
+    }
+
+    #[test]
+    fn a_fence_does_not_answer_whether_to_kill() {
+        let fence = |secs| Response::Fence { until_unix_secs: NOW / 1_000 + secs };
+        for closes in [false, true] {
+            let mut scene = Scene::asked();
+            // One that had its time when it is closed, and one that is in force.
+            scene.decide_on(fence(if closes { 0 } else { 1_800 }));
+            if closes {
+                let reason = Untrusted::borrowed("its time is over");
+                scene.note("tripline", Event::Closed { reason });
+            }
+            assert_eq!(scene.press("alice", Press::Approve, Way::Slack), Ok(0));
+            scene.decide();
+            let dialogue = scene.ledger.dialogue(incident()).unwrap();
+            assert_eq!((dialogue.asked(), dialogue.pending()), (None, None));
+            assert_eq!(scene.press("bob", Press::Approve, Way::Slack), Err(Declined::Done));
+        }
+        // Whoever gives it back has answered.
+        let mut scene = Scene::asked();
+        scene.decide_on(fence(1_800));
+        scene.note("bob", Event::Closed { reason: Untrusted::borrowed("false alarm") });
+        assert_eq!(scene.press("alice", Press::Approve, Way::Slack), Err(Declined::NotWaiting));
+        let spared = scene.ledger.dialogue(incident()).unwrap().spared().unwrap();
+        assert_eq!(spared.person.as_unescaped(), "bob");
     }
 
     #[test]

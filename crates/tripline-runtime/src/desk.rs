@@ -12,7 +12,10 @@ use thiserror::Error;
 use tripline_baseline::Approval;
 use tripline_chat::{Heard, Message, SigningKey, Wanted};
 use tripline_cloudtrail::EventTime;
-use tripline_containment::{Declined, Entry, Event, IncidentId, Ledger, Press, Pressed};
+use tripline_containment::{
+    Declined, Dialogue, Entry, Event, IncidentId, Ledger, Plan, Press, Pressed, Response, Waiting,
+};
+use tripline_detector::Verdict;
 use tripline_engine::{
     Config, HORIZON_SECS, LiveIncident, Met, Mode, Unanswered, authorize_return, weigh,
 };
@@ -22,6 +25,7 @@ use crate::executor::Executor;
 use crate::expectations::{expect, note_root, root_of};
 use crate::journal::JournalError;
 use crate::live::{Live, LiveError};
+use crate::outbox::in_force;
 use crate::responder::{Clock, Responder};
 use crate::state::{State, StateError};
 use crate::store::Store;
@@ -73,15 +77,25 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
     ) -> Result<Message, PressError> {
         let (incident, now) = (message.incident, self.switch.clock.now_unix_ms());
         note_root(self.remembered, incident, &live.root, now.div_euclid(1_000)).await?;
-        if let Pulled::Ask(plan) | Pulled::Held(_, plan) = pulled {
+        if let Some(plan) = asking(pulled) {
             let asks = |ledger: &Ledger| {
-                let asked = ledger.dialogue(incident).and_then(|dialogue| dialogue.asked());
+                let asked = ledger.dialogue(incident).and_then(Dialogue::asked);
+                // Whoever was asked about a fence was not asked about a kill.
+                let is_asked =
+                    asked.is_some_and(|asked| !plan.response.outweighs(asked.plan.response));
                 let plan = Box::new(plan.clone());
-                (asked.is_none().then_some(Event::Asked { plan }), ())
+                ((!is_asked).then_some(Event::Asked { plan }), ())
             };
             self.switch.journal.settle(incident, now, asks).await?;
         }
-        let look = |ledger: &Ledger| message.in_dialogue(ledger.dialogue(incident));
+        let look = |ledger: &Ledger| {
+            // What is in force is told before what waits besides.
+            let message = match in_force(ledger, incident, now.div_euclid(1_000)) {
+                Some(outcome) if asking(pulled).is_some() => message.with_outcome(&outcome),
+                _ => message,
+            };
+            message.in_dialogue(ledger.dialogue(incident))
+        };
         Ok(self.switch.journal.look(look).await)
     }
 
@@ -143,15 +157,16 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
             let is_left = now.saturating_sub(dialogue.last_unix_ms()) >= LEFT_MS;
             if let Some((press, person)) = dialogue.pending().filter(|_| is_left) {
                 self.act(incident, press, person).await?;
-            } else if dialogue.asked().is_some_and(|asked| self.is_overdue(asked)) {
-                self.answer_for_nobody(incident).await?;
+            } else if let Some(asked) = dialogue.asked().filter(|asked| self.is_overdue(asked)) {
+                self.answer_for_nobody(incident, asked.plan.response).await?;
             }
         }
         Ok(())
     }
 
-    fn is_overdue(&self, asked_unix_ms: i64) -> bool {
+    fn is_overdue(&self, asked: &Waiting) -> bool {
         let (approvals, now) = (&self.config.approvals, self.switch.clock.now_unix_ms());
+        let asked_unix_ms = asked.since_unix_ms;
         // What is older is not looked at any more.
         let is_known = now.saturating_sub(asked_unix_ms) < HORIZON_SECS.saturating_mul(1_000);
         self.switch.mode == Mode::Approve
@@ -160,8 +175,13 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
             && is_known
     }
 
-    /// Nobody answered: the program acts on its own, within the brakes.
-    async fn answer_for_nobody(&self, incident: IncidentId) -> Result<(), PressError> {
+    /// Nobody answered: the program acts on its own, within the brakes. A fence that has its time
+    /// meanwhile is put up again.
+    async fn answer_for_nobody(
+        &self,
+        incident: IncidentId,
+        asked: Response,
+    ) -> Result<(), PressError> {
         let Switch { responder, journal, clock, brakes, patience, .. } = self.switch;
         let is_open =
             |ledger: &Ledger| ledger.case(incident).is_some_and(|case| case.closed.is_none());
@@ -170,13 +190,11 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         if fences && journal.look(is_open).await {
             return Ok(());
         }
-        let Ok(live) = self.live_incident(incident).await? else { return Ok(()) };
+        let Ok(live) = self.certain(incident).await? else { return Ok(()) };
         let mode = Mode::Enforce;
         let switch = Switch { responder, journal, clock, mode, brakes, patience };
-        match fences {
-            true => switch.fence(&live).await?,
-            false => switch.pull(&live).await?,
-        };
+        let at_most = if fences { Verdict::Fence } else { verdict_of(asked) };
+        switch.pull_at_most(&live, at_most).await?;
         Ok(())
     }
 
@@ -205,15 +223,27 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         incident: IncidentId,
         person: &Untrusted<'static>,
     ) -> Result<Result<Heard, Declined>, PressError> {
-        let live = match self.live_incident(incident).await? {
+        // What was asked may have grown since then: whoever says yes says it to what was asked.
+        let asked = |ledger: &Ledger| Some(ledger.dialogue(incident)?.asked()?.plan.response);
+        let Some(asked) = self.switch.journal.look(asked).await else {
+            return Ok(Err(Declined::NotWaiting));
+        };
+        let live = match self.certain(incident).await? {
             Ok(live) => live,
             Err(why) => return Ok(Err(why)),
         };
-        Ok(match self.switch.approved(&live, person).await? {
-            Pulled::Contained(_) => Ok(Heard::Done(Press::Approve)),
-            Pulled::WouldHave(_) => Err(Declined::Mode),
-            _ => Err(Declined::NoPlan),
-        })
+        match self.switch.approved(&live, person, verdict_of(asked)).await? {
+            Pulled::Contained(_) => {}
+            Pulled::WouldHave(_) => return Ok(Err(Declined::Mode)),
+            _ => return Ok(Err(Declined::NoPlan)),
+        }
+        let is_pending = |ledger: &Ledger| {
+            let pending = ledger.dialogue(incident).and_then(Dialogue::pending);
+            pending.is_some_and(|(press, _)| press == Press::Approve)
+        };
+        // All of it was in force, and nothing had to be decided.
+        let was_done = self.switch.journal.look(is_pending).await;
+        Ok(if was_done { Err(Declined::Done) } else { Ok(Heard::Done(Press::Approve)) })
     }
 
     async fn restore(
@@ -260,9 +290,9 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         incident: IncidentId,
         person: &Untrusted<'static>,
     ) -> Result<Result<(Untrusted<'static>, String, i64), Declined>, PressError> {
-        let live = match self.live_incident(incident).await? {
-            Ok(live) => live,
-            Err(why) => return Ok(Err(why)),
+        // The last is the worst: what a message alone tells stands behind what the trail does.
+        let Some(live) = self.incidents(incident).await?.pop() else {
+            return Ok(Err(Declined::Gone));
         };
         let now = self.now();
         let days = i64::from(self.config.approvals.expect_days.get());
@@ -279,23 +309,43 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         })
     }
 
-    async fn live_incident(
+    /// The incident as the trail tells of it; as a message does, where that is all there is.
+    async fn certain(
         &self,
         incident: IncidentId,
     ) -> Result<Result<LiveIncident, Declined>, PressError> {
-        let Some(root) = root_of(self.remembered, incident).await? else {
-            return Ok(Err(Declined::Gone));
-        };
-        // The last is the worst: what a message alone tells stands behind what the trail does.
-        let live = self.live.incidents(&root, self.now()).await?.pop();
+        let live = self.incidents(incident).await?;
+        let certain = live.into_iter().max_by_key(|live| live.is_confirmed);
+        Ok(certain.ok_or(Declined::Gone))
+    }
+
+    async fn incidents(&self, incident: IncidentId) -> Result<Vec<LiveIncident>, PressError> {
+        let Some(root) = root_of(self.remembered, incident).await? else { return Ok(Vec::new()) };
+        let mut live = self.live.incidents(&root, self.now()).await?;
         // A lineage may turn out to be part of another, whose incident is another one.
-        let live = live.filter(|live| live.incident.target.incident == incident);
-        Ok(live.ok_or(Declined::Gone))
+        live.retain(|live| live.incident.target.incident == incident);
+        Ok(live)
     }
 
     fn now(&self) -> EventTime {
         let secs = self.switch.clock.now_unix_ms().div_euclid(1_000);
         EventTime::from_unix_secs(secs).unwrap_or(EventTime::EPOCH)
+    }
+}
+
+/// The plan that a person has to say yes to.
+fn asking(pulled: &Pulled) -> Option<&Plan> {
+    match pulled {
+        Pulled::Ask(plan) | Pulled::Held(_, plan) => Some(plan),
+        _ => None,
+    }
+}
+
+/// The verdict that leads to a response.
+fn verdict_of(response: Response) -> Verdict {
+    match response {
+        Response::Fence { .. } => Verdict::Fence,
+        Response::Kill => Verdict::Kill,
     }
 }
 

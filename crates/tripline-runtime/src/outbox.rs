@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use tripline_chat::{Brief, Message, Outcome, Stage, Storm, Ways, storms};
-use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
+use tripline_containment::{Case, Dialogue, IncidentId, Ledger, Press};
 use tripline_engine::Partition;
 
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -159,7 +159,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             let marks = self.marks(incident).await?;
             let Some(told) = card(&marks) else { continue };
             let dialogue = ledger.dialogue(incident);
-            let message = match outcome(ledger, incident, now.div_euclid(1_000)) {
+            let message = match outcome(ledger, incident, told, now.div_euclid(1_000)) {
                 Some(outcome) => told.clone().with_outcome(&outcome),
                 None => told.clone(),
             };
@@ -405,17 +405,37 @@ impl Parcel {
     }
 }
 
-/// What became of an incident, as far as the action log tells.
-fn outcome(ledger: &Ledger, incident: IncidentId, now_unix_secs: i64) -> Option<Outcome<'_>> {
+/// What is in force of an incident, if anything is.
+pub(crate) fn in_force(
+    ledger: &Ledger,
+    incident: IncidentId,
+    now_unix_secs: i64,
+) -> Option<Outcome<'_>> {
+    let case = ledger.case(incident).filter(|case| case.closed.is_none())?;
+    Some(Outcome::Contained { case, now_unix_secs })
+}
+
+/// What became of an incident since that was told of it, as far as the action log tells.
+fn outcome<'l>(
+    ledger: &'l Ledger,
+    incident: IncidentId,
+    told: &Message,
+    now_unix_secs: i64,
+) -> Option<Outcome<'l>> {
+    let in_force = in_force(ledger, incident, now_unix_secs);
     let dialogue = ledger.dialogue(incident);
+    if let (None, Some(asked)) = (&in_force, dialogue.and_then(Dialogue::asked)) {
+        // A fence had its time, and what waited beside it still does.
+        let is_outdated = told.answers.presses.contains(&Press::Restore);
+        return is_outdated.then_some(Outcome::Ask(&asked.plan));
+    }
     let case = ledger.case(incident);
-    let open = case.filter(|case| case.closed.is_none());
-    let spared = dialogue.and_then(Dialogue::spared).map(Outcome::LeftAlone);
-    let asked = dialogue.and_then(Dialogue::asked);
-    // A closed case about which something was asked or said since is not the last word.
-    let last = case.filter(|_| asked.is_none());
-    let contained = |case| Outcome::Contained { case, now_unix_secs };
-    open.map(contained).or(spared).or(last.map(contained))
+    let closed_unix_ms = case.and_then(|case| case.closed.as_ref()).map(|(_, at, _)| *at);
+    // Who gave it back left it alone by that.
+    let spared = dialogue.and_then(Dialogue::spared);
+    let spared = spared.filter(|spared| closed_unix_ms != Some(spared.at_unix_ms));
+    let last = || case.map(|case| Outcome::Contained { case, now_unix_secs });
+    in_force.or(spared.map(Outcome::LeftAlone)).or_else(last)
 }
 
 /// How long a channel is left alone after an error; not at all where it may be back at once.

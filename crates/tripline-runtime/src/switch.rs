@@ -99,6 +99,18 @@ impl Pulled {
         }
     }
 
+    /// Whether people are told of it by this. `beside` says that they were told of the same incident a
+    /// moment ago, as far as the trail tells of it.
+    pub fn is_told(&self, beside: bool) -> bool {
+        match self {
+            // What became of a case that was given back, the action log tells.
+            Self::GivenBack => false,
+            // What is certain, and may be answered, is not covered with what is not.
+            Self::Unconfirmed(_) => !beside,
+            _ => true,
+        }
+    }
+
     /// Whether it was to be contained, and was not.
     pub fn is_incomplete(&self, now: EventTime) -> bool {
         let is_complete = |case: &Case| case.proof(now.unix_secs()) != Proof::Incomplete;
@@ -117,15 +129,20 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         self.pull_for(live, None, Verdict::Kill).await
     }
 
-    /// The same, with a fence at most.
+    /// The same, with such a verdict at most.
     ///
     /// # Errors
     /// As [`Self::pull`].
-    pub async fn fence(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
-        self.pull_for(live, None, Verdict::Fence).await
+    pub async fn pull_at_most(
+        &self,
+        live: &LiveIncident,
+        at_most: Verdict,
+    ) -> Result<Pulled, JournalError> {
+        self.pull_for(live, None, at_most).await
     }
 
-    /// The same because a person said so, whom neither brakes nor what was decided before bind.
+    /// The same because a person said so, whom neither brakes nor what was decided before bind; at
+    /// most what the person was asked about.
     ///
     /// # Errors
     /// As [`Self::pull`].
@@ -133,8 +150,9 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         &self,
         live: &LiveIncident,
         person: &Untrusted<'static>,
+        at_most: Verdict,
     ) -> Result<Pulled, JournalError> {
-        self.pull_for(live, Some(person), Verdict::Kill).await
+        self.pull_for(live, Some(person), at_most).await
     }
 
     async fn pull_for(

@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use tripline_chat::{Message, Outcome};
 use tripline_cloudtrail::Tally;
+use tripline_containment::IncidentId;
 use tripline_engine::doctor::heartbeats;
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance, Pulse};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
     Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Page,
-    Patience, Pulled, Switch, SystemClock, beats, files, hash_seed, settings,
+    Patience, Switch, SystemClock, beats, files, hash_seed, settings,
 };
 use tripline_text::escape;
 
@@ -198,7 +199,8 @@ impl<'a> Watcher<'a> {
                     complain(&file.path, &error)?;
                 }
             }
-            let digest = self.has_looked.then(|| Pulse::of_digest(&file.path.to_string_lossy()));
+            let digest =
+                self.has_looked.then(|| Pulse::of_digest(&file.path.to_string_lossy(), now()));
             self.note_digests(digest.flatten().as_slice()).await?;
             self.taken.insert(file.path, file.bytes);
         }
@@ -238,8 +240,9 @@ impl<'a> Watcher<'a> {
         problems(&delivered.tally)?;
         self.unread |= delivered.tally.has_problems();
         self.tell(&delivered)?;
+        let mut told = BTreeSet::new();
         for incident in &delivered.incidents {
-            self.answer(incident).await?;
+            self.answer(incident, &mut told).await?;
         }
         self.live.told(&delivered).await?;
         if !delivered.incidents.is_empty() {
@@ -266,10 +269,15 @@ impl<'a> Watcher<'a> {
         Ok(self.out.flush()?)
     }
 
-    /// Does about an incident what the mode allows, and says so.
-    async fn answer(&mut self, incident: &LiveIncident) -> Result<(), Failure> {
-        let told = self.confirmed(incident).await?;
-        let incident = told.as_ref().unwrap_or(incident);
+    /// Does about an incident what the mode allows, and says so; `told` is what people were told just
+    /// now.
+    async fn answer(
+        &mut self,
+        incident: &LiveIncident,
+        told: &mut BTreeSet<IncidentId>,
+    ) -> Result<(), Failure> {
+        let confirmed = self.confirmed(incident).await?;
+        let incident = confirmed.as_ref().unwrap_or(incident);
         let pulled = match self.switch() {
             Some(switch) => Some(switch.pull(incident).await?),
             None => None,
@@ -296,11 +304,12 @@ impl<'a> Watcher<'a> {
         }
         // What was done is done and on record, and what is told is kept: it is posted once the rest of
         // the delivery is taken in.
-        // What became of a case that was given back, the action log tells.
-        if matches!(pulled, Some(Pulled::GivenBack)) {
-            return Ok(());
+        let beside = told.contains(&message.incident);
+        if pulled.as_ref().is_none_or(|pulled| pulled.is_told(beside)) {
+            told.insert(message.incident);
+            self.poster.outbox().put(&message).await?;
         }
-        Ok(self.poster.outbox().put(&message).await?)
+        Ok(())
     }
 
     async fn tick(&mut self) -> Result<(), Failure> {
@@ -364,7 +373,7 @@ impl<'a> Watcher<'a> {
             let name = format!("queue {queue}, message {}", message.id);
             let pages = match (tripline_runtime::asks_of(&message.body), &self.queue) {
                 (Ok(asks), Some((_, entrance))) => {
-                    self.note_digests(&entrance.pulses(&asks)).await?;
+                    self.note_digests(&entrance.pulses(&asks, now())).await?;
                     entrance.pages(&asks, &name).await.map_err(|error| error.to_string())
                 }
                 (Err(unknown), _) => Err(unknown.to_string()),

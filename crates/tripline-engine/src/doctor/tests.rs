@@ -22,7 +22,7 @@ fn before(minutes: i64) -> Option<EventTime> {
 fn source(region: &str) -> Source {
     let key =
         format!("111122223333_CloudTrail-Digest_{region}_main_us-east-1_20261120T090000Z.json.gz");
-    crate::live::Pulse::of_digest(&key).unwrap().source().clone()
+    crate::live::Pulse::of_digest(&key, before(0).unwrap()).unwrap().source().clone()
 }
 
 fn everything() -> Selector {

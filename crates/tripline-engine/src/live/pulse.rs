@@ -56,6 +56,8 @@ const HISTORY_MINUTES: i64 = 24 * 60;
 
 const HOUR: i64 = 3_600;
 const DAY: i64 = 86_400;
+/// How long before a digest arrives its hour ended at most.
+const DIGEST_HOURS: i64 = 3;
 /// For how many days a source is known after it was last heard of.
 const KNOWN_DAYS: i64 = 7;
 
@@ -65,9 +67,13 @@ impl Pulse {
         &self.source
     }
 
-    /// That a digest of this key arrived; none if it is no digest's.
-    pub fn of_digest(key: &str) -> Option<Self> {
+    /// That a digest of this key arrived `now`; none if it is no digest's, or so old that it comes
+    /// again, or was made afterwards: no sign of life.
+    pub fn of_digest(key: &str, now: EventTime) -> Option<Self> {
         let name = DigestName::parse(key)?;
+        if now.unix_secs().saturating_sub(name.end.unix_secs()) > DIGEST_HOURS * HOUR {
+            return None;
+        }
         let (account, region) = name.chain.scope();
         let source = source(&account, &region)?;
         Some(Self { source, sound: Sound::Digest, lag_minutes: 0 })
@@ -231,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_source_of_digests_is_silent_after_three_hours_and_until_it_is_forgotten() {
-        let digest = [(Pulse::of_digest(DIGEST), at(0))];
+        let digest = [(Pulse::of_digest(DIGEST, at(0)), at(0))];
         let of = |beat| vec![("111122223333 eu-west-1".to_owned(), beat)];
         assert_eq!(beats(&digest, at(3)), of(Beat::Steady));
         assert_eq!(beats(&digest, at(4)), of(Beat::NoDigest(3)));
@@ -254,6 +260,12 @@ mod tests {
         assert_eq!(beats(&[log(31, at(0)), log(7, at(0))], at(0)), of(Beat::Steady));
         assert_eq!(Pulse::of_log(LOG, at(0), at(25)), None);
         assert_eq!(Pulse::of_log(DIGEST, at(0), at(0)), None);
-        assert_eq!(Pulse::of_digest(LOG), None);
+        assert_eq!(Pulse::of_digest(LOG, at(0)), None);
+    }
+
+    #[test]
+    fn a_digest_that_comes_again_late_is_no_sign_of_life() {
+        assert!(Pulse::of_digest(DIGEST, at(2)).is_some());
+        assert_eq!(Pulse::of_digest(DIGEST, at(3)), None);
     }
 }

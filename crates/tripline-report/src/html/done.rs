@@ -184,7 +184,13 @@ fn who(entry: &Entry) -> String {
 fn row(entry: &Entry, case: Option<&Case>) -> Option<Markup> {
     let at = |place: &Place| html! { code { (place_of(place)) } };
     Some(match &entry.event {
-        Event::Asked { .. } => html! { "people were asked whether to stop it" },
+        Event::Asked { plan } => html! {
+            "people were asked whether to "
+            (match plan.response {
+                Response::Fence { .. } => "hold it to its known work",
+                Response::Kill => "stop it",
+            })
+        },
         Event::Decided { plan, reason, .. } => html! {
             "decided: " (plan.response.word()) ", " (counted(plan.steps.len(), "step"))
             ", " (counted(plan.sessions.len(), "session")) ": " (shown(reason))

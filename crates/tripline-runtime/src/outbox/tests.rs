@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use futures_util::future::BoxFuture;
 use tripline_chat::{Answers, Line, Stage};
-use tripline_containment::{Press, Round};
+use tripline_containment::{Entry, Event, Plan, Press, Response, Round};
 use tripline_text::Untrusted;
 
 use super::*;
@@ -272,6 +272,73 @@ async fn a_storm_is_one_message() {
     outbox.put(&message(3, Stage::Holds, "")).await.unwrap();
     outbox.drain().await.unwrap();
     assert_eq!((bot.texts().len(), hook.texts().len()), (4, 2));
+}
+
+#[tokio::test]
+async fn a_kill_that_waits_is_told_while_there_is_a_fence_and_after_it() {
+    let ((_directory, state), clock) = (state(), Hand::new());
+    let (bot, _, channels) = walls();
+    let outbox = Outbox::new(&state, &channels, &clock);
+    outbox.put(&message(1, Stage::Waiting, "")).await.unwrap();
+    let mut ledger = Ledger::default();
+    let mut note = |event| {
+        let (actor, incident) = (Untrusted::borrowed("test"), Some(IncidentId::new(1)));
+        let time_unix_ms = clock.now_unix_ms();
+        ledger.record(&Entry { time_unix_ms, actor, incident, event }).unwrap();
+        ledger.clone()
+    };
+    let told = async |ledger: Ledger| {
+        outbox.follow(&ledger).await.unwrap();
+        outbox.drain().await.unwrap();
+        let marks = outbox.marks(IncidentId::new(1)).await.unwrap();
+        let card = card(&marks).unwrap().clone();
+        (card.stage, card.answers.presses.clone(), card.done_text())
+    };
+    let plan = |response| {
+        let incident = IncidentId::new(1);
+        let (agent, steps, sessions) = (None, Vec::new(), Vec::new());
+        let (refused, survives, offered) = (Vec::new(), Vec::new(), Vec::new());
+        let created = Vec::new();
+        let plan = Plan {
+            incident,
+            response,
+            agent,
+            steps,
+            sessions,
+            refused,
+            survives,
+            offered,
+            created,
+        };
+        Box::new(plan)
+    };
+    note(Event::Asked { plan: plan(Response::Kill) });
+    let until_unix_secs = clock.now_unix_ms() / 1_000 + 1_800;
+    let fenced = note(Event::Decided {
+        plan: plan(Response::Fence { until_unix_secs }),
+        reason: Untrusted::borrowed("nobody answered"),
+        event_unix_ms: None,
+        seen_unix_ms: None,
+        is_automatic: true,
+        class: None,
+    });
+    clock.minutes(1);
+    for _ in 0..2 {
+        let (stage, presses, done) = told(fenced.clone()).await;
+        assert_eq!(stage, Stage::Waiting);
+        assert_eq!(presses, [Press::Approve, Press::Reject, Press::Restore]);
+        assert!(done.contains("held to its known work on its own"), "{done}");
+        assert_eq!(done.matches("a person has to say yes to a kill besides").count(), 1, "{done}");
+    }
+    clock.minutes(30);
+    let over = note(Event::Closed { reason: Untrusted::borrowed("its time is over") });
+    clock.minutes(1);
+    for _ in 0..2 {
+        let (stage, presses, done) = told(over.clone()).await;
+        assert_eq!((stage, presses), (Stage::Waiting, vec![Press::Approve, Press::Reject]));
+        assert!(done.starts_with("nothing yet: a person has to say yes"), "{done}");
+    }
+    assert_eq!(bot.texts().len(), 2);
 }
 
 /// One of many that wait for an answer.

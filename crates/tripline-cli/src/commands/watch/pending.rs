@@ -1,5 +1,6 @@
 //! What came by a message alone: CloudTrail is asked, and asked again.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use tripline_detector::Verdict;
@@ -31,7 +32,7 @@ impl Watcher<'_> {
             }
             let incident = self.confirmed(&incident).await?.unwrap_or(incident);
             if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
-                self.answer(&incident).await?;
+                self.answer(&incident, &mut BTreeSet::new()).await?;
                 self.confirmed_since.insert(incident.root);
             }
         }
