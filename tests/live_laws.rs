@@ -57,7 +57,7 @@ fn line(scored: &Scored, model: &Model) -> String {
     line.to_string()
 }
 
-/// Findings, and incidents by root with how many findings they have.
+/// Findings, and kills by root with how many findings they have.
 type Outcome = (BTreeSet<String>, BTreeMap<String, u64>);
 
 fn by_history(config: &Config, model: &Model, events: &[Event]) -> Outcome {
@@ -127,14 +127,14 @@ pub(crate) async fn check_confirmed(seed: u64, state: impl State) {
     }
 }
 
-/// What the state says of all sessions there are.
+/// What the state says of all sessions there are, and the roots of all incidents, alerts too.
 async fn by_state(
     config: &Config,
     model: &Model,
     state: &impl State,
     touched: BTreeSet<Anchor>,
     now: EventTime,
-) -> Outcome {
+) -> (Outcome, BTreeSet<String>) {
     let mut slice = Slice::about(touched, config, now, 2);
     loop {
         let wanted = slice.wanted();
@@ -148,10 +148,12 @@ async fn by_state(
     }
     let report = slice.judge(model).unwrap();
     let incidents = report.incidents.iter().map(|one| &one.incident);
-    (
+    let kills = incidents.clone().filter(|one| one.verdict == Verdict::Kill);
+    let outcome = (
         report.findings.iter().map(|scored| line(scored, model)).collect(),
-        incidents.map(|one| (format!("{:?}", one.root), one.findings_total)).collect(),
-    )
+        kills.map(|one| (format!("{:?}", one.root), one.findings_total)).collect(),
+    );
+    (outcome, incidents.map(|one| format!("{:?}", one.root)).collect())
 }
 
 /// A state that fails one time in so many, before, in the middle of, and after what it is asked for.
@@ -203,11 +205,12 @@ impl<S: State> State for Failing<S> {
     }
 }
 
-/// All that was told over all deliveries: findings, and roots of incidents.
+/// All that was told over all deliveries: findings, and roots of incidents and of kills.
 #[derive(Default)]
 struct Told {
     findings: BTreeSet<String>,
     incidents: BTreeSet<String>,
+    kills: BTreeSet<String>,
 }
 
 async fn deliver(
@@ -223,8 +226,13 @@ async fn deliver(
         {
             let mut told = told.lock().unwrap();
             told.findings.extend(delivered.findings.iter().map(|one| line(one, model)));
-            let roots = delivered.incidents.iter().map(|one| format!("{:?}", one.incident.root));
-            told.incidents.extend(roots);
+            for LiveIncident { incident, .. } in &delivered.incidents {
+                let root = format!("{:?}", incident.root);
+                if incident.verdict == Verdict::Kill {
+                    told.kills.insert(root.clone());
+                }
+                told.incidents.insert(root);
+            }
         }
         if live.told(&delivered).await.is_ok() {
             return;
@@ -276,7 +284,7 @@ pub(crate) async fn check(world: World<'_>, inner: impl State) {
         all.read(&page.file, &page.bytes, *provenance);
     }
     let touched = all.finish().touched;
-    let got = by_state(&config, &model, &state.inner, touched, now).await;
+    let (got, incidents) = by_state(&config, &model, &state.inner, touched, now).await;
     let told = told.into_inner().unwrap();
     assert!(!expected.0.is_empty() && !expected.1.is_empty(), "an empty test proves nothing");
     assert_eq!(got, expected);
@@ -284,5 +292,7 @@ pub(crate) async fn check(world: World<'_>, inner: impl State) {
     let untold: Vec<&String> = expected.0.difference(&told.findings).collect();
     assert!(untold.is_empty(), "{untold:?}");
     let roots: BTreeSet<String> = expected.1.into_keys().collect();
-    assert_eq!(told.incidents, roots);
+    assert_eq!(told.kills, roots);
+    let untold: Vec<&String> = incidents.difference(&told.incidents).collect();
+    assert!(untold.is_empty(), "{untold:?}");
 }

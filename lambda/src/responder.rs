@@ -240,6 +240,7 @@ impl<'s> Answerer<'s> {
         let pulled = self.switch(&journal, &brakes).pull(incident).await?;
         let counted = match &pulled {
             Pulled::Contained(_) => "Contained",
+            Pulled::Alerted => "Alerted",
             Pulled::WouldHave(_) => "WouldHave",
             Pulled::Ask(_) => "Asked",
             Pulled::Held(..) => "Held",

@@ -9,7 +9,7 @@ use aws_config::SdkConfig;
 use thiserror::Error;
 use tracing::{error, info};
 use tripline_aws::S3Depot;
-use tripline_engine::{Approvals, Brakes, Channel, Config, Mode, Model, SecretRef, Service};
+use tripline_engine::{Approvals, Brakes, Channel, Config, Mode, Model, SecretRef};
 use tripline_iam::AccountId;
 use tripline_runtime::{
     Edition, Library, LibraryError, Models, News, SettingsError, hash_seed, settings,
@@ -153,10 +153,8 @@ impl Settings {
     /// Where people are told: the configuration's channels, and the short way to one of them, which is
     /// what a template's parameter can say.
     pub(crate) fn channels(&self, config: &Config) -> Vec<Channel> {
-        let webhook = self.slack.clone().map(|id| Channel {
-            name: "slack-webhook-secret".to_owned(),
-            service: Service::SlackWebhook { url: SecretRef::Secret(id) },
-        });
+        let webhook = self.slack.clone().map(SecretRef::Secret);
+        let webhook = webhook.map(|url| Channel::slack_webhook("slack-webhook-secret", url));
         config.channels.iter().cloned().chain(webhook).collect()
     }
 }

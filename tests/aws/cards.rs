@@ -71,6 +71,7 @@ fn a_card_of_hostile_names_is_seen_as_text_in_a_browser() {
         first_unix_ms: 0,
         subject: Line::name(&Untrusted::borrowed(HOSTILE)),
         stage: Stage::Waiting,
+        verdict: Some(tripline_detector::Verdict::Kill),
         answers: Answers { presses: vec![Press::Approve, Press::Reject], ..Answers::default() },
     };
     let message = storms((0..20).map(brief).collect()).remove(0).message();

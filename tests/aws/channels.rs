@@ -19,6 +19,7 @@ fn message(stage: Stage) -> Message {
     Message {
         incident: IncidentId::new(0xfeed),
         stage,
+        verdict: Some(tripline_detector::Verdict::Kill),
         headline: name.clone().and(" called iam:CreateAccessKey, which it must never do"),
         subject: name,
         who: Vec::new(),

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tripline_baseline::{Approval, Decisions, promote};
-use tripline_chat::{Heard, Message, SigningKey, Stage, Wanted, Who};
+use tripline_chat::{Heard, Markup, Message, SigningKey, Stage, Wanted, Who};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
     Declined, Description, Dialogue, Event, Failure, Ledger, Place, Press, Response, Subject, Way,
 };
-use tripline_detector::{Budgets, Calibration, Invariants, Score};
+use tripline_detector::{Budgets, Calibration, Invariants, Score, Verdict};
 use tripline_engine::{
     Batch, Config, Filter, LiveIncident, Mode, Model, Permit, Pressing, Provenance, Purpose,
     is_sensitive,
@@ -163,8 +163,8 @@ fn page(records: &[Value]) -> Page {
     Page { file: Arc::new(Untrusted::borrowed("a.json")), bytes }
 }
 
-/// An agent that has done the same for a month, ten times a day, with lines to be killed by.
-fn model(config: &Config) -> Model {
+/// An agent that has done the same for a month, ten times a day.
+fn learned(config: &Config) -> Model {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
@@ -176,12 +176,16 @@ fn model(config: &Config) -> Model {
     let learned = batch.finish(config).unwrap().baselines.remove(0);
     let by = Approval::new("somebody", time(TODAY), "a test").unwrap();
     let promoted = promote(None, &learned, &Decisions::default(), &is_sensitive, &by).unwrap();
+    let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+    model.with_learned([Ok::<_, ()>(promoted.next)], 1).unwrap()
+}
+
+/// The same with lines to be killed by.
+fn model(config: &Config) -> Model {
     let mut calibration = Calibration::default();
     let benign = std::iter::once((Score::default(), 3_000));
     calibration.add(&Untrusted::borrowed("oncall"), 3_000, 42_000, benign);
-    let model = Model::new(Invariants::default(), Vec::new()).unwrap();
-    let model = model.with_learned([Ok::<_, ()>(promoted.next)], 1).unwrap();
-    model.with_calibration(calibration, Budgets::default())
+    learned(config).with_calibration(calibration, Budgets::default())
 }
 
 struct Scene {
@@ -428,6 +432,27 @@ async fn a_plan_that_nobody_answers_ends_in_a_fence_where_that_is_so_configured(
     assert!(message.done_text().contains("held to its known work on its own"), "{message:#?}");
     assert_eq!(scene.press(&message, Press::Approve, TODAY + 2_510).await, Heard::Done(presses[0]));
     assert_eq!(scene.look(response).await, Some((Response::Kill, false)));
+}
+
+#[tokio::test]
+async fn an_incident_opens_with_an_alert_and_is_the_same_when_it_is_worse() {
+    let mut scene = Scene::new(Mode::Approve, FENCED);
+    // Without lines what is new is told, and no more.
+    scene.model = learned(&scene.config);
+    let unusual = json!({"eventSource": "logs.amazonaws.com", "eventName": "DescribeLogStreams",
+        "sourceIPAddress": "198.51.100.7", "userAgent": "curl/8.5.0"});
+    let all = session(1_000, TODAY, &[unusual, stop_logging()]);
+    let (last, first) = all.split_last().unwrap();
+    let told = scene.deliver(first, TODAY + 60).await;
+    assert_eq!(told.incidents.len(), 1, "{told:#?}");
+    let alert = scene.tell(&told.incidents[0], TODAY + 60).await;
+    assert_eq!((alert.stage, alert.verdict), (Stage::Alert, Some(Verdict::Alert)), "{alert:#?}");
+    assert_eq!(alert.answers.presses, [Press::Expect]);
+    assert!(alert.headline.write(Markup::Terminal, 200).ends_with("which is unusual for it"));
+    let told = scene.deliver(std::slice::from_ref(last), TODAY + 90).await;
+    let kill = scene.tell(&told.incidents[0], TODAY + 90).await;
+    assert_eq!((kill.incident, kill.stage), (alert.incident, Stage::Waiting));
+    assert_eq!(kill.verdict, Some(Verdict::Kill));
 }
 
 #[tokio::test]

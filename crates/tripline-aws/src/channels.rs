@@ -7,8 +7,8 @@ use tripline_chat::{SigningKey, WeakKey};
 use tripline_engine::doctor::{Found, Reached, Unknown};
 use tripline_engine::{Channel as Setting, SecretRef, Service};
 use tripline_runtime::{
-    Address, Channel, Http, HttpChannel, InvalidAddress, NoRoots, Post, PostError, Posted,
-    SLACK_API,
+    Address, Channel, Http, HttpChannel, InvalidAddress, LeastTold, NoRoots, Post, PostError,
+    Posted, SLACK_API,
 };
 use tripline_text::Untrusted;
 
@@ -61,7 +61,7 @@ pub async fn channels(
     let (mut channels, mut errors): (Vec<Box<dyn Channel>>, _) = (Vec::new(), Vec::new());
     let http = Http::new();
     for setting in settings {
-        channels.push(match channel(aws, &http, setting).await {
+        let channel = match channel(aws, &http, setting).await {
             Ok(channel) => channel,
             Err(error) => {
                 let unusable = Unusable {
@@ -72,7 +72,8 @@ pub async fn channels(
                 errors.push(error);
                 Box::new(unusable)
             }
-        });
+        };
+        channels.push(Box::new(LeastTold { least: setting.from, channel }));
     }
     (channels, errors)
 }

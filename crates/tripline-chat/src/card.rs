@@ -81,7 +81,7 @@ fn rich(inlines: Vec<Value>) -> Value {
 
 fn color(stage: Stage) -> &'static str {
     match stage {
-        Stage::Open | Stage::Waiting => "Warning",
+        Stage::Alert | Stage::Open | Stage::Waiting => "Warning",
         Stage::Incomplete | Stage::Broken | Stage::Blind | Stage::Unwell => "Attention",
         Stage::Fenced | Stage::Killed => "Accent",
         Stage::Holds

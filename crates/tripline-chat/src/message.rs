@@ -22,6 +22,9 @@ pub struct Message {
     pub incident: IncidentId,
     /// How far it is.
     pub stage: Stage,
+    /// How grave it is; none of what Tripline says of itself, which goes to every channel.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// Who it is, in short.
     pub subject: Line,
     /// What happened, in one sentence.
@@ -58,6 +61,7 @@ impl Message {
         Self {
             incident: incident.target.incident,
             stage: outcome.stage(),
+            verdict: Some(incident.verdict),
             headline: subject.clone().and(format!("{did}, {}", breach(incident))),
             who: who(incident, &subject),
             subject,
@@ -77,6 +81,7 @@ impl Message {
         Self {
             incident: IncidentId::new(0),
             stage: Stage::Test,
+            verdict: None,
             headline: subject.clone().and("'s doctor can reach this channel"),
             subject,
             who: Vec::new(),
@@ -138,7 +143,8 @@ impl Message {
 fn breach(incident: &Incident) -> &'static str {
     match incident.verdict {
         Verdict::Kill => "which it must never do",
-        _ => "which is not its known work",
+        Verdict::Fence => "which is not its known work",
+        Verdict::Normal | Verdict::Alert => "which is unusual for it",
     }
 }
 

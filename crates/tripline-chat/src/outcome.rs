@@ -12,6 +12,8 @@ use crate::line::Line;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
+    /// It is unusual, and a person may look at it.
+    Alert,
     /// It was found; nothing is done about it in this mode.
     Open,
     /// A person has to say yes.
@@ -48,6 +50,7 @@ impl Stage {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Alert => "ALERT",
             Self::Open => "OPEN",
             Self::Waiting => "WAITS FOR YOU",
             Self::Incomplete => "NOT STOPPED",
@@ -88,6 +91,8 @@ impl Stage {
 /// What became of an incident.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'a> {
+    /// It is an alert: nothing is to be stopped.
+    Alerted,
     /// In this mode nothing is written to AWS; the plan says what would have been.
     WouldHave(&'a Plan),
     /// A person has to say yes.
@@ -117,12 +122,17 @@ const NAMED_MAX: usize = 3;
 impl<'a> Outcome<'a> {
     /// What becomes of a plan where nobody may carry it out.
     pub fn of_plan(plan: &'a Result<Plan, Refusal>) -> Self {
-        plan.as_ref().map_or_else(Self::Refused, Self::WouldHave)
+        match plan {
+            Ok(plan) => Self::WouldHave(plan),
+            Err(Refusal::NotCalledFor) => Self::Alerted,
+            Err(refusal) => Self::Refused(refusal),
+        }
     }
 
     /// How far it is.
     pub fn stage(&self) -> Stage {
         match self {
+            Self::Alerted => Stage::Alert,
             Self::WouldHave(_) | Self::Unconfirmed => Stage::Open,
             Self::Ask(_) | Self::Held(..) => Stage::Waiting,
             Self::GivenBack => Stage::Restored,
@@ -135,6 +145,7 @@ impl<'a> Outcome<'a> {
     /// What was done, what was cut, and whether it is seen to hold.
     pub fn done(&self) -> Vec<Line> {
         match self {
+            Self::Alerted => vec![Line::ours("nothing: it is unusual, and no more than that")],
             Self::WouldHave(plan) => {
                 vec![Line::ours(format!("nothing, in this mode. The plan: {}", sum(plan)))]
             }
@@ -189,6 +200,7 @@ impl<'a> Outcome<'a> {
             Self::Ask(_) | Self::Held(..) => {
                 run("tripline kill --agent NAME --mode approve PATH...".to_owned())
             }
+            Self::Alerted => run("tripline sessions show SESSION PATH...".to_owned()),
             Self::WouldHave(_) | Self::Unconfirmed | Self::Refused(_) => {
                 run("tripline score --plan-file plan.json PATH...".to_owned())
             }

@@ -96,6 +96,7 @@ impl Message {
             listed: Vec::new(),
             done: vec![done],
             damage: Line::ours(damage),
+            verdict: None,
             next: Line::code(&Untrusted::borrowed("tripline doctor --stack NAME")),
             answers: Answers::default(),
         }

@@ -20,6 +20,7 @@ impl Message {
             "version": 1,
             "incident": self.incident,
             "stage": self.stage,
+            "verdict": self.verdict,
             "is_urgent": self.stage.is_urgent(),
             "headline": text(&self.headline),
             "who": who.collect::<serde_json::Map<_, _>>(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tripline_containment::{IncidentId, Press, counted};
+use tripline_detector::Verdict;
 use tripline_text::Untrusted;
 
 use crate::answers::{Answers, Question};
@@ -28,6 +29,9 @@ pub struct Brief {
     pub subject: Line,
     /// How far it is.
     pub stage: Stage,
+    /// How grave it is.
+    #[serde(default)]
+    pub verdict: Option<Verdict>,
     /// What may be pressed about it, and what was.
     #[serde(default, skip_serializing_if = "Answers::is_empty")]
     pub answers: Answers,
@@ -132,6 +136,7 @@ impl Storm {
         Message {
             incident: self.id(),
             stage,
+            verdict: self.briefs.iter().map(|brief| brief.verdict).max().flatten(),
             headline: subject.clone().and(
                 " went beyond what they may do: an attack on all of them, or a deployment gone wrong",
             ),
@@ -175,7 +180,14 @@ mod tests {
         let incident = IncidentId::new(nth);
         let subject = Line::ours(format!("agent-{nth}"));
         let answers = Answers { presses: vec![Press::Restore], ..Answers::default() };
-        Brief { incident, first_unix_ms: at, subject, stage: Stage::Killed, answers }
+        Brief {
+            incident,
+            first_unix_ms: at,
+            subject,
+            stage: Stage::Killed,
+            verdict: Some(Verdict::Kill),
+            answers,
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 use tripline_containment::{IncidentId, Press, Round};
+use tripline_detector::Verdict;
 use tripline_text::Untrusted;
 
 use crate::{Answers, Brief, Line, Links, Message, SigningKey, Stage, Ways, storms};
@@ -14,6 +15,7 @@ fn message(text: &str) -> Message {
     Message {
         incident: IncidentId::new(0xfeed),
         stage: Stage::Broken,
+        verdict: Some(Verdict::Kill),
         subject: name.clone(),
         headline: name.clone().and(" called iam:CreateAccessKey, which it must never do"),
         who: ["agent", "task", "version", "tenant", "role", "account", "session", "started by"]
@@ -51,6 +53,7 @@ fn storm(text: &str, count: u64) -> Message {
         first_unix_ms: 0,
         subject: Line::name(&Untrusted::borrowed(text)),
         stage: if nth == 0 { Stage::Killed } else { Stage::Waiting },
+        verdict: Some(Verdict::Kill),
         answers: Answers {
             presses: match nth {
                 0 => vec![Press::Restore],

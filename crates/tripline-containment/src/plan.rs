@@ -199,6 +199,9 @@ impl Step {
 #[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Refusal {
+    /// Nothing asks for one.
+    #[error("it is an alert: for a person to look at")]
+    NotCalledFor,
     /// There is no session to contain.
     #[error("no session is known")]
     NoSession,

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 use thiserror::Error;
+use tripline_detector::Verdict;
 use tripline_iam::Arn;
 
 /// One place where people are told.
@@ -12,8 +13,17 @@ use tripline_iam::Arn;
 pub struct Channel {
     /// Its name, another one for each: what was told is remembered under it.
     pub name: String,
+    /// The least grave that it is told: an alert, if nothing is said.
+    pub from: Verdict,
     /// What is there.
     pub service: Service,
+}
+
+impl Channel {
+    /// An incoming webhook of Slack that is told everything.
+    pub fn slack_webhook(name: &str, url: SecretRef) -> Self {
+        Self { name: name.to_owned(), from: alert(), service: Service::SlackWebhook { url } }
+    }
 }
 
 /// What a channel is, and what it needs.
@@ -105,6 +115,8 @@ impl fmt::Display for SecretRef {
 #[serde(deny_unknown_fields)]
 struct Given {
     name: String,
+    #[serde(default = "alert")]
+    from: Verdict,
     service: ServiceName,
     channel: Option<String>,
     token: Option<SecretRef>,
@@ -112,6 +124,10 @@ struct Given {
     url: Option<SecretRef>,
     key: Option<SecretRef>,
     topic: Option<Arn>,
+}
+
+fn alert() -> Verdict {
+    Verdict::Alert
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -130,6 +146,10 @@ impl TryFrom<Given> for Channel {
 
     fn try_from(mut given: Given) -> Result<Self, String> {
         let name = given.name.clone();
+        let from = given.from;
+        if from < Verdict::Alert {
+            return Err(format!("channel `{name}`: `from` is alert, fence or kill"));
+        }
         let needed = |key: &str| format!("channel `{name}` needs `{key}`");
         let service = match given.service {
             ServiceName::Slack => Service::Slack {
@@ -164,7 +184,7 @@ impl TryFrom<Given> for Channel {
         ];
         match left.into_iter().find(|(_, is_left)| *is_left) {
             Some((key, _)) => Err(format!("channel `{name}` has no use for `{key}`")),
-            None => Ok(Self { name, service }),
+            None => Ok(Self { name, from, service }),
         }
     }
 }
@@ -188,6 +208,11 @@ mod tests {
         let left = parsed(&format!("{bot}\nkey = \"env:KEY\"")).unwrap_err();
         assert!(left.contains("no use for `key`"), "{left}");
         assert!(parsed("service = \"irc\"").is_err());
+        assert_eq!(parsed(bot).unwrap().channels[0].from, Verdict::Alert);
+        let pager = parsed(&format!("{bot}\nfrom = \"kill\"")).unwrap();
+        assert_eq!(pager.channels[0].from, Verdict::Kill);
+        let normal = parsed(&format!("{bot}\nfrom = \"normal\"")).unwrap_err();
+        assert!(normal.contains("alert, fence or kill"), "{normal}");
     }
 
     #[test]

@@ -52,6 +52,16 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// Whether the agent is to be held back for it, as far as that can be done: an alert is told, and
+    /// where nothing is known of an agent's work there is nothing that a fence could leave.
+    pub fn is_to_be_stopped(&self) -> bool {
+        match self.verdict {
+            Verdict::Normal | Verdict::Alert => false,
+            Verdict::Fence => !self.work.actions.is_empty(),
+            Verdict::Kill => true,
+        }
+    }
+
     /// Whether a rule alone asks for its verdict: an invariant, or the declared scope.
     pub fn rests_on_rule(&self) -> bool {
         let reasons = self.findings.iter().flat_map(|finding| &finding.assessment.reasons);
@@ -115,8 +125,8 @@ impl Incidents {
         }
     }
 
-    /// The incidents with a verdict of kill, and of a live view those with one of fence whose agent's
-    /// work is known; in order of opening, then root.
+    /// The incidents with a verdict of kill, and of a live view all, from alerts on; in order of
+    /// opening, then root.
     pub(crate) fn finish(
         self,
         sessions: &Sessions,
@@ -124,14 +134,16 @@ impl Incidents {
         config: &Config,
         model: &Model,
     ) -> Vec<Incident> {
-        let drafts = self.open.into_values().filter(|draft| draft.verdict >= Verdict::Fence);
-        let drafts = drafts.map(|draft| {
-            let work = draft.work(view, config, model);
-            (draft, work)
-        });
-        // Without known work there is nothing that a fence could leave.
+        let least = match view {
+            View::Whole => Verdict::Kill,
+            View::Live(_) => Verdict::Alert,
+        };
+        let drafts = self.open.into_values().filter(|draft| draft.verdict >= least);
         let drafts: Vec<(Draft, Work)> = drafts
-            .filter(|(draft, work)| draft.verdict == Verdict::Kill || !work.actions.is_empty())
+            .map(|draft| {
+                let work = draft.work(view, config, model);
+                (draft, work)
+            })
             .collect();
         let lineages: Vec<Session> =
             drafts.iter().flat_map(|(draft, _)| sessions.lineage_of(&draft.session)).collect();
@@ -177,8 +189,11 @@ impl Draft {
         };
         let target = self.target(&lineage, theirs, users, now, config);
         let plan = match self.verdict {
+            Verdict::Normal | Verdict::Alert => Err(Refusal::NotCalledFor),
             Verdict::Kill => plan_kill(&target, target.grounds()),
-            _ => plan_fence(&target, target.grounds(), &work, config.brakes.fence_until(now)),
+            Verdict::Fence => {
+                plan_fence(&target, target.grounds(), &work, config.brakes.fence_until(now))
+            }
         };
         Incident {
             agent: self.session.agent().map(|agent| agent.id.clone()),

@@ -51,7 +51,7 @@ pub use library::{
 pub use listen::{Caller, Pressed, listen};
 pub use live::{Delivered, Live, LiveError, Models, Witness, beats};
 pub use local::{LocalFile, Unlisted, delivery_stamp, files};
-pub use messenger::{Channel, Post, PostError, Posted};
+pub use messenger::{Channel, LeastTold, Post, PostError, Posted};
 pub use notice::{Ask, DECIDED, Message, ObjectRef, PRESSED, UnknownMessage, asks_of, messages};
 pub use outbox::{Drained, Outbox};
 pub use responder::{Clock, Responder, SystemClock};

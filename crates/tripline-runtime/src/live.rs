@@ -194,7 +194,7 @@ impl<'a, S: State> Live<'a, S> {
         Ok(Delivered { tally: Tally::default(), passed_over: 0, findings, incidents, told })
     }
 
-    /// What the lineage that begins here must be stopped for, as it stands now: what the trail tells,
+    /// What the lineage that begins here must be told of or stopped for, as it stands now: what the trail tells,
     /// and behind it what is worse and a message alone tells. Nothing if what the state says leads to
     /// nothing.
     ///
@@ -223,7 +223,9 @@ impl<'a, S: State> Live<'a, S> {
         // more sessions: whichever is noted last sees the other.
         slice.recall(report.agents.iter().cloned());
         loop {
-            let stopped = report.incidents.iter().filter_map(|one| one.incident.agent.clone());
+            let stopped = report.incidents.iter().map(|one| &one.incident);
+            let stopped = stopped.filter(|incident| incident.is_to_be_stopped());
+            let stopped = stopped.filter_map(|incident| incident.agent.clone());
             slice.widen(stopped.collect::<Vec<_>>());
             if !self.fill(&mut slice).await? {
                 return Ok((slice, report));

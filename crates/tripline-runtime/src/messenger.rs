@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_chat::{Message, Ways};
+use tripline_detector::Verdict;
 use tripline_engine::doctor::{Found, Reached, Unknown};
 
 /// One place where people are told. Calls answer once; whoever calls tries again.
@@ -18,6 +19,11 @@ pub trait Channel: Debug + Send + Sync {
         false
     }
 
+    /// The least grave that it is told.
+    fn least(&self) -> Verdict {
+        Verdict::Alert
+    }
+
     /// Whether it takes messages, as far as that can be told without posting one.
     fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
         let unknown = Unknown::NotAsked("it cannot be asked without posting: --post does");
@@ -26,6 +32,37 @@ pub trait Channel: Debug + Send + Sync {
 
     /// Posts a message.
     fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>>;
+}
+
+/// A channel that is told from a verdict on.
+#[derive(Debug)]
+pub struct LeastTold {
+    /// The verdict.
+    pub least: Verdict,
+    /// The channel.
+    pub channel: Box<dyn Channel>,
+}
+
+impl Channel for LeastTold {
+    fn name(&self) -> &str {
+        self.channel.name()
+    }
+
+    fn is_in_place(&self) -> bool {
+        self.channel.is_in_place()
+    }
+
+    fn least(&self) -> Verdict {
+        self.least
+    }
+
+    fn reach<'a>(&'a self) -> BoxFuture<'a, Found<Reached>> {
+        self.channel.reach()
+    }
+
+    fn post<'a>(&'a self, post: Post<'a>) -> BoxFuture<'a, Result<Posted, PostError>> {
+        self.channel.post(post)
+    }
 }
 
 /// What is to be posted.

@@ -116,6 +116,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             first_unix_ms: first,
             subject: message.subject.clone(),
             stage: message.stage,
+            verdict: message.verdict,
             answers: message.answers.clone(),
         };
         let card = Mark::Card { at_unix_ms: now, message: message.clone() };
@@ -278,6 +279,9 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         until_unix_ms: Option<i64>,
     ) -> Result<Brought, StateError> {
         let incident = parcel.message.incident;
+        if parcel.message.verdict.is_some_and(|verdict| verdict < channel.least()) {
+            return Ok(Brought::Before);
+        }
         let told = told(marks, channel.name());
         let now = self.clock.now_unix_ms();
         let is_same = |told: &Told<'_>| !channel.is_in_place() && told.news == parcel.news;

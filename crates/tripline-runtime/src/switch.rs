@@ -45,6 +45,8 @@ pub struct Switch<'a, R, S, C> {
 pub enum Pulled {
     /// It was contained, or had been; the case says how far.
     Contained(Box<Case>),
+    /// It is an alert: nothing is to be stopped.
+    Alerted,
     /// In this mode nothing is written to AWS; the plan says what would have been.
     WouldHave(Plan),
     /// A person has to say yes.
@@ -89,6 +91,7 @@ impl Pulled {
     pub fn outcome(&self, now: EventTime) -> Outcome<'_> {
         match self {
             Self::Contained(case) => Outcome::Contained { case, now_unix_secs: now.unix_secs() },
+            Self::Alerted => Outcome::Alerted,
             Self::WouldHave(plan) => Outcome::WouldHave(plan),
             Self::Ask(plan) => Outcome::Ask(plan),
             Self::Held(held, plan) => Outcome::Held(held, plan),
@@ -164,18 +167,13 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         let incident = &live.incident;
         let verdict = incident.verdict.min(at_most);
         let mut target = incident.target.clone();
-        // What cannot be described is planned for without: less can be done then, nothing more.
-        let _ = describe(self.responder, &mut target).await;
-        let plan = match self.plan(verdict, &target, &incident.work) {
-            Ok(plan) => plan,
-            Err(refusal) => return Ok(Pulled::Refused(refusal)),
-        };
-        let known = self.journal.look(|ledger| ledger.case(plan.incident).cloned()).await;
+        let id = target.incident;
+        let known = self.journal.look(|ledger| ledger.case(id).cloned()).await;
         if person.is_none() {
             if known.as_ref().is_some_and(|case| is_given_back(case, live)) {
                 return Ok(Pulled::GivenBack);
             }
-            let spared = |ledger: &Ledger| ledger.dialogue(plan.incident)?.spared().cloned();
+            let spared = |ledger: &Ledger| ledger.dialogue(id)?.spared().cloned();
             let spared = self.journal.look(spared).await;
             if let Some(spared) = spared.filter(|spared| is_settled(spared.at_unix_ms, live)) {
                 return Ok(Pulled::LeftAlone(spared));
@@ -185,6 +183,18 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         // What a person gave back, or what had its time, is not put up again for the same calls.
         let was_fenced = known.as_ref().is_some_and(|case| is_over(case, live));
         let open = known.filter(|case| case.closed.is_none() && !case.plan.has_expired(now_secs));
+        if verdict < Verdict::Fence {
+            return match open {
+                Some(case) => self.carried_on(&case, person).await,
+                None => Ok(Pulled::Alerted),
+            };
+        }
+        // What cannot be described is planned for without: less can be done then, nothing more.
+        let _ = describe(self.responder, &mut target).await;
+        let plan = match self.plan(verdict, &target, &incident.work) {
+            Ok(plan) => plan,
+            Err(refusal) => return Ok(Pulled::Refused(refusal)),
+        };
         if let Some(case) = open.as_ref().filter(|case| covers(case, &plan)) {
             return self.carried_on(case, person).await;
         }

@@ -26,7 +26,7 @@ mod with_aws {
     use tripline_engine::doctor::{
         Answer, AnswerProblem, Check, Found, ModelFacts, Unknown, judge,
     };
-    use tripline_engine::{Beat, Channel, Config, SecretRef, Service, Source};
+    use tripline_engine::{Beat, Channel, Config, SecretRef, Source};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
@@ -177,13 +177,10 @@ mod with_aws {
         config: &Config,
         secret: Option<String>,
     ) -> Vec<Box<dyn Post>> {
-        let hook = |name: &str, url| Channel {
-            name: name.to_owned(),
-            service: Service::SlackWebhook { url },
-        };
         let by_name = arguments.slack_webhook_env.clone().map(SecretRef::Environment);
-        let by_name = by_name.map(|url| hook("slack-webhook-env", url));
-        let of_stack = secret.map(|id| hook("slack-webhook-secret", SecretRef::Secret(id)));
+        let by_name = by_name.map(|url| Channel::slack_webhook("slack-webhook-env", url));
+        let of_stack =
+            secret.map(|id| Channel::slack_webhook("slack-webhook-secret", SecretRef::Secret(id)));
         let settings: Vec<Channel> =
             config.channels.iter().cloned().chain(by_name).chain(of_stack).collect();
         // One that cannot be used says so when it is asked.

@@ -10,7 +10,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use tripline_chat::{Message, Outcome};
+use tripline_chat::{Message, Outcome, Stage};
 use tripline_cloudtrail::Tally;
 use tripline_containment::IncidentId;
 use tripline_engine::doctor::heartbeats;
@@ -291,7 +291,8 @@ impl<'a> Watcher<'a> {
             message = desk.ask(incident, pulled, message).await?;
         }
         self.unproven |= pulled.as_ref().is_some_and(|pulled| pulled.is_incomplete(now()));
-        if self.arguments.format == Format::Table {
+        // Of an alert, its findings say all there is.
+        if self.arguments.format == Format::Table && message.stage != Stage::Alert {
             let style = self.out.style();
             writeln!(self.out)?;
             table::write_incident(&mut self.out, &incident.incident, style)?;
@@ -422,8 +423,7 @@ async fn channels(
     let mut settings = config.channels.clone();
     settings.extend(arguments.slack_webhook_env.as_ref().map(|variable| {
         let url = tripline_engine::SecretRef::Environment(variable.clone());
-        let service = tripline_engine::Service::SlackWebhook { url };
-        tripline_engine::Channel { name: "slack-webhook-env".to_owned(), service }
+        tripline_engine::Channel::slack_webhook("slack-webhook-env", url)
     }));
     if settings.is_empty() {
         return Ok(Vec::new());

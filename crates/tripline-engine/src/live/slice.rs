@@ -54,7 +54,7 @@ pub struct Slice<'m> {
 pub struct LiveReport {
     /// The findings in them, in order of time and id.
     pub findings: Vec<Scored>,
-    /// What must be stopped.
+    /// What people are to be told of, and what must be stopped.
     pub incidents: Vec<LiveIncident>,
     /// For the state: whose the sessions are, and which lineages have to be stopped.
     pub entries: Vec<Entry>,
@@ -226,7 +226,7 @@ impl<'m> Slice<'m> {
             let root = standing.sessions.by_id(&incident.root.untrusted());
             let Some(root) = root.filter(|root| ids.contains(&root.id)) else { continue };
             let root = Anchor::of((root.kind, root.id.untrusted().as_unescaped()));
-            if let Some(agent) = &incident.agent {
+            if let Some(agent) = incident.agent.as_ref().filter(|_| incident.is_to_be_stopped()) {
                 groups.add(Partition::Incidents(agent.clone()), &root, until(self.now));
             }
             incidents.push(LiveIncident { root, incident, is_confirmed });

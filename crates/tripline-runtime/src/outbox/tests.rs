@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use futures_util::future::BoxFuture;
 use tripline_chat::{Answers, Line, Stage};
 use tripline_containment::{Entry, Event, Plan, Press, Response, Round};
+use tripline_detector::Verdict;
 use tripline_text::Untrusted;
 
 use super::*;
+use crate::messenger::LeastTold;
 use crate::state::EmbeddedState;
 
 /// A clock that goes on only while somebody waits.
@@ -91,6 +93,7 @@ fn message(nth: u64, stage: Stage, damage: &str) -> Message {
     Message {
         incident: IncidentId::new(nth),
         stage,
+        verdict: Some(Verdict::Kill),
         headline: name.clone(),
         subject: name,
         who: Vec::new(),
@@ -272,6 +275,29 @@ async fn a_storm_is_one_message() {
     outbox.put(&message(3, Stage::Holds, "")).await.unwrap();
     outbox.drain().await.unwrap();
     assert_eq!((bot.texts().len(), hook.texts().len()), (4, 2));
+}
+
+#[tokio::test]
+async fn a_channel_is_told_from_its_own_verdict_on() {
+    let ((_directory, state), clock) = (state(), Hand::new());
+    let (bot, hook, mut channels) = walls();
+    let pager = LeastTold { least: Verdict::Kill, channel: channels.pop().unwrap() };
+    channels.push(Box::new(pager));
+    let outbox = Outbox::new(&state, &channels, &clock);
+    let said = |verdict, stage| Message { verdict, ..message(1, stage, "") };
+    let steps = [
+        (said(Some(Verdict::Alert), Stage::Alert), (1, 0)),
+        (said(Some(Verdict::Fence), Stage::Fenced), (2, 0)),
+        (said(Some(Verdict::Kill), Stage::Killed), (3, 1)),
+        // What Tripline says of itself goes everywhere.
+        (Message { incident: IncidentId::new(2), ..said(None, Stage::Blind) }, (4, 2)),
+    ];
+    for (message, posted) in steps {
+        clock.minutes(1);
+        outbox.put(&message).await.unwrap();
+        outbox.drain().await.unwrap();
+        assert_eq!((bot.texts().len(), hook.texts().len()), posted, "{message:?}");
+    }
 }
 
 #[tokio::test]

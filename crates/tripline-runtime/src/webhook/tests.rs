@@ -17,6 +17,7 @@ pub(crate) fn message(stage: Stage) -> Message {
     Message {
         incident: IncidentId::new(7),
         stage,
+        verdict: Some(tripline_detector::Verdict::Kill),
         headline: name.clone().and(" called iam:CreateAccessKey, which it must never do"),
         subject: name,
         who: vec![("role".to_owned(), Line::code(&Untrusted::borrowed("arn:aws:iam::1:role/a")))],
