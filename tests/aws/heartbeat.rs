@@ -30,7 +30,7 @@ pub(crate) fn deliver_digest(world: &World, then: EventTime) {
 /// The key of the digest of the hour that ended then.
 fn digest(then: EventTime) -> String {
     let stamp = then.to_string().replace(['-', ':'], "");
-    let day = then.to_string()[..10].replace('-', "/");
+    let day = then.to_string().split('T').next().unwrap().replace('-', "/");
     format!(
         "AWSLogs/123456789012/CloudTrail-Digest/eu-west-1/{day}/123456789012_CloudTrail-Digest_eu-west-1_trail_us-east-1_{stamp}.json.gz"
     )

@@ -17,6 +17,7 @@
 mod cards;
 mod channels;
 mod contract;
+mod deployment_log;
 mod doctor;
 mod fence;
 mod heartbeat;

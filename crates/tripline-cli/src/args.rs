@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::logbook::LogPlace;
+
 /// Watches what AI agents do with AWS credentials, and plans how to stop the one that breaks scope.
 #[derive(Debug, Parser)]
 #[command(name = "tripline", version, max_term_width = 80, arg_required_else_help = true)]
@@ -86,7 +88,7 @@ pub(crate) enum Command {
     Fence(FenceArgs),
     /// Give back what a kill or a fence took, exactly
     #[command(
-        after_help = "Examples:\n  tripline restore 5f1d8e0c9a7b6c5d --reason \"false alarm\"\n  tripline restore --agent deploy-bot --reason INC-7\n  tripline restore --from-iam 111122223333 --reason \"the log is lost\""
+        after_help = "Examples:\n  tripline restore 5f1d8e0c9a7b6c5d --reason \"false alarm\"\n  tripline restore --agent deploy-bot --reason INC-7\n  tripline restore --state dynamodb://tripline-table 5f1d8e0c9a7b6c5d \\\n    --reason INC-7        # what a deployment's functions did\n  tripline restore --from-iam 111122223333 --reason \"the log is lost\""
     )]
     Restore(RestoreArgs),
     /// What is in force: since when, by whom, until when, and whether it is seen to hold
@@ -201,13 +203,20 @@ pub(crate) struct FenceArgs {
     pub(crate) baselines: PathBuf,
 }
 
+/// Where the action log is.
+#[derive(Debug, Args)]
+pub(crate) struct LogPlaceArgs {
+    /// The directory of the action log and its store, or a deployment's table, dynamodb://TABLE
+    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<LogPlace>,
+}
+
 /// Where the action log is, and what may be done.
 #[derive(Debug, Args)]
 pub(crate) struct SwitchArgs {
-    /// The directory of the action log and its store
-    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogPlaceArgs,
     /// What may be done to AWS
     #[arg(long, value_enum, default_value_t)]
     pub(crate) mode: ModeArg,
@@ -273,10 +282,8 @@ pub(crate) struct StatusArgs {
     /// What is in force by IAM itself, in this account, when the action log is lost
     #[arg(long, value_name = "ACCOUNT", conflicts_with_all = ["incident", "check"])]
     pub(crate) from_iam: Option<String>,
-    /// The directory of the action log and its store
-    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogPlaceArgs,
     /// The configuration [default: tripline.toml, if there is one]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -308,10 +315,8 @@ pub(crate) struct LogVerifyArgs {
     /// The log [default: actions.jsonl in the state directory]
     #[arg(value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
-    /// The directory of the action log and its store
-    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogPlaceArgs,
     /// The digest that the log must have or have had at its end: kept elsewhere, it shows a cut end
     #[arg(long, value_name = "DIGEST")]
     pub(crate) head: Option<String>,
@@ -432,10 +437,8 @@ pub(crate) struct BrakeArgs {
     /// Why: goes into the action log
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-    /// The directory of the action log and its store
-    /// [default: $TRIPLINE_STATE, else ~/.local/state/tripline]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log: LogPlaceArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -741,10 +744,10 @@ pub(crate) struct ReportArgs {
     /// The folder of baselines: declared scopes, DIR/*/scope.toml, and what was learned
     #[arg(long, value_name = "DIR")]
     pub(crate) baselines: Option<PathBuf>,
-    /// Tell what was done as well, by the action log in this state directory: what was cut and when, by
-    /// whom, whether it holds, and what was given back
+    /// Tell what was done as well, by the action log in this state directory, or in a deployment's table,
+    /// dynamodb://TABLE: what was cut and when, by whom, whether it holds, and what was given back
     #[arg(long, value_name = "DIR")]
-    pub(crate) state: Option<PathBuf>,
+    pub(crate) state: Option<LogPlace>,
     /// Where the page goes; a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

@@ -9,6 +9,7 @@ mod commands;
 mod demo;
 mod exit;
 mod input;
+mod logbook;
 mod output;
 mod page;
 mod progress;

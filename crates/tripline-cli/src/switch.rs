@@ -1,52 +1,23 @@
-//! What the commands of the kill switch share: the action log, the way to AWS, and the question.
+//! What the commands of the kill switch share: the way to AWS, and the question.
 
-use std::env;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
 
 use tripline_engine::{Config, Mode};
 use tripline_iam::AccountId;
-use tripline_runtime::{Clock, EmbeddedStore, Journal, SystemClock};
-use tripline_text::Untrusted;
+use tripline_runtime::{Clock, SystemClock};
 
 use crate::args::ModeArg;
 use crate::exit::Failure;
-use crate::input::user;
 
 #[cfg(feature = "aws")]
 pub(crate) use tripline_aws::IamResponder as Hands;
 
 #[cfg(not(feature = "aws"))]
-pub(crate) use without_aws::Hands;
-
-/// Where the action log is.
-pub(crate) fn state_dir(given: Option<&Path>) -> Result<PathBuf, Failure> {
-    let home = || Some(PathBuf::from(env::var_os("HOME")?).join(".local/state"));
-    let found = given
-        .map(Path::to_owned)
-        .or_else(|| env::var_os("TRIPLINE_STATE").map(PathBuf::from))
-        .or_else(|| {
-            Some(
-                env::var_os("XDG_STATE_HOME")
-                    .map_or_else(home, |dir| Some(dir.into()))?
-                    .join("tripline"),
-            )
-        });
-    found.ok_or_else(|| Failure::Usage {
-        message: "no state directory is known".to_owned(),
-        hint: "name one by --state or TRIPLINE_STATE",
-    })
-}
+pub(crate) use no_hands::Hands;
 
 /// The runtime that the calls to AWS need.
 pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
-}
-
-/// The action log, open for more.
-pub(crate) async fn journal(state: Option<&Path>) -> Result<Journal<EmbeddedStore>, Failure> {
-    let store = EmbeddedStore::open(&state_dir(state)?)?;
-    Ok(Journal::open(store, Untrusted::new(user())).await?)
 }
 
 /// The way to AWS.
@@ -59,10 +30,15 @@ pub(crate) async fn hands(config: &Config) -> Result<Hands, Failure> {
 
 #[cfg(not(feature = "aws"))]
 pub(crate) async fn hands(_: &Config) -> Result<Hands, Failure> {
-    Err(Failure::Usage {
+    Err(without_aws())
+}
+
+#[cfg(not(feature = "aws"))]
+pub(crate) fn without_aws() -> Failure {
+    Failure::Usage {
         message: "this program was built without AWS".to_owned(),
         hint: "build it with its default features: cargo build --release --bin tripline",
-    })
+    }
 }
 
 /// The account that `--from-iam` names.
@@ -107,7 +83,7 @@ impl From<ModeArg> for Mode {
 }
 
 #[cfg(not(feature = "aws"))]
-mod without_aws {
+mod no_hands {
     use tripline_containment::{Description, Failure, Place, Subject};
     use tripline_engine::{Hearsay, Permit};
     use tripline_iam::{AccountId, Arn};

@@ -119,7 +119,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             verdict: message.verdict,
             answers: message.answers.clone(),
         };
-        let card = Mark::Card { at_unix_ms: now, message: message.clone() };
+        let card = Mark::Card { at_unix_ms: now, message: Box::new(message.clone()) };
         let note = Note::News { brief, at_unix_ms: now, digest };
         // The card first: a note without one would be told of nothing.
         self.state.put(&[mark_entry(message.incident, &card, now)]).await?;

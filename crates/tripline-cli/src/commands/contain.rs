@@ -21,14 +21,15 @@ use tripline_iam::policy::Quota;
 use tripline_report::status;
 use tripline_report::table::Style;
 use tripline_runtime::{
-    Cause, Clock, EmbeddedStore, Executor, Journal, Listed, Patience, Source, SystemClock,
-    describe, settings, work_of,
+    Cause, Clock, Executor, Journal, Listed, Patience, Source, SystemClock, describe, settings,
+    work_of,
 };
 use tripline_text::{Untrusted, escape};
 
 use crate::args::{ContainArgs, FenceArgs, InputArgs, KillArgs};
 use crate::exit::{Ended, Failure};
 use crate::input::{duration, now};
+use crate::logbook::{self, Logbook};
 use crate::output::{Output, problems};
 use crate::progress::Bar;
 use crate::sources;
@@ -285,7 +286,7 @@ impl<'a> Run<'a> {
             return self.ended(true);
         }
         let mode = Mode::from(self.arguments.switch.mode);
-        let journal = switch::journal(self.arguments.switch.state.as_deref()).await?;
+        let journal = logbook::journal(self.arguments.switch.log.state.as_ref()).await?;
         let asked = match mode {
             Mode::Enforce => Asked::ByDetector(Evidence {
                 is_rule: true,
@@ -333,8 +334,8 @@ impl<'a> Run<'a> {
 
     async fn finish(
         mut self,
-        executor: &Executor<'_, Hands, EmbeddedStore, SystemClock>,
-        journal: &Journal<EmbeddedStore>,
+        executor: &Executor<'_, Hands, Logbook, SystemClock>,
+        journal: &Journal<Logbook>,
         hands: &Hands,
         authorized: &Authorized<'_>,
         mut case: Case,
@@ -403,7 +404,7 @@ impl<'a> Logs<'a> {
     async fn look(
         &mut self,
         watch: &Watch<'_>,
-        journal: &Journal<EmbeddedStore>,
+        journal: &Journal<Logbook>,
         incident: IncidentId,
     ) -> Result<(), Failure> {
         // On a thread of its own: what reads buckets waits for a runtime of its own.

@@ -21,7 +21,7 @@ mod with_aws {
     use std::path::Path;
 
     use aws_config::{BehaviorVersion, SdkConfig};
-    use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState, DynamoStore};
+    use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState};
     use tripline_chat::Message;
     use tripline_engine::doctor::{
         Answer, AnswerProblem, Check, Found, ModelFacts, Unknown, judge,
@@ -30,8 +30,8 @@ mod with_aws {
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Asked, Channel as Post, EmbeddedState, LOG_FILE, Outbox, Store, SystemClock, beats,
-        examine, log_text, models_of, reach, read_log, settings,
+        Asked, Channel as Post, EmbeddedState, LOG_FILE, Outbox, SystemClock, beats, examine,
+        models_of, reach, read_log, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -39,6 +39,7 @@ mod with_aws {
     use crate::args::{DoctorArgs, FailOnAnswer, Format};
     use crate::exit::{Ended, Failure};
     use crate::input::{config_file, now};
+    use crate::logbook::{self, LogPlace, own_directory};
     use crate::output::{Output, untold};
     use crate::switch;
 
@@ -63,14 +64,14 @@ mod with_aws {
             let mut facts = examined.facts;
             facts.models = models;
             facts.beats = heard(&aws, examined.table.clone(), &config).await;
-            facts.stop.is_halted =
-                is_halted(&aws, examined.table, arguments.switch.state.as_deref()).await;
+            let log = arguments.switch.log.state.as_ref();
+            facts.stop.is_halted = is_halted(examined.table, log).await;
             let channels = channels(&aws, arguments, &config, examined.slack).await;
             facts.chat = reach(&channels, arguments.post, switch::now_unix_ms()).await;
             facts.answers = answers(&aws, &config).await;
             let checks = judge(&facts);
             if arguments.tell {
-                tell(&checks, &channels, arguments.switch.state.as_deref()).await?;
+                tell(&checks, &channels, log).await?;
             }
             Ok::<_, Failure>(checks)
         })?;
@@ -148,25 +149,18 @@ mod with_aws {
     }
 
     /// Whether the brake is on: by the log of the deployment, else by this machine's.
-    async fn is_halted(
-        aws: &SdkConfig,
-        table: Option<String>,
-        state: Option<&Path>,
-    ) -> Found<bool> {
-        let lines = match table {
-            Some(table) => DynamoStore::new(aws, table).lines().await.map_err(|it| it.to_string()),
-            None => {
-                let state = switch::state_dir(state).ok();
-                let Some(state) = state.filter(|state| state.join(LOG_FILE).is_file()) else {
-                    return Err(Unknown::NotAsked("there is no action log on this machine"));
-                };
-                let text = log_text(&state).map_err(|it| it.to_string());
-                text.map(|text| text.lines().map(str::to_owned).collect::<Vec<_>>())
-            }
+    async fn is_halted(table: Option<String>, given: Option<&LogPlace>) -> Found<bool> {
+        let place = table.map(LogPlace::Table).map_or_else(|| LogPlace::meant(given).ok(), Some);
+        let is_there = |place: &LogPlace| match place {
+            LogPlace::Directory(directory) => directory.join(LOG_FILE).is_file(),
+            LogPlace::Table(_) => true,
         };
-        let lines = lines.map_err(Unknown::refused)?;
-        let read = read_log(lines.iter().map(String::as_str));
-        let (_, ledger) = read.map_err(|error| Unknown::refused(error.to_string()))?;
+        let Some(place) = place.filter(is_there) else {
+            return Err(Unknown::NotAsked("there is no action log on this machine"));
+        };
+        let refused = |error: &dyn ToString| Unknown::refused(error.to_string());
+        let text = logbook::text(place).await.map_err(|error| refused(&error))?;
+        let (_, ledger) = read_log(text.lines()).map_err(|error| refused(&error))?;
         Ok(ledger.halted().is_some())
     }
 
@@ -191,10 +185,11 @@ mod with_aws {
     async fn tell(
         checks: &[Check],
         channels: &[Box<dyn Post>],
-        state: Option<&Path>,
+        given: Option<&LogPlace>,
     ) -> Result<(), Failure> {
+        let directory = LogPlace::meant(given)?.directory().or_else(|_| own_directory())?;
         // A watch may hold the state beside it.
-        let state = EmbeddedState::open(&switch::state_dir(state)?.join("doctor"))?;
+        let state = EmbeddedState::open(&directory.join("doctor"))?;
         let outbox = Outbox::new(&state, channels, &SystemClock);
         outbox.put_of_itself(&Message::of_doctor(checks)).await?;
         Ok(untold(&outbox.drain().await?, "the next visit tells it")?)

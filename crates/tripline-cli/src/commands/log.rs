@@ -4,21 +4,23 @@ use std::fs;
 use std::io::Write;
 
 use tripline_containment::{Chain, Event};
-use tripline_runtime::LOG_FILE;
 use tripline_text::Untrusted;
 
 use crate::args::{BrakeArgs, BrakeTo, Color, LogVerifyArgs};
 use crate::exit::{Ended, Failure};
+use crate::logbook::{self, LogPlace};
 use crate::output::Output;
 use crate::switch::{self, now_unix_ms};
 
 pub(crate) fn verify(arguments: &LogVerifyArgs) -> Result<Ended, Failure> {
-    let path = match &arguments.file {
-        Some(file) => file.clone(),
-        None => switch::state_dir(arguments.state.as_deref())?.join(LOG_FILE),
+    let text = match &arguments.file {
+        Some(file) => fs::read_to_string(file)
+            .map_err(|source| Failure::Unreadable { path: file.clone(), source })?,
+        None => {
+            let place = LogPlace::meant(arguments.log.state.as_ref())?;
+            switch::runtime()?.block_on(logbook::text(place))?
+        }
     };
-    let text = fs::read_to_string(&path)
-        .map_err(|source| Failure::Unreadable { path: path.clone(), source })?;
     let mut chain = Chain::default();
     let mut had_head = arguments.head.is_none();
     let mut out = Output::new(Color::Auto);
@@ -42,7 +44,7 @@ pub(crate) fn verify(arguments: &LogVerifyArgs) -> Result<Ended, Failure> {
 pub(crate) fn brake(arguments: &BrakeArgs) -> Result<Ended, Failure> {
     let runtime = switch::runtime()?;
     runtime.block_on(async {
-        let journal = switch::journal(arguments.state.as_deref()).await?;
+        let journal = logbook::journal(arguments.log.state.as_ref()).await?;
         let reason = Untrusted::new(arguments.reason.clone());
         let (event, text) = match arguments.to {
             BrakeTo::On => (Event::Halted { reason }, "all automatic action is stopped"),

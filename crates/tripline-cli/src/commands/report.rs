@@ -1,26 +1,26 @@
 //! `tripline report PATH...`
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tripline_cloudtrail::{Fate, Limits, Reader};
 use tripline_detector::{Score, Verdict};
 use tripline_report::html::{self, About, Done, Gathered, Look, Selection};
-use tripline_runtime::{
-    LOG_FILE, Leaf, Shelf, all_baselines, files, hash_seed, log_text, read_entries,
-};
+use tripline_runtime::{Leaf, Shelf, all_baselines, files, hash_seed, read_entries};
 
 use crate::args::ReportArgs;
 use crate::exit::{Ended, Failure};
 use crate::input::now;
+use crate::logbook::{self, LogPlace};
 use crate::output::problems;
 use crate::page::Page;
 use crate::progress::Bar;
+use crate::switch;
 
 pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
     let input = &arguments.input;
     let prepared = input.prepare(arguments.baselines.as_deref())?;
-    let done = arguments.state.as_deref().map(done).transpose()?;
+    let done = arguments.state.as_ref().map(done).transpose()?;
     let page = Page::at(&arguments.out)?;
     let bar = Bar::new(input.quiet);
     let mut gathered = Gathered::new(hash_seed());
@@ -65,10 +65,9 @@ pub(crate) fn run(arguments: &ReportArgs) -> Result<Ended, Failure> {
     Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
 }
 
-/// What the action log of a directory says.
-fn done(directory: &Path) -> Result<Done, Failure> {
-    let text = log_text(directory)
-        .map_err(|source| Failure::Unreadable { path: directory.join(LOG_FILE), source })?;
+/// What an action log says.
+fn done(place: &LogPlace) -> Result<Done, Failure> {
+    let text = switch::runtime()?.block_on(logbook::text(place.clone()))?;
     let (ledger, entries) = read_entries(text.lines())?;
     Ok(Done::new(ledger, entries))
 }

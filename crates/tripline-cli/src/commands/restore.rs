@@ -6,14 +6,13 @@ use std::io::Write;
 use tripline_containment::{Event, IncidentId, Place, names};
 use tripline_engine::{Mode, authorize_return};
 use tripline_report::status;
-use tripline_runtime::{
-    EmbeddedStore, Executor, Journal, Patience, Responder, SystemClock, settings,
-};
+use tripline_runtime::{Executor, Journal, Patience, Responder, SystemClock, settings};
 use tripline_text::Untrusted;
 
 use crate::args::RestoreArgs;
 use crate::exit::{Ended, Failure};
 use crate::input::{config_file, now};
+use crate::logbook::{self, Logbook};
 use crate::output::Output;
 use crate::switch::{self, Hands, now_unix_ms, said_yes};
 
@@ -22,7 +21,7 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<Ended, Failure> {
     let runtime = switch::runtime()?;
     runtime.block_on(async {
         let hands = switch::hands(&config).await?;
-        let journal = switch::journal(arguments.switch.state.as_deref()).await?;
+        let journal = logbook::journal(arguments.switch.log.state.as_ref()).await?;
         if let Some(account) = &arguments.from_iam {
             adopt(&hands, &journal, account).await?;
         }
@@ -32,11 +31,7 @@ pub(crate) fn run(arguments: &RestoreArgs) -> Result<Ended, Failure> {
 }
 
 /// Takes what is found in IAM, and is on no record, into the log.
-async fn adopt(
-    hands: &Hands,
-    journal: &Journal<EmbeddedStore>,
-    account: &str,
-) -> Result<(), Failure> {
+async fn adopt(hands: &Hands, journal: &Journal<Logbook>, account: &str) -> Result<(), Failure> {
     let account = switch::account(account)?;
     let found = hands.find(account).await.map_err(Failure::Aws)?;
     let mut places: BTreeMap<IncidentId, Vec<Place>> = BTreeMap::new();
@@ -64,7 +59,7 @@ async fn adopt(
 
 async fn meant(
     arguments: &RestoreArgs,
-    journal: &Journal<EmbeddedStore>,
+    journal: &Journal<Logbook>,
 ) -> Result<Vec<IncidentId>, Failure> {
     if !arguments.incidents.is_empty() {
         let parsed: Result<Vec<IncidentId>, _> =
@@ -88,7 +83,7 @@ async fn meant(
 async fn give_back(
     arguments: &RestoreArgs,
     hands: &Hands,
-    journal: &Journal<EmbeddedStore>,
+    journal: &Journal<Logbook>,
     incidents: &[IncidentId],
 ) -> Result<Ended, Failure> {
     let mut out = Output::new(arguments.color);

@@ -11,6 +11,7 @@ use tripline_text::escape;
 use crate::args::{Format, StatusArgs};
 use crate::exit::{Ended, Failure};
 use crate::input::{config_file, now};
+use crate::logbook;
 use crate::output::Output;
 use crate::switch;
 
@@ -22,7 +23,7 @@ pub(crate) fn run(arguments: &StatusArgs) -> Result<Ended, Failure> {
         if let Some(account) = &arguments.from_iam {
             return from_iam(&config, account, &mut out).await;
         }
-        let journal = switch::journal(arguments.state.as_deref()).await?;
+        let journal = logbook::journal(arguments.log.state.as_ref()).await?;
         let mut unproven = false;
         if arguments.check {
             let hands = switch::hands(&config).await?;

@@ -17,14 +17,15 @@ use tripline_engine::doctor::heartbeats;
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance, Pulse};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Channel, Delivered, EmbeddedState, EmbeddedStore, Journal, Live, LocalFile, Models, Page,
-    Patience, Switch, SystemClock, beats, files, hash_seed, settings,
+    Channel, Delivered, EmbeddedState, Journal, Live, LocalFile, Models, Page, Patience, Switch,
+    SystemClock, beats, files, hash_seed, settings,
 };
 use tripline_text::escape;
 
 use crate::args::{Format, WatchArgs};
 use crate::exit::{Ended, Failure};
 use crate::input::{config_file, now};
+use crate::logbook::{self, LogPlace, Logbook};
 use crate::output::{Output, problems};
 use crate::switch::{self, Hands};
 
@@ -42,7 +43,7 @@ pub(crate) fn run(arguments: &WatchArgs) -> Result<Ended, Failure> {
             });
         }
     }
-    let directory = switch::state_dir(arguments.state.as_deref())?;
+    let directory = place(arguments)?.directory()?;
     let state = EmbeddedState::open(&directory)?;
     switch::runtime()?.block_on(async {
         let channels = channels(arguments, &config).await?;
@@ -53,6 +54,11 @@ pub(crate) fn run(arguments: &WatchArgs) -> Result<Ended, Failure> {
         watcher.histories = histories::open(arguments, &histories, &state).await?;
         poster.beside(watcher.watch()).await
     })
+}
+
+/// Where what is known is, and the action log beside it.
+fn place(arguments: &WatchArgs) -> Result<LogPlace, Failure> {
+    LogPlace::meant(arguments.state.clone().map(LogPlace::Directory).as_ref())
 }
 
 /// How often the clock is looked at: what has had its time, and what was stripped meanwhile.
@@ -66,7 +72,7 @@ struct Watcher<'a> {
     live: Live<'a, EmbeddedState>,
     mode: Mode,
     /// What the switch needs, unless the mode writes nothing.
-    hands: Option<(Hands, Journal<EmbeddedStore>)>,
+    hands: Option<(Hands, Journal<Logbook>)>,
     poster: &'a poster::Poster<'a>,
     ears: &'a press::Ears,
     #[cfg(feature = "aws")]
@@ -101,7 +107,7 @@ impl<'a> Watcher<'a> {
         let hands = match mode {
             Mode::Observe | Mode::Recommend => None,
             Mode::Approve | Mode::Enforce => {
-                let journal = switch::journal(arguments.state.as_deref()).await?;
+                let journal = logbook::journal(Some(&place(arguments)?)).await?;
                 Some((switch::hands(config).await?, journal))
             }
         };
@@ -339,7 +345,7 @@ impl<'a> Watcher<'a> {
         Ok(())
     }
 
-    fn switch(&self) -> Option<Switch<'_, Hands, EmbeddedStore, SystemClock>> {
+    fn switch(&self) -> Option<Switch<'_, Hands, Logbook, SystemClock>> {
         let (hands, journal) = self.hands.as_ref()?;
         Some(Switch {
             responder: hands,

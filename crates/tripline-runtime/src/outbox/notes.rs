@@ -35,7 +35,7 @@ pub(super) enum Note {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Mark {
     /// A message.
-    Card { at_unix_ms: i64, message: Message },
+    Card { at_unix_ms: i64, message: Box<Message> },
     /// A channel has a message.
     Told {
         channel: String,
@@ -62,7 +62,7 @@ pub(super) struct Told<'m> {
 /// The message that was noted last.
 pub(super) fn card(marks: &[Mark]) -> Option<&Message> {
     let cards = marks.iter().filter_map(|mark| match mark {
-        Mark::Card { at_unix_ms, message } => Some((*at_unix_ms, message)),
+        Mark::Card { at_unix_ms, message } => Some((*at_unix_ms, &**message)),
         _ => None,
     });
     let last = cards.max_by_key(|(at, message)| (*at, digest_of(message)));

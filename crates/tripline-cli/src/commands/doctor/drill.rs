@@ -12,6 +12,7 @@ use tripline_text::escape;
 
 use crate::args::DoctorArgs;
 use crate::exit::{Ended, Failure};
+use crate::logbook;
 use crate::output::Output;
 use crate::switch::{self, Hands, now_unix_ms, said_yes};
 
@@ -72,7 +73,7 @@ pub(super) async fn run(
     let is_writing = mode >= Mode::Approve;
     let asked =
         Asked::ByPerson { said_yes: is_writing && said_yes(&question, arguments.switch.yes)? };
-    let journal = switch::journal(arguments.switch.state.as_deref()).await?;
+    let journal = logbook::journal(arguments.switch.log.state.as_ref()).await?;
     let ledger = journal.ledger().await;
     let Decision::Do(authorized) =
         authorize(&plan, mode, &asked, &config.brakes, &ledger, now_unix_ms())

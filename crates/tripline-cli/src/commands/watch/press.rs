@@ -8,17 +8,15 @@ pub(super) use without_aws::{Ears, ears};
 use std::collections::BTreeMap;
 
 use tripline_chat::SigningKey;
-use tripline_runtime::{
-    Desk, EmbeddedState, EmbeddedStore, Live, Models, SystemClock, expectations, hash_seed,
-};
+use tripline_runtime::{Desk, EmbeddedState, Live, Models, SystemClock, expectations, hash_seed};
 
 use super::Watcher;
 use crate::exit::Failure;
+use crate::logbook::Logbook;
 use crate::switch::Hands;
 
 /// Where what people press is weighed and done.
-pub(super) type WatchDesk<'w> =
-    Desk<'w, Hands, EmbeddedStore, SystemClock, EmbeddedState, EmbeddedState>;
+pub(super) type WatchDesk<'w> = Desk<'w, Hands, Logbook, SystemClock, EmbeddedState, EmbeddedState>;
 
 impl<'a> Watcher<'a> {
     /// The desk, unless the mode writes nothing.
