@@ -91,8 +91,10 @@ async function lookThrough() {
   await page.selectOption('#session-verdict', '3');
   seen.sessions_to_kill = await rows();
   await page.selectOption('#session-verdict', '0');
+  const typed = Date.now();
   await page.fill('#session-search', 'no such agent');
   seen.sessions_of_nobody = await rows();
+  seen.filtered_ms = Date.now() - typed;
   await page.fill('#session-search', '');
   await page.locator('[data-sessions] tbody .link').first().click();
   await page.locator('.opened svg.lineage').waitFor();
