@@ -1,7 +1,6 @@
 //! The responder: told which lineage to look at, it looks for itself, and does what mode and brakes
 //! allow.
 
-use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use tracing::{error, info, warn};
 use tripline_aws::{Approving, DynamoState, DynamoStore, IamResponder, channels};
 use tripline_chat::{Heard, Message as Told, Sealed};
-use tripline_containment::{Case, IncidentId, Response};
+use tripline_containment::{Case, Response};
 use tripline_detector::Verdict;
 use tripline_engine::doctor::{Answer, heartbeats};
 use tripline_engine::{
@@ -20,7 +19,7 @@ use tripline_engine::{
 };
 use tripline_runtime::{
     Ask, Channel, Desk, Journal, Live, Message, Models, Outbox, Patience, Pulled, Switch,
-    SystemClock, Ticked, beats, expectations, hash_seed, messages,
+    SystemClock, Ticked, beats, expectations, hash_seed, messages, to_be_told,
 };
 use tripline_text::escape;
 
@@ -129,12 +128,13 @@ impl<'s> Answerer<'s> {
         if incidents.is_empty() {
             warn!("the state leads to no incident there");
         }
-        let mut told = BTreeSet::new();
+        let config = in_force.models().config();
+        let mut looked_at = Vec::new();
         for incident in incidents {
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
-            self.pull(&live, &incident, in_force.models().config(), &mut told).await?;
+            looked_at.push(self.pull(&live, &incident, config).await?);
         }
-        Ok(())
+        self.put(looked_at, config).await
     }
 
     /// With what people expect by now.
@@ -227,14 +227,13 @@ impl<'s> Answerer<'s> {
         Ok(told)
     }
 
-    /// Does about an incident what the mode allows, and tells it; `told` is what was told just now.
+    /// Does about an incident what the mode allows, and says what is to be told of it.
     async fn pull(
         &self,
         live: &Live<'_, DynamoState>,
         incident: &LiveIncident,
         config: &Config,
-        told: &mut BTreeSet<IncidentId>,
-    ) -> Result<(), Error> {
+    ) -> Result<(Option<Pulled>, Told), Error> {
         let journal = self.journal().await?;
         let brakes = self.settings.brakes(config);
         let pulled = self.switch(&journal, &brakes).pull(incident).await?;
@@ -253,13 +252,22 @@ impl<'s> Answerer<'s> {
         let message = Told::of(&incident.incident, &pulled.outcome(now()));
         info!(incident = id, "{}", message.done_text());
         count("responder", &[(counted, 1)]);
-        // Containment is done by now, and what is told is kept: a channel that is down delays nothing.
         let channels = self.channels(config).await;
         let desk = self.desk(self.switch(&journal, &brakes), live, config, &channels);
         let message = desk.ask(incident, &pulled, message).await?;
+        Ok((Some(pulled), message))
+    }
+
+    /// Tells people. Containment is done by now, and what is told is kept: a channel that is down delays
+    /// nothing.
+    async fn put(
+        &self,
+        looked_at: Vec<(Option<Pulled>, Told)>,
+        config: &Config,
+    ) -> Result<(), Error> {
+        let channels = self.channels(config).await;
         let outbox = self.outbox(&channels);
-        if pulled.is_told(told.contains(&message.incident)) {
-            told.insert(message.incident);
+        for message in to_be_told(looked_at) {
             outbox.put(&message).await?;
         }
         self.tell(&outbox).await
@@ -308,7 +316,8 @@ impl<'s> Answerer<'s> {
             let incident = self.confirmed(&live, &incident).await?.unwrap_or(incident);
             // A fence waited for nobody.
             if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
-                self.pull(&live, &incident, config, &mut BTreeSet::new()).await?;
+                let looked_at = vec![self.pull(&live, &incident, config).await?];
+                self.put(looked_at, config).await?;
             }
         }
         let Ticked { open, proven } = ticked;

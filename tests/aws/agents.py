@@ -380,8 +380,15 @@ def upload(command):
     for folder, _, files in os.walk(command["from"]):
         for name in files:
             path = os.path.join(folder, name)
+            beside = path + ".signature"
+            if name.endswith(".signature"):
+                continue
+            metadata = {}
+            if os.path.exists(beside):
+                with open(beside) as file:
+                    metadata = {"signature": file.read().strip()}
             with open(path, "rb") as file:
-                s3.put_object(Bucket=command["bucket"], Body=file.read(),
+                s3.put_object(Bucket=command["bucket"], Body=file.read(), Metadata=metadata,
                               Key=os.path.relpath(path, command["from"]))
     return {"ok": True}
 

@@ -28,7 +28,11 @@ mod live_laws;
 mod oracle;
 mod press;
 mod service;
+#[path = "../signed.rs"]
+#[expect(dead_code, reason = "the other tests of signatures need more of it")]
+mod signed;
 mod sources;
 mod state;
 mod switch;
+mod verify_logs;
 mod world;

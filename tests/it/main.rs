@@ -25,6 +25,7 @@ mod look;
 mod program;
 mod report;
 mod samples;
+#[path = "../signed.rs"]
 mod signed;
 mod verify_logs;
 mod whole;

@@ -128,7 +128,7 @@ fn action_log(incident: IncidentId, session: &str, decided: i64) -> String {
         (110, incident, pressed("bob", 0)),
         (111, incident, returned("AgentRuntime")),
         (111, incident, returned("ExportsAdmin")),
-        (112, incident, Event::Closed { reason: hostile() }),
+        (112, incident, Event::Closed { reason: hostile(), has_expired: false }),
     ];
     let mut chain = Chain::default();
     let lines = events.map(|(after, incident, event)| {

@@ -25,8 +25,8 @@ pub use dynamo::{DynamoState, DynamoStore};
 pub use entrance::{Entrance, Rejected};
 pub use iam::IamResponder;
 pub use logs::{
-    Batch, BucketLogs, BucketOptions, EventHistory, Found, InvalidLookupUrl, InvalidS3Url, Look,
-    LookupLogs, LookupUrl, Poll, PollError, Remote, S3Url, Span, reader,
+    Batch, BucketLogs, BucketOptions, BucketTrail, EventHistory, Found, InvalidLookupUrl,
+    InvalidS3Url, Look, LookupLogs, LookupUrl, Poll, PollError, Remote, S3Url, Span, reader,
 };
 pub use queue::{Queue, QueueError, Received};
 pub use secrets::{SecretError, resolve};

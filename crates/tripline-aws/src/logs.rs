@@ -4,9 +4,11 @@ mod bucket;
 mod fetch;
 mod history;
 mod layout;
+mod listing;
 mod lookup;
 mod poll;
 mod remote;
+mod trail;
 
 pub use bucket::{BucketLogs, BucketOptions};
 pub use history::{Batch, EventHistory, Found, Span};
@@ -14,3 +16,4 @@ pub use layout::{InvalidS3Url, S3Url};
 pub use lookup::{InvalidLookupUrl, LookupLogs, LookupUrl};
 pub use poll::{Look, Poll, PollError};
 pub use remote::{Remote, reader};
+pub use trail::BucketTrail;

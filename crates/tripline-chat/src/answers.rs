@@ -24,6 +24,9 @@ pub struct Answers {
     /// What waits for a person's yes, if anything does. Something less may be in force meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits: Option<Response>,
+    /// Whether anything is in force.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_in_force: bool,
 }
 
 /// How whoever reads a message may answer it.
@@ -62,7 +65,14 @@ impl Answers {
     /// Nothing to press, and nothing pressed.
     pub(crate) const fn nothing() -> Self {
         let round = Round { era: 0, counted: 0 };
-        Self { presses: Vec::new(), round, lines: Vec::new(), is_expectable: false, waits: None }
+        Self {
+            presses: Vec::new(),
+            round,
+            lines: Vec::new(),
+            is_expectable: false,
+            waits: None,
+            is_in_force: false,
+        }
     }
 
     /// Whether there is nothing of the kind.
@@ -72,7 +82,7 @@ impl Answers {
 
     /// Whether more waits than what is in force.
     fn is_more_waiting(&self) -> bool {
-        self.waits.is_some() && self.presses.contains(&Press::Restore)
+        self.waits.is_some() && self.is_in_force
     }
 
     /// The same once something else became of the incident.
@@ -83,7 +93,9 @@ impl Answers {
         if self.is_expectable && !is_over {
             presses.push(Press::Expect);
         }
-        Self { presses, ..self }
+        let is_in_force =
+            matches!(outcome, Outcome::Contained { case, .. } if case.closed.is_none());
+        Self { presses, is_in_force, ..self }
     }
 }
 

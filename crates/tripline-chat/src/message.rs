@@ -94,6 +94,11 @@ impl Message {
         }
     }
 
+    /// Whether it is about no more than an alert.
+    pub fn is_alert(&self) -> bool {
+        self.verdict == Some(Verdict::Alert)
+    }
+
     /// The same, once something else became of it.
     #[must_use]
     pub fn with_outcome(self, outcome: &Outcome<'_>) -> Self {

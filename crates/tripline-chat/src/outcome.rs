@@ -391,7 +391,12 @@ mod tests {
             let (session, at_unix_secs) = (Untrusted::borrowed("ASIAONE"), DECIDED + after);
             (after, Event::Sighted { session, was_denied, at_unix_secs })
         };
-        let closed = |after| (after, Event::Closed { reason: Untrusted::borrowed("false alarm") });
+        let closed = |after| {
+            (
+                after,
+                Event::Closed { reason: Untrusted::borrowed("false alarm"), has_expired: false },
+            )
+        };
         let cases = [
             (Response::Kill, vec![failed], 5, Stage::Incomplete),
             (fence, vec![attached()], 5, Stage::Fenced),

@@ -44,6 +44,11 @@ impl Brief {
         !self.answers.lines.is_empty()
     }
 
+    /// Whether it is no more than an alert.
+    fn is_alert(&self) -> bool {
+        self.verdict == Some(Verdict::Alert)
+    }
+
     /// What a storm's message says of it.
     pub(crate) fn line(&self) -> Line {
         let incident = Line::code(&Untrusted::new(self.incident.to_string()));
@@ -68,9 +73,14 @@ pub struct Storm {
 }
 
 /// The storms among incidents, in whatever order they come. What Tripline says of itself is no part of
-/// one.
+/// one. Alerts have storms of their own: else many of them would hide what is worse.
 pub fn storms(mut briefs: Vec<Brief>) -> Vec<Storm> {
     briefs.retain(|brief| !brief.stage.is_of_itself());
+    let (alerts, graver): (Vec<_>, Vec<_>) = briefs.into_iter().partition(Brief::is_alert);
+    [alerts, graver].into_iter().flat_map(storms_of).collect()
+}
+
+fn storms_of(mut briefs: Vec<Brief>) -> Vec<Storm> {
     briefs.sort_by_key(|brief| (brief.first_unix_ms, brief.incident));
     let near =
         |a: &Brief, b: &Brief| b.first_unix_ms.saturating_sub(a.first_unix_ms) <= STORM_APART_MS;
@@ -82,9 +92,13 @@ impl Storm {
     /// Its name, as if it were one incident: it is that of its first one, and stays while it grows.
     pub fn id(&self) -> IncidentId {
         let first = self.briefs.first().map(|brief| brief.incident.to_string());
-        let digest: [u8; 32] =
-            Sha256::digest(format!("storm {}", first.unwrap_or_default())).into();
+        let of = if self.is_of_alerts() { "storm of alerts" } else { "storm" };
+        let digest: [u8; 32] = Sha256::digest(format!("{of} {}", first.unwrap_or_default())).into();
         IncidentId::new(digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
+    }
+
+    fn is_of_alerts(&self) -> bool {
+        self.briefs.iter().all(Brief::is_alert)
     }
 
     /// Whether an incident is told in it.
@@ -102,7 +116,7 @@ impl Storm {
         let mut briefs: Vec<&Brief> = self.briefs.iter().collect();
         let rank = |brief: &Brief| {
             let waits = brief.stage == Stage::Waiting && !brief.is_answered();
-            (!waits, !brief.stage.is_urgent())
+            (!waits, !brief.stage.is_urgent(), std::cmp::Reverse(brief.verdict))
         };
         briefs.sort_by_key(|brief| rank(brief));
         briefs
@@ -137,9 +151,10 @@ impl Storm {
             incident: self.id(),
             stage,
             verdict: self.briefs.iter().map(|brief| brief.verdict).max().flatten(),
-            headline: subject.clone().and(
-                " went beyond what they may do: an attack on all of them, or a deployment gone wrong",
-            ),
+            headline: subject.clone().and(match self.is_of_alerts() {
+                true => " did what is unusual for them: a deployment, or the beginning of an attack",
+                false => " went beyond what they may do: an attack on all of them, or a deployment gone wrong",
+            }),
             subject,
             who: Vec::new(),
             reasons: rest.into_iter().collect(),
@@ -205,6 +220,23 @@ mod tests {
         let grown = storms(many).remove(0);
         assert_eq!(grown.id(), storm.id());
         assert!(grown.has(IncidentId::new(99)) && grown.size() == storm.size());
+    }
+
+    #[test]
+    fn alerts_hide_nothing_that_is_worse() {
+        let alert = |nth| {
+            let (stage, verdict) = (Stage::Alert, Some(Verdict::Alert));
+            Brief { stage, verdict, ..brief(nth, 0) }
+        };
+        let mut briefs: Vec<_> = (0..20).map(alert).collect();
+        let before = storms(briefs.clone()).remove(0);
+        assert!(before.message().is_alert());
+        briefs[0] = brief(0, 0);
+        let [after] = &storms(briefs)[..] else { unreachable!() };
+        assert!(!after.has(IncidentId::new(0)), "it is told by itself");
+        // The first of a storm may get worse, with others: that is another message.
+        let graver: Vec<_> = (0..5).map(|nth| brief(nth, 0)).collect();
+        assert_ne!(storms(graver)[0].id(), before.id());
     }
 
     #[test]

@@ -42,6 +42,7 @@ fn message(text: &str) -> Message {
             lines: vec![name.and(" pressed restore: another person has to, too")],
             is_expectable: true,
             waits: None,
+            is_in_force: true,
         },
     }
 }

@@ -113,7 +113,7 @@ pub(crate) enum Command {
     /// signed here: choose --until before it, or put its signature into a file beside it, of its name and
     /// `.signature`.
     #[command(
-        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else is the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is not signed here, or could not be read.\n\nExamples:\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  aws cloudtrail list-public-keys --start-time 2026-11-01 \\\n    --end-time 2026-11-20 > keys.json\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
+        after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else is the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is not signed here, or could not be read.\n\nExamples:\n  aws cloudtrail list-public-keys --start-time 2026-11-01 \\\n    --end-time 2026-11-20 > keys.json\n  tripline verify-logs s3://BUCKET --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"
     )]
     VerifyLogs(VerifyLogsArgs),
     /// Policies that keep the kill switch's work from being undone, and agents' names from being forged
@@ -324,9 +324,16 @@ pub(crate) struct LogVerifyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyLogsArgs {
-    /// A copy of the bucket, of AWSLogs in it, or of one account's folder there: digests and logs
+    /// The trail's bucket, s3://BUCKET[/PREFIX]; or a copy of it, of AWSLogs in it, or of one account's
+    /// folder there: digests and logs
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
+    /// Take on this role to read the bucket, as in another account
+    #[arg(long, value_name = "ARN")]
+    pub(crate) read_role: Option<String>,
+    /// Pay for reading the bucket, where its owner has it so
+    #[arg(long)]
+    pub(crate) requester_pays: bool,
     /// What `aws cloudtrail list-public-keys` printed; each Region has its own keys
     #[arg(long, value_name = "FILE", required = true)]
     pub(crate) keys: Vec<PathBuf>,

@@ -101,11 +101,14 @@ impl Store for Logbook {
 
 /// The action log, open for more.
 pub(crate) async fn journal(given: Option<&LogPlace>) -> Result<Journal<Logbook>, Failure> {
-    let store = match LogPlace::meant(given)? {
-        LogPlace::Directory(directory) => Logbook::Here(EmbeddedStore::open(&directory)?),
-        LogPlace::Table(table) => there(table).await?,
+    let (store, actor) = match LogPlace::meant(given)? {
+        LogPlace::Directory(directory) => {
+            (Logbook::Here(EmbeddedStore::open(&directory)?), Untrusted::new(user()))
+        }
+        // Others read it who know nothing of this machine's users.
+        LogPlace::Table(table) => (there(table).await?, identity().await?),
     };
-    Ok(Journal::open(store, Untrusted::new(user())).await?)
+    Ok(Journal::open(store, actor).await?)
 }
 
 /// The action log as JSON lines, whoever is adding to it at this moment.
@@ -128,6 +131,19 @@ fn text_of(directory: &Path) -> Result<String, Failure> {
 async fn there(table: String) -> Result<Logbook, Failure> {
     let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
     Ok(Logbook::There(DynamoStore::new(&aws, table)))
+}
+
+/// Whoever AWS says this is.
+#[cfg(feature = "aws")]
+async fn identity() -> Result<Untrusted<'static>, Failure> {
+    let aws = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let hands = tripline_aws::IamResponder::new(&aws, None).await.map_err(Failure::Aws)?;
+    Ok(hands.identity().untrusted().into_owned())
+}
+
+#[cfg(not(feature = "aws"))]
+async fn identity() -> Result<Untrusted<'static>, Failure> {
+    Err(crate::switch::without_aws())
 }
 
 #[cfg(not(feature = "aws"))]

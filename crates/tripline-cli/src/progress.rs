@@ -50,9 +50,9 @@ pub(crate) struct Listing(ProgressBar);
 
 #[cfg(feature = "aws")]
 impl Listing {
-    pub(crate) fn new(quiet: bool) -> Self {
-        let bar = ProgressBar::with_draw_target(None, target(quiet));
-        set_form(&bar, "{spinner} listing {msg}");
+    pub(crate) fn new(what: &'static str, quiet: bool) -> Self {
+        let bar = ProgressBar::with_draw_target(None, target(quiet)).with_prefix(what);
+        set_form(&bar, "{spinner} {prefix} {msg}");
         Self(bar)
     }
 

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::input::is_export;
 
 #[cfg(feature = "aws")]
-pub(crate) use remote::role;
+pub(crate) use remote::{bucket, role};
 
 /// The logs that were named, of which `filter` tells what is needed.
 pub(crate) fn of<F: AnyFormat>(
@@ -56,7 +56,7 @@ mod remote {
         let role = arguments.read_role.as_deref().map(role).transpose()?;
         let remote = Remote::connect(role.as_ref())?;
         let options = BucketOptions { requester_pays: arguments.requester_pays };
-        let listing = Listing::new(arguments.quiet);
+        let listing = Listing::new("listing", arguments.quiet);
         let list = |url: &Url| -> Box<dyn Source> {
             match url {
                 Url::Bucket(url) => {
@@ -91,6 +91,14 @@ mod remote {
             },
             Ok,
         )
+    }
+
+    /// A bucket, as it was typed.
+    pub(crate) fn bucket(path: &Path) -> Result<S3Url, Failure> {
+        let text = path.to_string_lossy();
+        S3Url::parse(&text).or_else(|_| {
+            usage(format!("`{}` is no bucket", shown(&text)), "for example s3://BUCKET/AWSLogs")
+        })
     }
 
     /// A role, as it was typed.

@@ -140,12 +140,18 @@ pub enum Event {
         exceptions: String,
         /// Until when, in seconds since 1970.
         until_unix_secs: i64,
+        /// What was planned for it then, if anything.
+        #[serde(default)]
+        response: Option<Response>,
     },
-    /// The incident is over: a person gave everything back.
+    /// The incident is over: everything was given back.
     Closed {
         /// Why, in a person's words.
         #[serde(with = "tripline_text::stored")]
         reason: Untrusted<'static>,
+        /// Whether a fence merely had its time: else a person gave it back.
+        #[serde(default)]
+        has_expired: bool,
     },
     /// All automatic action was stopped.
     Halted {
@@ -395,8 +401,7 @@ impl Ledger {
     pub fn record(&mut self, entry: &Entry) -> Result<(), IllegalEvent> {
         self.check(entry)?;
         if let Some(incident) = entry.incident.filter(|_| entry.event.is_said()) {
-            let case = self.cases.get(&incident);
-            self.dialogues.entry(incident).or_default().hear(entry, case);
+            self.dialogues.entry(incident).or_default().hear(entry);
         }
         match (&entry.event, entry.incident) {
             (Event::Halted { reason }, _) => self.halted = Some(reason.clone()),
@@ -574,7 +579,7 @@ impl Case {
                     self.stripped_by.clone_from(by);
                 }
             }
-            Event::Closed { reason } => {
+            Event::Closed { reason, .. } => {
                 self.closed = Some((entry.actor.clone(), entry.time_unix_ms, reason.clone()));
             }
             Event::Decided { .. }
@@ -860,7 +865,10 @@ mod tests {
 
     #[test]
     fn what_nobody_decided_and_what_is_closed_cannot_go_on() {
-        let mut ledger = ledger(vec![(DECIDED, Event::Closed { reason: Untrusted::borrowed("") })]);
+        let mut ledger = ledger(vec![(
+            DECIDED,
+            Event::Closed { reason: Untrusted::borrowed(""), has_expired: false },
+        )]);
         let (at, event) = attached();
         let actor = Untrusted::borrowed("somebody");
         for (incident, expected) in [(1, IllegalEvent::Closed), (2, IllegalEvent::Unknown)] {

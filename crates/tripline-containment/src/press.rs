@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tripline_text::Untrusted;
 
-use crate::ledger::{Case, Event};
+use crate::ledger::Event;
 use crate::log::Entry;
-use crate::plan::Plan;
+use crate::plan::{Plan, Response};
 
 /// What may be pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -166,6 +166,8 @@ pub struct Spared {
     pub at_unix_ms: i64,
     /// Until when it is expected, in seconds since 1970; none if it was merely turned down.
     pub expected_until: Option<i64>,
+    /// What was planned for it then; nothing for an alert. What is worse was not spared.
+    pub response: Option<Response>,
 }
 
 /// A plan that waits for an answer.
@@ -225,8 +227,8 @@ impl Dialogue {
         self.last_unix_ms
     }
 
-    /// Takes in what the log says next about the incident, whose case stood so before.
-    pub(crate) fn hear(&mut self, entry: &Entry, case: Option<&Case>) {
+    /// Takes in what the log says next about the incident.
+    pub(crate) fn hear(&mut self, entry: &Entry) {
         let at = entry.time_unix_ms;
         match &entry.event {
             Event::Asked { plan } => {
@@ -242,16 +244,14 @@ impl Dialogue {
                 }
             }
             // Nor does it by having its time; who gives it back says that the agent may go on.
-            Event::Closed { .. } => {
-                let has_expired = |case: &Case| case.plan.has_expired(at.div_euclid(1_000));
-                if case.is_some_and(has_expired) {
-                    self.turn_and_wait();
-                } else {
-                    let was_asked = self.asked.is_some();
-                    self.turn();
-                    let person = entry.actor.clone();
-                    let spared = Spared { person, at_unix_ms: at, expected_until: None };
-                    self.spared = was_asked.then_some(spared);
+            Event::Closed { has_expired, .. } => {
+                let restorer = self.pending.take().filter(|(press, _)| *press == Press::Restore);
+                match (has_expired, restorer) {
+                    (true, None) => self.turn_and_wait(),
+                    (_, restorer) => {
+                        let person = restorer.map_or_else(|| entry.actor.clone(), |(_, by)| by);
+                        self.spare(person, at);
+                    }
                 }
             }
             // The plan goes on waiting: it may be pressed again.
@@ -264,11 +264,14 @@ impl Dialogue {
                 self.turn();
                 self.asked = asked;
             }
-            Event::Expected { until_unix_secs, .. } => {
-                let person = entry.actor.clone();
+            Event::Expected { until_unix_secs, response, .. } => {
                 self.turn();
-                let expected_until = Some(*until_unix_secs);
-                self.spared = Some(Spared { person, at_unix_ms: at, expected_until });
+                self.spared = Some(Spared {
+                    person: entry.actor.clone(),
+                    at_unix_ms: at,
+                    expected_until: Some(*until_unix_secs),
+                    response: *response,
+                });
             }
             Event::Pressed { press, way, person, declined, missing, .. } => {
                 let (press, era) = (*press, self.era);
@@ -283,11 +286,7 @@ impl Dialogue {
                 });
                 match press {
                     _ if declined.is_some() || *missing > 0 => {}
-                    Press::Reject => {
-                        let person = person.clone();
-                        self.turn();
-                        self.spared = Some(Spared { person, at_unix_ms: at, expected_until: None });
-                    }
+                    Press::Reject => self.spare(person.clone(), at),
                     Press::Approve | Press::Restore | Press::Expect => {
                         self.pending = Some((press, person.clone()));
                     }
@@ -304,11 +303,25 @@ impl Dialogue {
         (self.asked, self.pending, self.spared) = (None, None, None);
     }
 
-    /// The same, and a plan goes on waiting, or being carried out.
+    /// The same, and a plan goes on waiting, or being carried out, or is turned down.
     fn turn_and_wait(&mut self) {
         let (asked, pending) = (self.asked.take(), self.pending.take());
+        let spared = self.spared.take();
         self.turn();
-        self.asked = asked;
+        (self.asked, self.spared) = (asked, spared);
         self.pending = pending.filter(|(press, _)| *press == Press::Approve);
+    }
+
+    /// What waits, if anything does, is turned down.
+    fn spare(&mut self, person: Untrusted<'static>, at_unix_ms: i64) {
+        let (asked, spared) = (self.asked.take(), self.spared.take());
+        self.turn();
+        let turned_down = asked.map(|asked| Spared {
+            person,
+            at_unix_ms,
+            expected_until: None,
+            response: Some(asked.plan.response),
+        });
+        self.spared = turned_down.or(spared);
     }
 }

@@ -420,7 +420,8 @@ mod tests {
         let next = plan("a2", 2, "111122223333");
         assert_eq!(held_at(&next, statistics(), &ledger, NOW_MS), Some(Held::ClassOpen));
         assert_eq!(held_at(&next, rule(Some(&class)), &ledger, NOW_MS), None);
-        let closed = Event::Closed { reason: Untrusted::borrowed("a deployment") };
+        let closed =
+            Event::Closed { reason: Untrusted::borrowed("a deployment"), has_expired: false };
         record(&mut ledger, &first, NOW_MS - HOUR_MS, closed);
         assert_eq!(held_at(&next, statistics(), &ledger, NOW_MS), None);
     }
@@ -440,7 +441,7 @@ mod tests {
             let response = Response::Fence { until_unix_secs };
             let before = Plan { response, ..plan("agent", 1, "111122223333") };
             decided(&mut ledger, &before, NOW_MS - HOUR_MS, None);
-            let closed = Event::Closed { reason: Untrusted::borrowed("") };
+            let closed = Event::Closed { reason: Untrusted::borrowed(""), has_expired: false };
             record(&mut ledger, &before, NOW_MS - 60_000, closed);
             held_at(&fence, rule(None), &ledger, NOW_MS)
         };
@@ -465,7 +466,7 @@ mod tests {
             &mut ledger,
             &before,
             NOW_MS - 60_000,
-            Event::Closed { reason: Untrusted::borrowed("") },
+            Event::Closed { reason: Untrusted::borrowed(""), has_expired: false },
         );
         assert_eq!(
             held_at(&plan, rule(None), &ledger, NOW_MS),

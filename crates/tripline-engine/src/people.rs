@@ -387,7 +387,7 @@ mod tests {
         let mut scene = Scene::killed();
         let offered = scene.round();
         let why = Untrusted::borrowed("");
-        scene.note("alice", Event::Closed { reason: why });
+        scene.note("alice", Event::Closed { reason: why, has_expired: false });
         assert_eq!(scene.press("bob", Press::Restore, Way::Slack), Err(Declined::NotInForce));
         // It was stopped again since.
         scene.note("tripline", Event::Asked { plan: Box::new(plan()) });
@@ -408,7 +408,7 @@ mod tests {
             scene.decide_on(fence(if closes { 0 } else { 1_800 }));
             if closes {
                 let reason = Untrusted::borrowed("its time is over");
-                scene.note("tripline", Event::Closed { reason });
+                scene.note("tripline", Event::Closed { reason, has_expired: true });
             }
             assert_eq!(scene.press("alice", Press::Approve, Way::Slack), Ok(0));
             scene.decide();
@@ -416,10 +416,21 @@ mod tests {
             assert_eq!((dialogue.asked(), dialogue.pending()), (None, None));
             assert_eq!(scene.press("bob", Press::Approve, Way::Slack), Err(Declined::Done));
         }
+        // Whoever turned it down has, whatever becomes of the fence.
+        let mut scene = Scene::asked();
+        scene.decide_on(fence(0));
+        assert_eq!(scene.press("eve", Press::Reject, Way::Slack), Ok(0));
+        let reason = Untrusted::borrowed("its time is over");
+        scene.note("tripline", Event::Closed { reason, has_expired: true });
+        let spared = scene.ledger.dialogue(incident()).unwrap().spared().unwrap();
+        assert_eq!((spared.person.as_unescaped(), spared.response), ("eve", Some(Response::Kill)));
         // Whoever gives it back has answered.
         let mut scene = Scene::asked();
         scene.decide_on(fence(1_800));
-        scene.note("bob", Event::Closed { reason: Untrusted::borrowed("false alarm") });
+        scene.note(
+            "bob",
+            Event::Closed { reason: Untrusted::borrowed("false alarm"), has_expired: false },
+        );
         assert_eq!(scene.press("alice", Press::Approve, Way::Slack), Err(Declined::NotWaiting));
         let spared = scene.ledger.dialogue(incident()).unwrap().spared().unwrap();
         assert_eq!(spared.person.as_unescaped(), "bob");

@@ -13,7 +13,8 @@ use tripline_baseline::Approval;
 use tripline_chat::{Heard, Message, SigningKey, Wanted};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
-    Declined, Dialogue, Entry, Event, IncidentId, Ledger, Plan, Press, Pressed, Response, Waiting,
+    Case, Declined, Dialogue, Entry, Event, IncidentId, Ledger, Plan, Press, Pressed, Response,
+    Waiting,
 };
 use tripline_detector::Verdict;
 use tripline_engine::{
@@ -29,7 +30,7 @@ use crate::outbox::in_force;
 use crate::responder::{Clock, Responder};
 use crate::state::{State, StateError};
 use crate::store::Store;
-use crate::switch::{Pulled, Switch};
+use crate::switch::{Pulled, RENEW_SECS, Switch};
 
 /// Takes what people press, and does what it says.
 #[derive(Debug)]
@@ -44,6 +45,16 @@ pub struct Desk<'a, R, S, C, L, O> {
     pub config: &'a Config,
     /// What people show at links, by their names.
     pub passphrases: &'a BTreeMap<String, SigningKey>,
+}
+
+/// What a person expects of an agent.
+struct Expected {
+    agent: Untrusted<'static>,
+    /// As `decisions.toml` has it.
+    exceptions: String,
+    until_unix_secs: i64,
+    /// What was planned for what is expected.
+    response: Option<Response>,
 }
 
 /// Whoever wrote down what was pressed is doing it for so long; then others do.
@@ -91,7 +102,9 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         let look = |ledger: &Ledger| {
             // What is in force is told before what waits besides.
             let message = match in_force(ledger, incident, now.div_euclid(1_000)) {
-                Some(outcome) if asking(pulled).is_some() => message.with_outcome(&outcome),
+                Some(outcome) if asking(pulled).is_some() || is_left(pulled) => {
+                    message.with_outcome(&outcome)
+                }
                 _ => message,
             };
             message.in_dialogue(ledger.dialogue(incident))
@@ -183,14 +196,15 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         asked: Response,
     ) -> Result<(), PressError> {
         let Switch { responder, journal, clock, brakes, patience, .. } = self.switch;
-        let is_open =
-            |ledger: &Ledger| ledger.case(incident).is_some_and(|case| case.closed.is_none());
+        let soon_secs = clock.now_unix_ms().div_euclid(1_000).saturating_add(RENEW_SECS);
+        let is_up = |case: &Case| case.closed.is_none() && !case.plan.has_expired(soon_secs);
+        let is_open = |ledger: &Ledger| ledger.case(incident).is_some_and(is_up);
         let fences = self.config.approvals.unanswered == Unanswered::Fence;
         // Whoever is fenced is asked about still, and is fenced.
         if fences && journal.look(is_open).await {
             return Ok(());
         }
-        let Ok(live) = self.certain(incident).await? else { return Ok(()) };
+        let Ok(live) = self.certain(incident, asked).await? else { return Ok(()) };
         let mode = Mode::Enforce;
         let switch = Switch { responder, journal, clock, mode, brakes, patience };
         let at_most = if fences { Verdict::Fence } else { verdict_of(asked) };
@@ -228,7 +242,7 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         let Some(asked) = self.switch.journal.look(asked).await else {
             return Ok(Err(Declined::NotWaiting));
         };
-        let live = match self.certain(incident).await? {
+        let live = match self.certain(incident, asked).await? {
             Ok(live) => live,
             Err(why) => return Ok(Err(why)),
         };
@@ -268,28 +282,29 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         incident: IncidentId,
         person: &Untrusted<'static>,
     ) -> Result<Result<Heard, Declined>, PressError> {
-        let (agent, exceptions, until_unix_secs) = match self.exceptions(incident, person).await? {
-            Ok(exceptions) => exceptions,
+        let expected = match self.exceptions(incident, person).await? {
+            Ok(expected) => expected,
             Err(why) => return Ok(Err(why)),
         };
+        let Expected { agent, exceptions, until_unix_secs, response } = expected;
         // The state first: what is not on record yet is done again, and is the same.
         expect(self.remembered, &exceptions, until_unix_secs).await?;
         let entry = Entry {
             time_unix_ms: self.switch.clock.now_unix_ms(),
             actor: person.clone(),
             incident: Some(incident),
-            event: Event::Expected { agent, exceptions, until_unix_secs },
+            event: Event::Expected { agent, exceptions, until_unix_secs, response },
         };
         self.switch.journal.append_as(entry).await?;
         Ok(Ok(Heard::Done(Press::Expect)))
     }
 
-    /// What would be expected of which agent, as text, and until when.
+    /// What would be expected of which agent, as text, until when, and what was planned for it.
     async fn exceptions(
         &self,
         incident: IncidentId,
         person: &Untrusted<'static>,
-    ) -> Result<Result<(Untrusted<'static>, String, i64), Declined>, PressError> {
+    ) -> Result<Result<Expected, Declined>, PressError> {
         // The last is the worst: what a message alone tells stands behind what the trail does.
         let Some(live) = self.incidents(incident).await?.pop() else {
             return Ok(Err(Declined::Gone));
@@ -304,18 +319,29 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         };
         let agent = live.incident.agent.as_ref().map(|agent| agent.untrusted().into_owned());
         Ok(match (agent, expected) {
-            (Some(agent), Some(expected)) => Ok((agent, expected.to_text(), until.unix_secs())),
+            (Some(agent), Some(expected)) => Ok(Expected {
+                agent,
+                exceptions: expected.to_text(),
+                until_unix_secs: until.unix_secs(),
+                response: live.incident.plan.as_ref().ok().map(|plan| plan.response),
+            }),
             _ => Err(Declined::Rule),
         })
     }
 
-    /// The incident as the trail tells of it; as a message does, where that is all there is.
+    /// The incident that such a response is for: as the trail tells of it; for a fence as a message does,
+    /// where that is all there is.
     async fn certain(
         &self,
         incident: IncidentId,
+        response: Response,
     ) -> Result<Result<LiveIncident, Declined>, PressError> {
         let live = self.incidents(incident).await?;
-        let certain = live.into_iter().max_by_key(|live| live.is_confirmed);
+        let verdict = verdict_of(response);
+        let is_enough = |live: &LiveIncident| {
+            live.incident.verdict >= verdict && (live.is_confirmed || verdict < Verdict::Kill)
+        };
+        let certain = live.into_iter().max_by_key(|live| (is_enough(live), live.is_confirmed));
         Ok(certain.ok_or(Declined::Gone))
     }
 
@@ -339,6 +365,10 @@ fn asking(pulled: &Pulled) -> Option<&Plan> {
         Pulled::Ask(plan) | Pulled::Held(_, plan) => Some(plan),
         _ => None,
     }
+}
+
+fn is_left(pulled: &Pulled) -> bool {
+    matches!(pulled, Pulled::LeftAlone(_))
 }
 
 /// The verdict that leads to a response.

@@ -145,9 +145,17 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
             match (holds, failure) {
                 (Some(true), _) => {}
                 (Some(false), _) => {
-                    let event = Event::Stripped { place: place.clone(), by: None };
-                    self.note(incident, event).await?;
-                    drifted.push(Drift { place, failure: None });
+                    // Whoever gives it back at this moment takes it away.
+                    let stripped = |ledger: &Ledger| {
+                        let case = ledger.case(incident);
+                        let status = case.and_then(|case| case.places.get(&place));
+                        let is_ours = status == Some(&Status::Attached);
+                        let event = Event::Stripped { place: place.clone(), by: None };
+                        (is_ours.then_some(event), is_ours)
+                    };
+                    if self.settle(incident, stripped).await? {
+                        drifted.push(Drift { place, failure: None });
+                    }
                 }
                 (None, failure) => drifted.push(Drift { place, failure }),
             }
@@ -170,15 +178,36 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
         incident: IncidentId,
         reason: &str,
     ) -> Result<Case, JournalError> {
+        self.close(permit, incident, reason, false).await
+    }
+
+    /// The same of a fence that has had its time.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub async fn end(&self, permit: &Permit, incident: IncidentId) -> Result<Case, JournalError> {
+        self.close(permit, incident, "its time is over", true).await
+    }
+
+    async fn close(
+        &self,
+        permit: &Permit,
+        incident: IncidentId,
+        reason: &str,
+        has_expired: bool,
+    ) -> Result<Case, JournalError> {
         let case = self.case(incident).await?;
         let held: Vec<&Place> = case.held().collect();
         self.each(held.into_iter(), async |place| self.take_back(permit, incident, place).await)
             .await?;
-        let case = self.case(incident).await?;
-        if case.held().next().is_none() {
-            let reason = Untrusted::new(reason.to_owned());
-            self.decide(incident, Event::Closed { reason }).await?;
-        }
+        let reason = Untrusted::new(reason.to_owned());
+        let closed = |ledger: &Ledger| {
+            let open = ledger.case(incident).filter(|case| case.closed.is_none());
+            let is_over = open.is_some_and(|case| case.held().next().is_none());
+            let event = Event::Closed { reason: reason.clone(), has_expired };
+            (is_over.then_some(event), ())
+        };
+        self.settle(incident, closed).await?;
         self.case(incident).await
     }
 
@@ -356,6 +385,16 @@ impl<'a, R: Responder, S: Store, C: Clock> Executor<'a, R, S, C> {
         let time_unix_ms = self.clock.now_unix_ms();
         let entry = Entry { time_unix_ms, actor, incident: Some(incident), event };
         self.journal.append_as(entry).await
+    }
+
+    /// What follows from what the log says, as whoever else is at work left it.
+    async fn settle<T>(
+        &self,
+        incident: IncidentId,
+        decide: impl Fn(&Ledger) -> (Option<Event>, T),
+    ) -> Result<T, JournalError> {
+        let now = self.clock.now_unix_ms();
+        self.journal.settle_as(self.person.as_ref(), incident, now, decide).await
     }
 
     async fn note(&self, incident: IncidentId, event: Event) -> Result<(), JournalError> {

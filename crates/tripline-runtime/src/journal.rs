@@ -145,11 +145,23 @@ impl<S: Store> Journal<S> {
         now_unix_ms: i64,
         decide: impl Fn(&Ledger) -> (Option<Event>, T),
     ) -> Result<T, JournalError> {
+        self.settle_as(None, incident, now_unix_ms, decide).await
+    }
+
+    /// The same for a person.
+    pub(crate) async fn settle_as<T>(
+        &self,
+        person: Option<&Untrusted<'static>>,
+        incident: IncidentId,
+        now_unix_ms: i64,
+        decide: impl Fn(&Ledger) -> (Option<Event>, T),
+    ) -> Result<T, JournalError> {
         let mut state = self.state.lock().await;
         for _ in 0..TRIES {
             let (event, decided) = decide(&state.ledger);
             let Some(event) = event else { return Ok(decided) };
-            let (actor, incident) = (self.actor.clone(), Some(incident));
+            let actor = person.unwrap_or(&self.actor).clone();
+            let incident = Some(incident);
             let entry = Entry { time_unix_ms: now_unix_ms, actor, incident, event };
             match self.add(&mut state, entry).await {
                 Err(JournalError::Store(StoreError::Conflict)) => self.reread(&mut state).await?,

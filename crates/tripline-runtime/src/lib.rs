@@ -65,8 +65,11 @@ pub use signatures::{RsaKeys, UnusableKey};
 pub use source::{Arrived, Content, Feed, Listed, LocalLogs, Page, Source, Unread};
 pub use state::{EmbeddedState, State, StateError};
 pub use store::{EmbeddedStore, LOG_FILE, Store, StoreError, log_text};
-pub use switch::{Pulled, Switch, TickError, Ticked, describe};
-pub use trail::{At, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, verify_trail};
+pub use switch::{Pulled, Switch, TickError, Ticked, describe, to_be_told};
+pub use trail::{
+    At, FILE_BYTES_MAX, LocalTrail, Period, Place, StoredDigest, Trail, Unfetched, place_in_copy,
+    verify_trail,
+};
 pub use tripline_engine::Permit;
 #[cfg(feature = "webhook")]
 pub use webhook::{HttpChannel, SLACK_API};

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use tripline_chat::{Brief, Message, Outcome, Stage, Storm, Ways, storms};
-use tripline_containment::{Case, Dialogue, IncidentId, Ledger, Press};
+use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
 use tripline_engine::Partition;
 
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -106,9 +106,9 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         }
         let now = self.clock.now_unix_ms();
         let marks = self.marks(message.incident).await?;
-        let (first, latest) = (first_at(&marks).unwrap_or(now), card(&marks));
+        let (first, latest) = (first_at(&marks, message).unwrap_or(now), card(&marks));
         let digest = digest_of(message);
-        if latest.is_some_and(|latest| digest_of(latest) == digest) {
+        if latest.is_some_and(|(_, latest)| digest_of(latest) == digest) {
             return Ok(());
         }
         let brief = Brief {
@@ -158,9 +158,10 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
             .collect();
         for incident in incidents {
             let marks = self.marks(incident).await?;
-            let Some(told) = card(&marks) else { continue };
+            let Some((told_unix_ms, told)) = card(&marks) else { continue };
             let dialogue = ledger.dialogue(incident);
-            let message = match outcome(ledger, incident, told, now.div_euclid(1_000)) {
+            let now_secs = now.div_euclid(1_000);
+            let message = match outcome(ledger, incident, told, told_unix_ms, now_secs) {
                 Some(outcome) => told.clone().with_outcome(&outcome),
                 None => told.clone(),
             };
@@ -217,7 +218,7 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
                 continue;
             }
             let marks = self.marks(*incident).await?;
-            if let Some(message) = card(&marks) {
+            if let Some((_, message)) = card(&marks) {
                 let parcel = Parcel::of(message.clone());
                 self.send(&parcel, *at_unix_ms, &mut waits, &mut drained).await?;
             }
@@ -279,10 +280,12 @@ impl<'a, S: State, C: Clock> Outbox<'a, S, C> {
         until_unix_ms: Option<i64>,
     ) -> Result<Brought, StateError> {
         let incident = parcel.message.incident;
-        if parcel.message.verdict.is_some_and(|verdict| verdict < channel.least()) {
+        let told = told(marks, channel.name());
+        let is_below = parcel.message.verdict.is_some_and(|verdict| verdict < channel.least());
+        // Whoever was told of it once is told how it goes on.
+        if is_below && told.is_none() {
             return Ok(Brought::Before);
         }
-        let told = told(marks, channel.name());
         let now = self.clock.now_unix_ms();
         let is_same = |told: &Told<'_>| !channel.is_in_place() && told.news == parcel.news;
         match &told {
@@ -419,27 +422,36 @@ pub(crate) fn in_force(
     Some(Outcome::Contained { case, now_unix_secs })
 }
 
-/// What became of an incident since that was told of it, as far as the action log tells.
+/// What became of an incident since that was told of it, `told_unix_ms`, as far as the action log tells.
 fn outcome<'l>(
     ledger: &'l Ledger,
     incident: IncidentId,
     told: &Message,
+    told_unix_ms: i64,
     now_unix_secs: i64,
 ) -> Option<Outcome<'l>> {
-    let in_force = in_force(ledger, incident, now_unix_secs);
+    if let Some(in_force) = in_force(ledger, incident, now_unix_secs) {
+        return Some(in_force);
+    }
     let dialogue = ledger.dialogue(incident);
-    if let (None, Some(asked)) = (&in_force, dialogue.and_then(Dialogue::asked)) {
+    let is_outdated = told.answers.is_in_force;
+    if let Some(asked) = dialogue.and_then(Dialogue::asked) {
         // A fence had its time, and what waited beside it still does.
-        let is_outdated = told.answers.presses.contains(&Press::Restore);
         return is_outdated.then_some(Outcome::Ask(&asked.plan));
     }
+    // What was told since is newer than how it ended before.
+    let is_over = matches!(told.stage, Stage::Restored | Stage::Expired | Stage::LeftAlone);
+    let is_news = |at_unix_ms: i64| is_outdated || is_over || at_unix_ms >= told_unix_ms;
     let case = ledger.case(incident);
     let closed_unix_ms = case.and_then(|case| case.closed.as_ref()).map(|(_, at, _)| *at);
-    // Who gave it back left it alone by that.
     let spared = dialogue.and_then(Dialogue::spared);
+    // Who gave it back left it alone by that.
     let spared = spared.filter(|spared| closed_unix_ms != Some(spared.at_unix_ms));
-    let last = || case.map(|case| Outcome::Contained { case, now_unix_secs });
-    in_force.or(spared.map(Outcome::LeftAlone)).or_else(last)
+    if let Some(spared) = spared.filter(|spared| is_news(spared.at_unix_ms)) {
+        return Some(Outcome::LeftAlone(spared));
+    }
+    let closed = case.filter(|_| closed_unix_ms.is_some_and(is_news));
+    closed.map(|case| Outcome::Contained { case, now_unix_secs })
 }
 
 /// How long a channel is left alone after an error; not at all where it may be back at once.

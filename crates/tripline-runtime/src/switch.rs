@@ -1,7 +1,9 @@
 //! The switch as the detector pulls it: from an incident to what was done about it.
 
+use std::collections::BTreeMap;
+
 use thiserror::Error;
-use tripline_chat::Outcome;
+use tripline_chat::{Message, Outcome};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
     Case, Failure, IncidentId, Ledger, Plan, Proof, Refusal, Response, Spared, Step, Subject,
@@ -102,16 +104,10 @@ impl Pulled {
         }
     }
 
-    /// Whether people are told of it by this. `beside` says that they were told of the same incident a
-    /// moment ago, as far as the trail tells of it.
-    pub fn is_told(&self, beside: bool) -> bool {
-        match self {
-            // What became of a case that was given back, the action log tells.
-            Self::GivenBack => false,
-            // What is certain, and may be answered, is not covered with what is not.
-            Self::Unconfirmed(_) => !beside,
-            _ => true,
-        }
+    /// Whether anything is in force, or may be answered: then it is told rather than what a message
+    /// alone tells of the same incident.
+    fn is_answerable(&self) -> bool {
+        matches!(self, Self::Contained(_) | Self::Ask(_) | Self::Held(..))
     }
 
     /// Whether it was to be contained, and was not.
@@ -121,6 +117,29 @@ impl Pulled {
     }
 }
 
+/// What people are told of incidents that were looked at together: of each what may be answered or is in
+/// force, else what was looked at last, which is the worse. Without hands to do anything there is no
+/// [`Pulled`].
+pub fn to_be_told(looked_at: Vec<(Option<Pulled>, Message)>) -> Vec<Message> {
+    let mut told: BTreeMap<IncidentId, (bool, Message)> = BTreeMap::new();
+    for (pulled, message) in looked_at {
+        // What became of a case that was given back, the action log tells.
+        if matches!(pulled, Some(Pulled::GivenBack)) {
+            continue;
+        }
+        let is_answerable = pulled.as_ref().is_some_and(Pulled::is_answerable);
+        let known = told.get(&message.incident).is_some_and(|(known, _)| *known);
+        if is_answerable || !known {
+            told.insert(message.incident, (is_answerable, message));
+        }
+    }
+    told.into_values().map(|(_, message)| message).collect()
+}
+
+/// How long before its end a fence is put up anew that waits for an answer: longer than from one tick to
+/// the next.
+pub(crate) const RENEW_SECS: i64 = 120;
+
 impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// Does about an incident what mode and brakes allow. The same incident twice is contained once;
     /// sessions that turned up since are contained too. What a message alone tells is enough for a fence
@@ -129,10 +148,10 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// # Errors
     /// [`JournalError`]: nothing is done that cannot be written down.
     pub async fn pull(&self, live: &LiveIncident) -> Result<Pulled, JournalError> {
-        self.pull_for(live, None, Verdict::Kill).await
+        self.pull_for(live, None, Verdict::Kill, 0).await
     }
 
-    /// The same, with such a verdict at most.
+    /// The same, with such a verdict at most; a fence that is about to end is put up anew.
     ///
     /// # Errors
     /// As [`Self::pull`].
@@ -141,7 +160,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         live: &LiveIncident,
         at_most: Verdict,
     ) -> Result<Pulled, JournalError> {
-        self.pull_for(live, None, at_most).await
+        self.pull_for(live, None, at_most, RENEW_SECS).await
     }
 
     /// The same because a person said so, whom neither brakes nor what was decided before bind; at
@@ -155,7 +174,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         person: &Untrusted<'static>,
         at_most: Verdict,
     ) -> Result<Pulled, JournalError> {
-        self.pull_for(live, Some(person), at_most).await
+        self.pull_for(live, Some(person), at_most, 0).await
     }
 
     async fn pull_for(
@@ -163,6 +182,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         live: &LiveIncident,
         person: Person<'_>,
         at_most: Verdict,
+        ahead_secs: i64,
     ) -> Result<Pulled, JournalError> {
         let incident = &live.incident;
         let verdict = incident.verdict.min(at_most);
@@ -175,14 +195,22 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
             }
             let spared = |ledger: &Ledger| ledger.dialogue(id)?.spared().cloned();
             let spared = self.journal.look(spared).await;
-            if let Some(spared) = spared.filter(|spared| is_settled(spared.at_unix_ms, live)) {
-                return Ok(Pulled::LeftAlone(spared));
+            if let Some(spared) = spared.filter(|spared| is_spared(spared, live)) {
+                let closed = known.as_ref().and_then(|case| case.closed.as_ref());
+                let by_giving_back = closed.is_some_and(|(_, at, _)| *at == spared.at_unix_ms);
+                return Ok(match by_giving_back {
+                    true => Pulled::GivenBack,
+                    false => Pulled::LeftAlone(spared),
+                });
             }
         }
         let now_secs = self.clock.now_unix_ms().div_euclid(1_000);
         // What a person gave back, or what had its time, is not put up again for the same calls.
         let was_fenced = known.as_ref().is_some_and(|case| is_over(case, live));
-        let open = known.filter(|case| case.closed.is_none() && !case.plan.has_expired(now_secs));
+        let is_up = |case: &Case| {
+            case.closed.is_none() && !case.plan.has_expired(now_secs.saturating_add(ahead_secs))
+        };
+        let open = known.filter(is_up);
         if verdict < Verdict::Fence {
             return match open {
                 Some(case) => self.carried_on(&case, person).await,
@@ -296,7 +324,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         for (incident, case) in ledger.cases().filter(|(_, case)| case.closed.is_none()) {
             self.sight(state, incident, case).await?;
             if case.plan.has_expired(now_secs) {
-                executor.give_back(&permit, incident, "its time is over").await?;
+                executor.end(&permit, incident).await?;
             } else {
                 executor.carry_on(&permit, incident).await?;
                 executor.verify(Some(&permit), incident).await?;
@@ -354,6 +382,19 @@ pub async fn describe(responder: &impl Responder, target: &mut Target) -> Vec<(S
 fn is_given_back(case: &Case, live: &LiveIncident) -> bool {
     let is_less = case.plan.response != Response::Kill && live.incident.verdict == Verdict::Kill;
     !is_less && is_over(case, live)
+}
+
+/// Whether a person left it alone after the last call that the agent has to be stopped for, knowing that
+/// it was as bad. What a rule says is nobody's to expect.
+fn is_spared(spared: &Spared, live: &LiveIncident) -> bool {
+    let incident = &live.incident;
+    let covers = match incident.verdict {
+        Verdict::Normal | Verdict::Alert => true,
+        Verdict::Fence => spared.response.is_some(),
+        Verdict::Kill => spared.response == Some(Response::Kill),
+    };
+    let is_rule = spared.expected_until.is_some() && incident.rests_on_rule();
+    covers && !is_rule && is_settled(spared.at_unix_ms, live)
 }
 
 /// Whether a case is closed, and nothing was done since that the agent would have to be stopped for. A

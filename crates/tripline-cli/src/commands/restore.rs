@@ -126,7 +126,10 @@ async fn give_back(
             writeln!(out, "incident {incident} was given back before")?;
             continue;
         }
-        let case = executor.give_back(&permit, *incident, &arguments.reason).await?;
+        let case = match arguments.expired {
+            true => executor.end(&permit, *incident).await?,
+            false => executor.give_back(&permit, *incident, &arguments.reason).await?,
+        };
         unproven |= case.closed.is_none();
         status::write_case_in_full(&mut out, *incident, &case, now().unix_secs(), style)?;
     }

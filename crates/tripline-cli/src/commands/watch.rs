@@ -12,13 +12,12 @@ use std::time::{Duration, Instant};
 
 use tripline_chat::{Message, Outcome, Stage};
 use tripline_cloudtrail::Tally;
-use tripline_containment::IncidentId;
 use tripline_engine::doctor::heartbeats;
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance, Pulse};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
-    Channel, Delivered, EmbeddedState, Journal, Live, LocalFile, Models, Page, Patience, Switch,
-    SystemClock, beats, files, hash_seed, settings,
+    Channel, Delivered, EmbeddedState, Journal, Live, LocalFile, Models, Page, Patience, Pulled,
+    Switch, SystemClock, beats, files, hash_seed, settings, to_be_told,
 };
 use tripline_text::escape;
 
@@ -246,10 +245,11 @@ impl<'a> Watcher<'a> {
         problems(&delivered.tally)?;
         self.unread |= delivered.tally.has_problems();
         self.tell(&delivered)?;
-        let mut told = BTreeSet::new();
+        let mut looked_at = Vec::new();
         for incident in &delivered.incidents {
-            self.answer(incident, &mut told).await?;
+            looked_at.push(self.answer(incident).await?);
         }
+        self.put(looked_at).await?;
         self.live.told(&delivered).await?;
         if !delivered.incidents.is_empty() {
             self.poster.ring();
@@ -275,13 +275,11 @@ impl<'a> Watcher<'a> {
         Ok(self.out.flush()?)
     }
 
-    /// Does about an incident what the mode allows, and says so; `told` is what people were told just
-    /// now.
+    /// Does about an incident what the mode allows, and says so here; what is to be told of it.
     async fn answer(
         &mut self,
         incident: &LiveIncident,
-        told: &mut BTreeSet<IncidentId>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(Option<Pulled>, Message), Failure> {
         let confirmed = self.confirmed(incident).await?;
         let incident = confirmed.as_ref().unwrap_or(incident);
         let pulled = match self.switch() {
@@ -309,11 +307,13 @@ impl<'a> Watcher<'a> {
             writeln!(self.out)?;
             self.out.flush()?;
         }
-        // What was done is done and on record, and what is told is kept: it is posted once the rest of
-        // the delivery is taken in.
-        let beside = told.contains(&message.incident);
-        if pulled.as_ref().is_none_or(|pulled| pulled.is_told(beside)) {
-            told.insert(message.incident);
+        Ok((pulled, message))
+    }
+
+    /// What was done is done and on record, and what is told is kept: it is posted once the rest of the
+    /// delivery is taken in.
+    async fn put(&self, looked_at: Vec<(Option<Pulled>, Message)>) -> Result<(), Failure> {
+        for message in to_be_told(looked_at) {
             self.poster.outbox().put(&message).await?;
         }
         Ok(())

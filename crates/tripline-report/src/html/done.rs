@@ -231,7 +231,7 @@ fn row(entry: &Entry, case: Option<&Case>) -> Option<Markup> {
         Event::Expected { agent, until_unix_secs, .. } => html! {
             "expected of " bdi { (shown(agent)) } " until " time { (moment(*until_unix_secs)) }
         },
-        Event::Closed { reason } => html! { "closed: " (shown(reason)) },
+        Event::Closed { reason, .. } => html! { "closed: " (shown(reason)) },
         // What became of it follows.
         Event::Intended { .. } | Event::ReturnIntended { .. } => return None,
         Event::Halted { .. } | Event::Resumed { .. } => return None,

@@ -59,19 +59,21 @@ pub(super) struct Told<'m> {
     pub(super) posted: &'m Posted,
 }
 
-/// The message that was noted last.
-pub(super) fn card(marks: &[Mark]) -> Option<&Message> {
+/// The message that was noted last, and when.
+pub(super) fn card(marks: &[Mark]) -> Option<(i64, &Message)> {
     let cards = marks.iter().filter_map(|mark| match mark {
         Mark::Card { at_unix_ms, message } => Some((*at_unix_ms, &**message)),
         _ => None,
     });
-    let last = cards.max_by_key(|(at, message)| (*at, digest_of(message)));
-    last.map(|(_, message)| message)
+    cards.max_by_key(|(at, message)| (*at, digest_of(message)))
 }
 
-pub(super) fn first_at(marks: &[Mark]) -> Option<i64> {
+/// When it was first told that it is as grave: an alert, or worse than that.
+pub(super) fn first_at(marks: &[Mark], message: &Message) -> Option<i64> {
     let cards = marks.iter().filter_map(|mark| match mark {
-        Mark::Card { at_unix_ms, .. } => Some(*at_unix_ms),
+        Mark::Card { at_unix_ms, message: told } if told.is_alert() == message.is_alert() => {
+            Some(*at_unix_ms)
+        }
         _ => None,
     });
     cards.min()

@@ -317,7 +317,7 @@ async fn a_kill_that_waits_is_told_while_there_is_a_fence_and_after_it() {
         outbox.follow(&ledger).await.unwrap();
         outbox.drain().await.unwrap();
         let marks = outbox.marks(IncidentId::new(1)).await.unwrap();
-        let card = card(&marks).unwrap().clone();
+        let card = card(&marks).unwrap().1.clone();
         (card.stage, card.answers.presses.clone(), card.done_text())
     };
     let plan = |response| {
@@ -357,7 +357,8 @@ async fn a_kill_that_waits_is_told_while_there_is_a_fence_and_after_it() {
         assert_eq!(done.matches("a person has to say yes to a kill besides").count(), 1, "{done}");
     }
     clock.minutes(30);
-    let over = note(Event::Closed { reason: Untrusted::borrowed("its time is over") });
+    let over =
+        note(Event::Closed { reason: Untrusted::borrowed("its time is over"), has_expired: true });
     clock.minutes(1);
     for _ in 0..2 {
         let (stage, presses, done) = told(over.clone()).await;

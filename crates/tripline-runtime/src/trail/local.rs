@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use tripline_cloudtrail::digest::{DigestName, ObjectRef};
 use tripline_text::Untrusted;
 use walkdir::WalkDir;
 
-use super::{At, Place, SIGNATURE, StoredDigest, Trail, Unfetched};
+use super::{At, FILE_BYTES_MAX, Place, SIGNATURE, StoredDigest, Trail, Unfetched, place_in_copy};
 
 /// The folder of a copy: of a whole bucket, of `AWSLogs` in it, or of one account's folder there. A
 /// digest's signature is looked for in a file beside it, of its name and `.signature`.
@@ -16,13 +16,6 @@ use super::{At, Place, SIGNATURE, StoredDigest, Trail, Unfetched};
 pub struct LocalTrail {
     root: PathBuf,
 }
-
-/// The folder of digests, which every copy must have.
-const DIGESTS: &str = "CloudTrail-Digest";
-
-/// The longest stored file that is read. CloudTrail's log files hold 50 MB of JSON at most
-/// (UG/WhatIsCloudTrail-Limits), some 5 MB when compressed.
-const FILE_BYTES_MAX: u64 = 256 << 20;
 
 /// The longest signature file: RSA of 16,384 bits, and a line feed.
 const SIGNATURE_BYTES_MAX: u64 = 8 << 10;
@@ -98,14 +91,7 @@ impl Trail for LocalTrail {
     }
 
     fn place_of(&self, at: &At, itself: &ObjectRef, object: &ObjectRef) -> Place {
-        let Some((folder, prefix)) = copied_to(at.as_unescaped(), itself.key.as_unescaped()) else {
-            return Place::Moved;
-        };
-        let below = object.key.as_unescaped().strip_prefix(prefix);
-        match below.filter(|below| stays_below(below)) {
-            Some(below) => Place::At(Untrusted::new(format!("{folder}{below}"))),
-            None => Place::Outside,
-        }
+        place_in_copy(at, itself, object)
     }
 
     async fn log(&mut self, at: &At) -> Result<Option<Vec<u8>>, Unfetched> {
@@ -113,12 +99,14 @@ impl Trail for LocalTrail {
             .map_err(|error| Unfetched { at: at.clone(), why: error.to_string() })
     }
 
-    async fn files(&mut self, each: &mut (dyn FnMut(At) + Send)) {
+    async fn files(&mut self, each: &mut (dyn FnMut(At) + Send)) -> Vec<Unfetched> {
+        // What cannot be looked into was said when digests were looked for.
         self.walk(|entry| {
             if let Ok(at) = entry {
                 each(at);
             }
         });
+        Vec::new()
     }
 }
 
@@ -129,46 +117,9 @@ fn relative(root: &Path, path: &Path) -> Option<At> {
     Some(Untrusted::new(parts?.join("/")))
 }
 
-/// For a file that lies at `at` and was delivered as `key`: which folder of the copy holds what had
-/// which prefix in the bucket, each empty or ending in a slash. `None` if they do not agree from the
-/// folder of digests on.
-fn copied_to<'a>(at: &'a str, key: &'a str) -> Option<(&'a str, &'a str)> {
-    let same = at.rsplit('/').zip(key.rsplit('/')).take_while(|(a, b)| a == b);
-    let (mut length, mut has_digests) = (0, false);
-    for (part, _) in same {
-        length += part.len() + 1;
-        has_digests |= part == DIGESTS;
-    }
-    has_digests.then_some(())?;
-    // Where all of it agrees, there is no slash before it.
-    let before = |text: &'a str| text.get(..(text.len() + 1).saturating_sub(length));
-    before(at).zip(before(key))
-}
-
-/// Whether a key is a plain path downwards: it comes from a file that anybody may have written.
-fn stays_below(key: &str) -> bool {
-    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\\', '\0']);
-    key.split('/').all(is_plain)
-        && Path::new(key).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn copies_of_any_part_of_the_bucket_are_understood() {
-        let key = "logs/AWSLogs/1/CloudTrail-Digest/r/d.json.gz";
-        let check = |at: &'static str| copied_to(at, key);
-        assert_eq!(check("logs/AWSLogs/1/CloudTrail-Digest/r/d.json.gz"), Some(("", "")));
-        assert_eq!(check("1/CloudTrail-Digest/r/d.json.gz"), Some(("", "logs/AWSLogs/")));
-        assert_eq!(check("CloudTrail-Digest/r/d.json.gz"), Some(("", "logs/AWSLogs/1/")));
-        assert_eq!(check("b/logs/AWSLogs/1/CloudTrail-Digest/r/d.json.gz"), Some(("b/", "")));
-        assert_eq!(check("b/1/CloudTrail-Digest/r/d.json.gz"), Some(("b/", "logs/AWSLogs/")));
-        assert_eq!(check("1/CloudTrail-Digest/other/d.json.gz"), None);
-        assert_eq!(check("d.json.gz"), None);
-        assert_eq!(check(""), None);
-    }
 
     #[test]
     fn a_digest_cannot_lead_out_of_the_copy() {

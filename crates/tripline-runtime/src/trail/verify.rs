@@ -12,7 +12,7 @@ use tripline_cloudtrail::digest::{
 use tripline_cloudtrail::{EventTime, Limits};
 use tripline_text::Untrusted;
 
-use super::{At, Place, SIGNATURE, Trail};
+use super::{At, Place, SIGNATURE, Trail, Unfetched};
 
 /// The time whose deliveries are checked; without a bound, all there is on that side.
 #[derive(Clone, Copy, Debug, Default)]
@@ -331,7 +331,9 @@ impl<T: Trail> Walk<'_, T> {
                 }
             }
         };
-        trail.files(&mut each).await;
+        for Unfetched { at, why } in trail.files(&mut each).await {
+            self.found(at, None, What::Unread(why));
+        }
     }
 }
 

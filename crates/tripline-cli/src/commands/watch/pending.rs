@@ -1,6 +1,5 @@
 //! What came by a message alone: CloudTrail is asked, and asked again.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 
 use tripline_detector::Verdict;
@@ -32,7 +31,8 @@ impl Watcher<'_> {
             }
             let incident = self.confirmed(&incident).await?.unwrap_or(incident);
             if incident.is_confirmed && incident.incident.verdict == Verdict::Kill {
-                self.answer(&incident, &mut BTreeSet::new()).await?;
+                let looked_at = vec![self.answer(&incident).await?];
+                self.put(looked_at).await?;
                 self.confirmed_since.insert(incident.root);
             }
         }
