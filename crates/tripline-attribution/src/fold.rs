@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tripline_cloudtrail::EventTime;
+
 use crate::known::Parent;
 use crate::table::Attributor;
 use crate::texts::Text;
@@ -35,17 +37,20 @@ impl Folds {
     }
 
     fn find(facts: &Attributor) -> Self {
-        let begun = keys_by_beginning(facts);
+        let beginnings = Beginnings::of(facts);
         let mut folds = Self::default();
         for (at, session) in (0..).zip(facts.sessions.iter()) {
             let (AnchorKind::Console, Some(created)) = (session.kind, session.created) else {
                 continue;
             };
-            let Some(begun) = begun.get(&session.principal) else { continue };
-            let secs = created.unix_secs();
-            let near = secs - CREATION_SECS_APART_MAX..=secs + CREATION_SECS_APART_MAX;
-            let around = || begun.range(near).flat_map(|(_, places)| places).copied().collect();
-            let found: BTreeSet<u32> = begun.get(&secs).cloned().unwrap_or_else(around);
+            let within = |secs: i64| {
+                let (from, to) = (created.plus_secs(-secs), created.plus_secs(secs));
+                beginnings.between(session.principal, from, to)
+            };
+            let mut found = within(0);
+            if found.is_empty() {
+                found = within(CREATION_SECS_APART_MAX);
+            }
             // A key that one of them minted for itself (S3 Express) shows the same principal and date.
             let is_child =
                 |at: &u32| parent_of(facts, *at).is_some_and(|parent| found.contains(&parent));
@@ -77,28 +82,45 @@ fn parent_of(facts: &Attributor, at: u32) -> Option<u32> {
     }
 }
 
-/// By principal and second: the sessions with a key that began then, as their mint or their calls
-/// say. Only principals that somebody asks for.
-fn keys_by_beginning(facts: &Attributor) -> BTreeMap<Text, BTreeMap<i64, BTreeSet<u32>>> {
-    let mut keys: BTreeMap<Text, BTreeMap<i64, BTreeSet<u32>>> = BTreeMap::new();
-    for session in facts.sessions.iter() {
-        if session.kind == AnchorKind::Console && session.principal != Text::NONE {
-            keys.entry(session.principal).or_default();
-        }
-    }
-    for (at, session) in (0..).zip(facts.sessions.iter()) {
-        if session.kind != AnchorKind::Key {
-            continue;
-        }
-        let pairs = [
-            session.created.map(|created| (session.principal, created)),
-            facts.mint_of(session).map(|mint| (mint.principal, mint.time)),
-        ];
-        for (principal, created) in pairs.into_iter().flatten() {
-            if let Some(keys) = keys.get_mut(&principal) {
-                keys.entry(created.unix_secs()).or_default().insert(at);
+/// The sessions with a key that began at some second, as their mint or their calls say, by principal
+/// and second. Only of principals that somebody asks for; of those there may be half a million.
+struct Beginnings(Vec<(Text, EventTime, u32)>);
+
+impl Beginnings {
+    fn of(facts: &Attributor) -> Self {
+        let console = facts.sessions.iter().filter(|it| it.kind == AnchorKind::Console);
+        let mut asked: Vec<Text> = console.map(|session| session.principal).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        let mut keys = Vec::new();
+        for (at, session) in (0..).zip(facts.sessions.iter()) {
+            if session.kind != AnchorKind::Key {
+                continue;
+            }
+            let pairs = [
+                session.created.map(|created| (session.principal, created)),
+                facts.mint_of(session).map(|mint| (mint.principal, mint.time)),
+            ];
+            for (principal, begun) in pairs.into_iter().flatten() {
+                let is_asked = principal != Text::NONE && asked.binary_search(&principal).is_ok();
+                // Both say the same, mostly.
+                if is_asked && keys.last() != Some(&(principal, begun, at)) {
+                    keys.push((principal, begun, at));
+                }
             }
         }
+        keys.sort_unstable();
+        Self(keys)
     }
-    keys
+
+    /// Those of a principal in a stretch of time, with its ends.
+    fn between(&self, principal: Text, from: EventTime, to: EventTime) -> BTreeSet<u32> {
+        let Self(keys) = self;
+        let start = keys.partition_point(|(whose, begun, _)| (*whose, *begun) < (principal, from));
+        let behind = keys.iter().skip(start);
+        behind
+            .take_while(|(whose, begun, _)| *whose == principal && *begun <= to)
+            .map(|(_, _, at)| *at)
+            .collect()
+    }
 }

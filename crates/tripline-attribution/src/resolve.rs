@@ -235,6 +235,13 @@ impl Sessions {
         lineage
     }
 
+    /// The last time that a record names a session of the lineage of `session`: its calls are over then.
+    pub fn lineage_named_until(&self, session: &Session) -> EventTime {
+        let members = self.members(session.root_place);
+        let named = members.filter_map(|at| self.facts.sessions.get(*at as usize));
+        named.map(|facts| facts.last_named).max().unwrap_or(session.last)
+    }
+
     /// What stays unattributed, and why.
     pub fn coverage(&self) -> Coverage {
         let mut coverage = Coverage { failed_mints: self.failed_mints, ..Coverage::default() };

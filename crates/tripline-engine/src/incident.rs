@@ -85,11 +85,17 @@ pub const FINDINGS_MAX: usize = 20;
 #[derive(Debug, Default)]
 pub(crate) struct Incidents {
     open: BTreeMap<SessionId, Draft>,
+    /// Whether only a kill opens an incident, so that what is over without one can be forgotten.
+    only_kills: bool,
+    /// How many drafts there are to be before those are looked for again.
+    sweep_at: usize,
 }
 
 #[derive(Debug)]
 struct Draft {
     session: Session,
+    /// The last time that a record names a session of the lineage.
+    until: EventTime,
     verdict: Verdict,
     opened: EventTime,
     findings: Vec<Scored>,
@@ -97,11 +103,29 @@ struct Draft {
     done: BTreeMap<String, u64>,
 }
 
+/// So few drafts are not worth a look.
+const DRAFTS_MIN: usize = 64;
+
 impl Incidents {
+    /// None so far; of all that there is, at the end.
+    pub(crate) fn of_whole() -> Self {
+        Self { only_kills: true, ..Self::default() }
+    }
+
+    /// Forgets what is over and opens no incident: of a history of months nearly every finding.
+    fn sweep(&mut self, now: EventTime) {
+        if self.only_kills && self.open.len() >= self.sweep_at.max(DRAFTS_MIN) {
+            self.open.retain(|_, draft| draft.verdict == Verdict::Kill || draft.until >= now);
+            self.sweep_at = self.open.len() * 2;
+        }
+    }
+
     /// Notes a finding. Calls come in order of time.
-    pub(crate) fn note(&mut self, session: &Session, scored: &Scored) {
+    pub(crate) fn note(&mut self, session: &Session, scored: &Scored, sessions: &Sessions) {
+        self.sweep(scored.call.time);
         let draft = self.open.entry(session.root.clone()).or_insert_with(|| Draft {
             session: session.clone(),
+            until: sessions.lineage_named_until(session),
             verdict: Verdict::Normal,
             opened: scored.call.time,
             findings: Vec::new(),
@@ -255,4 +279,68 @@ pub fn incident_id(about: &Untrusted<'_>, now_unix_ms: i64) -> IncidentId {
 /// The incident of one lineage, the same in every run.
 fn incident_of(root: &SessionId) -> IncidentId {
     IncidentId::new(stable_hash(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_attribution::{AgentRules, Attributor, Facts};
+    use tripline_baseline::Call;
+    use tripline_cloudtrail::Record;
+    use tripline_detector::{Assessment, Invariants};
+
+    use super::*;
+
+    /// A call of a key, in some minute of a day.
+    fn text(key: &str, minute: usize) -> String {
+        let (hour, minute) = (minute / 60, minute % 60);
+        format!(
+            r#"{{"eventTime":"2026-11-20T{hour:02}:{minute:02}:00Z","eventID":"{key}{hour}{minute}",
+            "eventSource":"sts.amazonaws.com","eventName":"GetCallerIdentity","userIdentity":
+            {{"type":"AssumedRole","principalId":"AROAROLEROLEROLEROLE:a","accessKeyId":"{key}"}}}}"#
+        )
+    }
+
+    #[test]
+    fn what_is_over_without_a_kill_is_forgotten_and_what_goes_on_is_not() {
+        let short = (1..400).map(|nth| (format!("ASIASHORT{nth:011}"), nth, Verdict::Fence));
+        let long = ("ASIALONGLONGLONGLONG".to_owned(), 0, Verdict::Fence);
+        let last = (long.0.clone(), 400, Verdict::Kill);
+        let calls: Vec<(String, usize, Verdict)> =
+            std::iter::once(long).chain(short).chain([last]).collect();
+        let texts: Vec<String> = calls.iter().map(|(key, at, _)| text(key, *at)).collect();
+        let records: Vec<Record<'_>> = texts.iter().map(|it| Record::parse(it).unwrap()).collect();
+        let mut attributor = Attributor::new(AgentRules::default(), 0);
+        let places: Vec<u32> =
+            records.iter().map(|it| attributor.observe(&Facts::of(it)).place()).collect();
+        let sessions = attributor.resolve();
+        let found = |mut incidents: Incidents| {
+            let mut most = 0;
+            for ((record, place), (_, _, verdict)) in records.iter().zip(&places).zip(&calls) {
+                let session = sessions.session_at(*place);
+                let assessment = Assessment { verdict: *verdict, score: None, reasons: Vec::new() };
+                let scored = Scored {
+                    call: Call::of(record),
+                    session: session.id.clone(),
+                    agent: None,
+                    basis: None,
+                    episode: tripline_attribution::EpisodeId {
+                        root: session.root.clone(),
+                        start: record.time(),
+                    },
+                    assessment,
+                };
+                incidents.note(&session, &scored, &sessions);
+                most = most.max(incidents.open.len());
+            }
+            let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+            let incidents = incidents.finish(&sessions, View::Whole, &Config::default(), &model);
+            assert_eq!(incidents.len(), 1);
+            (most, format!("{incidents:?}"))
+        };
+        let ((all, wanted), (few, got)) =
+            (found(Incidents::default()), found(Incidents::of_whole()));
+        assert_eq!(got, wanted);
+        assert!(got.contains("findings_total: 2"));
+        assert_eq!((all, few), (400, DRAFTS_MIN));
+    }
 }

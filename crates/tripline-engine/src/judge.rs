@@ -315,7 +315,7 @@ impl<'m> Judge<'m> {
             assessment,
         };
         if scored.is_finding() {
-            self.incidents.note(&session, &scored);
+            self.incidents.note(&session, &scored, &self.sessions);
         }
         match scored.assessment.verdict {
             Verdict::Normal | Verdict::Alert => {}
@@ -375,6 +375,12 @@ impl<'m> Judge<'m> {
     #[must_use]
     pub(crate) fn expecting(self, expected: Option<&'m Decisions>) -> Self {
         Self { expected, ..self }
+    }
+
+    /// The same, for [`View::Whole`] alone: what can open no incident any more is forgotten.
+    #[must_use]
+    pub fn for_whole(self) -> Self {
+        Self { incidents: Incidents::of_whole(), ..self }
     }
 
     /// The same, and what episodes came to is kept.

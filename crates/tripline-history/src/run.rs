@@ -322,6 +322,8 @@ impl Taken {
         let (mut parts, mut copies, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
         for mut worker in workers {
             let (_, vocabulary) = worker.intake.finish(&mut worker.held);
+            // What comes now needs the memory.
+            worker.held.calls.rest();
             spilled_bytes += worker.held.spilled_bytes();
             let empty = || Sorter::new(&job.work_dir, 0);
             copies.push(std::mem::replace(&mut worker.held.copies, empty()));
@@ -406,7 +408,8 @@ impl Taken {
         let sessions = self.attributor.resolve();
         let tenants = &job.config.tenants;
         let mut judge =
-            Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all);
+            Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all)
+                .for_whole();
         if keeps_outcomes {
             judge = judge.keeping_outcomes();
         }
@@ -476,7 +479,7 @@ fn read_files<'m>(
             worker.tally.bytes_stored += table.bytes();
         }
         // Here, where every thread does its own share.
-        worker.held.ticks.sort();
+        worker.held.ticks.rest();
         Ok(worker)
     };
     if threads == 1 {

@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 /// What rows are ordered by: bytes, compared from the first on.
 pub(crate) type Key = [u8; 24];
 
-/// How much a run's reader holds while runs are merged.
-const READ_BUFFER_BYTES: usize = 64 << 10;
+/// How much the readers of all runs hold together while runs are merged, …
+const READ_BUFFERS_BYTES: usize = 4 << 20;
+/// … and each at least, and at most.
+const READ_BUFFER_BYTES: (usize, usize) = (8 << 10, 64 << 10);
 
 /// Takes rows in any order.
 #[derive(Debug)]
@@ -55,6 +57,18 @@ impl Sorter {
         }
     }
 
+    /// Takes no more rows for now: gives the memory back, unless all fit into it.
+    pub(crate) fn rest(&mut self) {
+        if !self.runs.is_empty()
+            && self.failure.is_none()
+            && let Err(failure) = self.spill()
+        {
+            self.failure = Some(failure);
+        }
+        self.arena.shrink_to_fit();
+        self.index.shrink_to_fit();
+    }
+
     /// Bytes written to the work directory so far.
     pub(crate) fn spilled_bytes(&self) -> u64 {
         self.spilled_bytes
@@ -81,13 +95,16 @@ impl Sorter {
     /// All rows of several sorters, in order of their keys; rows of equal keys in no order.
     pub(crate) fn into_rows(sorters: Vec<Self>) -> io::Result<Rows> {
         let mut rows = Rows { runs: Vec::new(), heads: BinaryHeap::new() };
+        let runs: usize = sorters.iter().map(|sorter| sorter.runs.len()).sum();
+        let (least, most) = READ_BUFFER_BYTES;
+        let buffer_bytes = (READ_BUFFERS_BYTES / runs.max(1)).clamp(least, most);
         for mut sorter in sorters {
             if let Some(failure) = sorter.failure {
                 return Err(failure);
             }
             sorter.index.sort_unstable_by_key(|(key, start, _)| (number(key), *start));
             for file in sorter.runs {
-                rows.runs.push(Run::Spilled(BufReader::with_capacity(READ_BUFFER_BYTES, file)));
+                rows.runs.push(Run::Spilled(BufReader::with_capacity(buffer_bytes, file)));
             }
             rows.runs.push(Run::Memory { arena: sorter.arena, index: sorter.index.into_iter() });
         }
@@ -180,6 +197,7 @@ mod tests {
             rows in proptest::collection::vec((any::<u8>(), proptest::collection::vec(any::<u8>(), 0..20)), 0..200),
             sorters in 1_usize..4,
             budget in 1_usize..2_000,
+            rest in 0_usize..14,
         ) {
             let dir = tempfile::tempdir().unwrap();
             let mut parts: Vec<Sorter> = (0..sorters).map(|_| Sorter::new(dir.path(), budget)).collect();
@@ -188,6 +206,9 @@ mod tests {
                 let mut full = Key::default();
                 full[3] = *key;
                 parts[nth % sorters].push(full, row);
+                if nth % 7 == rest {
+                    parts[nth % sorters].rest();
+                }
                 expected.push((full, row.clone()));
             }
             expected.sort();

@@ -60,9 +60,15 @@ impl Ticks {
         self.newest.clear();
     }
 
-    /// Sorts what is in memory, so that nobody who comes later need.
-    pub(crate) fn sort(&mut self) {
-        self.newest.sort_unstable_by_key(Tick::key);
+    /// Takes no more ticks for now: gives the memory back, or if all fit into it sorts them, so that
+    /// nobody who comes later need.
+    pub(crate) fn rest(&mut self) {
+        if self.runs.is_empty() {
+            self.newest.sort_unstable_by_key(Tick::key);
+        } else {
+            self.make_room();
+            self.newest = Vec::new();
+        }
     }
 
     /// Bytes written to the work directory so far.
@@ -197,6 +203,7 @@ mod tests {
             drawn in proptest::collection::vec((0_u16..50, 0_u8..4, any::<u32>()), 0..200),
             parts in 1_usize..4,
             budget in 1_usize..40,
+            rests in any::<bool>(),
         ) {
             let dir = tempfile::tempdir().unwrap();
             let new = || Ticks::new(dir.path(), budget * TICK_BYTES);
@@ -208,6 +215,9 @@ mod tests {
             }
             let mut seen = 0;
             for part in &mut split {
+                if rests {
+                    part.rest();
+                }
                 part.for_each(|_| seen += 1).unwrap();
             }
             prop_assert_eq!(seen, drawn.len());

@@ -18,8 +18,8 @@ pub struct LocalFile {
     pub path: PathBuf,
     /// How long it is, as stored.
     pub bytes: u64,
-    /// Where it comes in the order of reading.
-    rank: (String, PathBuf),
+    /// When it was delivered, as its name says; empty where it does not.
+    delivered: String,
 }
 
 /// A path that could not be listed.
@@ -52,9 +52,8 @@ pub fn files(paths: &[PathBuf]) -> (Vec<LocalFile>, Vec<Unlisted>) {
                 Ok((metadata, _)) if metadata.is_dir() => {}
                 Ok((metadata, path)) => {
                     let name = path.file_name().unwrap_or_default();
-                    let stamp = delivery_stamp(&name.to_string_lossy()).to_owned();
-                    let rank = (stamp, path.clone());
-                    files.push(LocalFile { path, bytes: metadata.len(), rank });
+                    let delivered = delivery_stamp(&name.to_string_lossy()).to_owned();
+                    files.push(LocalFile { path, bytes: metadata.len(), delivered });
                 }
                 Err(error) => unlisted.push(Unlisted {
                     path: error.path().unwrap_or(root).to_owned(),
@@ -63,7 +62,7 @@ pub fn files(paths: &[PathBuf]) -> (Vec<LocalFile>, Vec<Unlisted>) {
             }
         }
     }
-    files.sort_by(|a, b| a.rank.cmp(&b.rank));
+    files.sort_by(|a, b| (&a.delivered, &a.path).cmp(&(&b.delivered, &b.path)));
     files.dedup_by(|a, b| a.path == b.path);
     (files, unlisted)
 }
@@ -87,12 +86,21 @@ impl LocalFile {
 
     /// What a listing says of it.
     pub(crate) fn listed(&self) -> Listed {
-        let (delivered, path) = &self.rank;
         Listed {
-            file: Self::name_of(path),
+            file: Self::name_of(&self.path),
             bytes: self.bytes,
-            delivered: delivered.clone(),
+            delivered: self.delivered.clone(),
             version: None,
+        }
+    }
+
+    /// The file that was listed; `path` where it is not as its name says.
+    pub(crate) fn of(listed: &Listed, path: Option<&PathBuf>) -> Self {
+        let named = || PathBuf::from(listed.file.as_unescaped());
+        Self {
+            path: path.cloned().unwrap_or_else(named),
+            bytes: listed.bytes,
+            delivered: listed.delivered.clone(),
         }
     }
 

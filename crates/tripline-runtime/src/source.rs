@@ -1,5 +1,6 @@
 //! What comes from where logs are.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -133,11 +134,12 @@ impl Arrived {
     }
 }
 
-/// Trees on a disk.
+/// Trees on a disk. There may be a hundred thousand files with long paths: each is kept once.
 #[derive(Debug)]
 pub struct LocalLogs {
-    files: Vec<LocalFile>,
     listed: Vec<Listed>,
+    /// Paths that are no text, so that a name does not tell them, by the place of their file.
+    odd_paths: BTreeMap<usize, PathBuf>,
     unlisted: Vec<Unread>,
 }
 
@@ -146,11 +148,13 @@ impl LocalLogs {
     pub fn list(paths: &[PathBuf]) -> Self {
         let (files, unlisted) = files(paths);
         let listed = files.iter().map(LocalFile::listed).collect();
+        let odd_paths = files.into_iter().map(|file| file.path).enumerate();
+        let odd_paths = odd_paths.filter(|(_, path)| path.to_str().is_none()).collect();
         let unread = |path: crate::local::Unlisted| Unread {
             file: LocalFile::name_of(&path.path),
             why: path.source.to_string(),
         };
-        Self { files, listed, unlisted: unlisted.into_iter().map(unread).collect() }
+        Self { listed, odd_paths, unlisted: unlisted.into_iter().map(unread).collect() }
     }
 }
 
@@ -164,12 +168,12 @@ impl Source for LocalLogs {
     }
 
     fn open<'s>(&'s self, which: &'s [usize]) -> Box<dyn Feed + 's> {
-        Box::new(LocalFeed { files: &self.files, which, next: AtomicUsize::new(0) })
+        Box::new(LocalFeed { logs: self, which, next: AtomicUsize::new(0) })
     }
 }
 
 struct LocalFeed<'s> {
-    files: &'s [LocalFile],
+    logs: &'s LocalLogs,
     which: &'s [usize],
     next: AtomicUsize,
 }
@@ -177,7 +181,37 @@ struct LocalFeed<'s> {
 impl Feed for LocalFeed<'_> {
     fn next(&self) -> Option<Arrived> {
         let nth = *self.which.get(self.next.fetch_add(1, Ordering::Relaxed))?;
-        let content = Content::Local(self.files.get(nth)?.clone());
+        let file = LocalFile::of(self.logs.listed.get(nth)?, self.logs.odd_paths.get(&nth));
+        let content = Content::Local(file);
         Some(Arrived { nth, content, has_more: false })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_whose_path_is_no_text_is_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = [&b"a.json"[..], b"b\xff.json", b"c.json"];
+        let paths = names.map(|name| dir.path().join(OsStr::from_bytes(name)));
+        for path in &paths {
+            std::fs::write(path, "{}").unwrap();
+        }
+        let logs = LocalLogs::list(&[dir.path().to_owned()]);
+        let which: Vec<usize> = (0..logs.files().len()).collect();
+        let feed = logs.open(&which);
+        let arrived = std::iter::from_fn(|| feed.next());
+        let found: Vec<PathBuf> = arrived
+            .map(|it| match it.content {
+                Content::Local(file) => file.path,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(found, paths);
     }
 }
