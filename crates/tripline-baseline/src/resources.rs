@@ -8,6 +8,7 @@ mod table;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::hash::Hash;
 
 use percent_encoding::percent_decode_str;
 use tripline_cloudtrail::{Json, JsonText, Record};
@@ -68,6 +69,13 @@ pub fn each_resource(record: &Record<'_>, scratch: &mut String, sink: &mut dyn F
     {
         found.by_parameters(service, request);
     }
+}
+
+/// All that [`each_resource`] and [`each_passed_role`] look at, beside the event, its Region and the
+/// account of the caller: two calls that are alike in these touch the same.
+pub fn touching<'a>(record: &Record<'a>) -> impl Hash + use<'a> {
+    let written = [record.request(), record.resources()].map(|json| json.map(Json::as_written));
+    (written, record.recipient_account(), partition_of(record))
 }
 
 /// `iam` of `iam.amazonaws.com`, in any partition.
@@ -178,7 +186,7 @@ impl Found<'_, '_, '_> {
             // An access point's ARN may stand in the bucket's place.
             let is_arn = bucket.starts_with("arn:");
             if !is_arn {
-                append(text, &["arn:", &partition, ":s3:::"]);
+                append(text, &["arn:", partition, ":s3:::"]);
             }
             text.push_str(&bucket);
             if let Some(key) = &key {
@@ -188,7 +196,7 @@ impl Found<'_, '_, '_> {
         });
         // The source of a copy is read, by the same call.
         if let Some(copied) = request.get_text("x-amz-copy-source").and_then(known) {
-            self.copied(&copied, &partition);
+            self.copied(&copied, partition);
         }
         true
     }
@@ -470,7 +478,7 @@ impl Found<'_, '_, '_> {
         letters: Letters,
     ) {
         self.put(|this, arn| {
-            append(arn, &["arn:", &partition_of(this.record), ":", in_arn(service), ":"]);
+            append(arn, &["arn:", partition_of(this.record), ":", in_arn(service), ":"]);
             if let Place::OfTheCall = place {
                 arn.push_str(&this.record.region().map(JsonText::decode).unwrap_or_default());
             }
@@ -527,12 +535,16 @@ fn known(text: JsonText<'_>) -> Option<Cow<'_, str>> {
 }
 
 /// The partition of the call: by the caller's ARN, else by the region's name.
-fn partition_of<'a>(record: &Record<'a>) -> Cow<'a, str> {
+fn partition_of<'a>(record: &Record<'a>) -> &'a str {
+    // Nearly all are in one.
+    let named = |arn: &'a str| {
+        if arn.starts_with("arn:aws:") { Some("aws") } else { arn.split(':').nth(1) }
+    };
     if let Some(Cow::Borrowed(arn)) = record.identity().arn().map(JsonText::decode)
-        && let Some(partition) = arn.split(':').nth(1)
+        && let Some(partition) = named(arn)
         && (1..=16).contains(&partition.len())
     {
-        return Cow::Borrowed(partition);
+        return partition;
     }
     let region = record.region().map(JsonText::as_written).unwrap_or_default();
     let by_prefix = [
@@ -543,7 +555,7 @@ fn partition_of<'a>(record: &Record<'a>) -> Cow<'a, str> {
         ("eusc-", "aws-eusc"),
     ];
     let partition = by_prefix.iter().find(|(prefix, _)| region.starts_with(prefix));
-    Cow::Borrowed(partition.map_or("aws", |(_, partition)| partition))
+    partition.map_or("aws", |(_, partition)| partition)
 }
 
 #[cfg(test)]

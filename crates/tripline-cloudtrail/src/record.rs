@@ -219,10 +219,14 @@ impl<'a> Record<'a> {
     pub fn additional(&self) -> Option<Json<'a>> {
         self.fields.additional_event_data.filter(|json| !json.is_null())
     }
+    /// `resources`, unless missing.
+    pub fn resources(&self) -> Option<Json<'a>> {
+        self.fields.resources
+    }
     /// The ARNs of `resources`, `ARNPrefix` where S3 writes that instead. Absent in 96 % of
     /// management events.
     pub fn resource_arns(&self) -> impl Iterator<Item = JsonText<'a>> {
-        let items = self.fields.resources.into_iter().flat_map(Json::items);
+        let items = self.resources().into_iter().flat_map(Json::items);
         items.filter_map(|item| item.get_text("ARN").or_else(|| item.get_text("ARNPrefix")))
     }
     /// Of a late correction (`addendum.reason` UPDATED_DATA), the id of the record it corrects.

@@ -5,11 +5,12 @@ use tripline_baseline::{
     Stage,
 };
 use tripline_detector::{
-    Chain, Detail, Evidence, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
+    Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
 };
 use tripline_iam::{Action, Catalogue, Risk, Risks};
 use tripline_text::Untrusted;
 
+use crate::open::OpenEpisode;
 use crate::pace::Exceeded;
 
 /// A baseline made ready for questions.
@@ -149,21 +150,32 @@ impl<'m> Habits<'m> {
         })
     }
 
-    /// Adds a pace above every one that was learned to the evidence; what is to be said of it.
+    /// Adds a pace above every one that was learned to the evidence; what it weighs, in hundredths.
     pub(crate) fn add_pace(
         &self,
         exceeded: &Exceeded,
         standing: Standing,
-        evidence: &mut Evidence,
-    ) -> Option<Reason> {
+        episode: &mut OpenEpisode,
+    ) -> Option<f64> {
         let own = self.own?;
-        let Exceeded { window, class, count, limit } = *exceeded;
-        let tail = own.known.tail(window, class)?;
+        let tail = own.known.tail(exceeded.window, exceeded.class)?;
         // A deployment brings new paces.
         let weight = match standing.in_grace {
             true => 0.0,
-            false => evidence.add_pace(&tail, count, own.known.paces()),
+            false => episode.evidence_mut().add_pace(&tail, exceeded.count, own.known.paces()),
         };
+        Some(hundredths(weight))
+    }
+
+    /// What is to be said of a pace that weighs so much.
+    pub(crate) fn pace_reason(
+        &self,
+        exceeded: &Exceeded,
+        weight: f64,
+        standing: Standing,
+    ) -> Option<Reason> {
+        let own = self.own?;
+        let Exceeded { window, class, count, limit } = *exceeded;
         let what = match (class, window) {
             (RateClass::All, RateWindow::Episode) => "calls in an episode".to_owned(),
             (RateClass::Bytes, RateWindow::Episode) => "bytes out in an episode".to_owned(),
@@ -176,7 +188,7 @@ impl<'m> Habits<'m> {
             verdict: Verdict::Normal,
             feature: Feature::Rate,
             value: Untrusted::new(format!("{class} {window}")),
-            weight: hundredths(weight),
+            weight,
             detail: explain_pace(&what, limit, count, u64::from(own.known.episodes()), standing),
             invariant: None,
             technique: None,

@@ -9,7 +9,7 @@ use tripline_baseline::{
     Call, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
-use tripline_detector::{Assessment, Reason, Verdict, assess};
+use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
 use tripline_iam::Action;
 
 use crate::config::Config;
@@ -27,7 +27,7 @@ use crate::pace::Exceeded;
 use crate::target::View;
 use crate::tick::Tick;
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
-use crate::weigh::{Weighed, weigh};
+use crate::weigh::weigh;
 
 /// A call and what is thought of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,6 +136,7 @@ impl<'m> Judge<'m> {
     ) -> Self {
         let agents = KnownAgents::new(sessions.hash_seed());
         let words = Vocabulary::new(sessions.hash_seed());
+        let episodes = OpenEpisodes::new(sessions.hash_seed());
         Self {
             model,
             expected: None,
@@ -147,7 +148,7 @@ impl<'m> Judge<'m> {
             agents,
             words,
             scratch: Scratch::default(),
-            episodes: OpenEpisodes::default(),
+            episodes,
             drift: Drift::default(),
             deployments: Deployments::default(),
             flagged: Flagged::default(),
@@ -295,10 +296,10 @@ impl<'m> Judge<'m> {
                 session.version.as_ref().filter(|version| !habits.knows_version(version));
             let in_grace = is_new_version
                 .is_some_and(|version| self.deployments.in_grace(number, version, turn));
-            let weighed =
+            let (weighed, why) =
                 self.weigh(agent, number, turn, &call, habits, in_grace, exceeded.as_ref());
-            score = Some(weighed.score.log10());
-            reasons.extend(weighed.reasons);
+            score = Some(weighed.log10());
+            reasons.extend(why);
         }
         // What weighs too little by itself is shown to those who ask for everything.
         reasons.retain(|reason| self.all || reason.verdict > Verdict::Normal);
@@ -325,7 +326,8 @@ impl<'m> Judge<'m> {
         Some(scored)
     }
 
-    /// Weighs a call against the habits of its agent.
+    /// Weighs a call against the habits of its agent: the evidence of its episode so far, and why the
+    /// call has a verdict, if it has one.
     #[expect(
         clippy::too_many_arguments,
         reason = "all of them are the call's; it is one step of `judge`"
@@ -339,7 +341,7 @@ impl<'m> Judge<'m> {
         habits: Habits<'m>,
         in_grace: bool,
         exceeded: Option<&Exceeded>,
-    ) -> Weighed {
+    ) -> (Score, Vec<Reason>) {
         let texts = DeedTexts::of(call);
         let deed = Deed::of(call, &texts);
         let measure = self.model.measure_of(agent);
@@ -368,7 +370,8 @@ impl<'m> Judge<'m> {
         }
         episode.highest = episode.highest.max(weighed.score);
         episode.verdict = episode.verdict.max(weighed.verdict);
-        weighed.explained(&measure, &episode.evidence)
+        let (score, evidence) = (weighed.score, episode.evidence());
+        (score, weighed.reasons(&habits, standing, &measure, exceeded, evidence, self.all))
     }
 
     /// The same, with exceptions beside the model's.

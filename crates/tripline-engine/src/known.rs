@@ -1,11 +1,13 @@
 //! The agents met so far, with what is asked about their calls again and again, answered once.
 
+use std::hash::Hash;
+
 use ahash::RandomState;
-use hashbrown::HashSet;
+use hashbrown::HashTable;
 use smallvec::SmallVec;
 use tripline_attribution::Agent;
 use tripline_baseline::{
-    Call, Draw, Family, Home, Scope, bytes_out, each_passed_role, each_resource,
+    Call, Draw, Family, Home, Scope, bytes_out, each_passed_role, each_resource, touching,
 };
 use tripline_cloudtrail::Record;
 use tripline_iam::AccountId;
@@ -70,9 +72,45 @@ pub(crate) struct KnownAgent<'m> {
     /// Networks and user agent families that are no news.
     networks: SmallVec<[u32; 4]>,
     user_agents: SmallVec<[u32; 4]>,
-    /// Fingerprints of resources that are no news, each with its event and the caller's account. A
-    /// resource costs a walk through a trie to ask about, and most are used again and again.
-    resources: HashSet<[u64; 2], RandomState>,
+    /// Resources that are no news, each with its event and the caller's account. A resource costs a walk
+    /// through a trie to ask about, and most are used again and again.
+    resources: Remembered,
+    /// The same of all that a call touches, by what its record says of it: half of all calls are told
+    /// in the words of one before, and their resources need not even be put together.
+    touched: Remembered,
+}
+
+/// Things of which it is known that they are no news, by hashes under a secret key. Among a thousand
+/// million calls, the chance that one is taken for another is one in two million.
+#[derive(Debug)]
+struct Remembered {
+    hasher: RandomState,
+    hashes: HashTable<u64>,
+}
+
+impl Remembered {
+    fn new(hash_seed: u64, nth: u64) -> Self {
+        let hasher = RandomState::with_seeds(hash_seed, 51, 52, nth);
+        Self { hasher, hashes: HashTable::new() }
+    }
+
+    #[inline]
+    fn hash(&self, thing: impl Hash) -> u64 {
+        self.hasher.hash_one(thing)
+    }
+
+    #[inline]
+    fn has(&self, hash: u64) -> bool {
+        self.hashes.find(hash, |it| *it == hash).is_some()
+    }
+
+    fn note(&mut self, hash: u64) {
+        // What is still used is asked about once more; what is not makes room.
+        if self.hashes.len() >= REMEMBERED_MAX {
+            self.hashes.clear();
+        }
+        self.hashes.insert_unique(hash, hash, |it| *it);
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,8 +125,8 @@ enum Answer {
 
 /// How many networks, and user agents, are remembered of an agent.
 const FAMILIAR_MAX: usize = 64;
-/// How many resources are: 40 KB.
-const RESOURCES_MAX: usize = 2_048;
+/// How many resources are: 36 KB, all that a table of this size holds.
+const REMEMBERED_MAX: usize = 3_584;
 
 impl<'m> KnownAgent<'m> {
     fn new(model: &'m Model, agent: &Agent, hash_seed: u64) -> Self {
@@ -99,7 +137,8 @@ impl<'m> KnownAgent<'m> {
             familiar: Vec::new(),
             networks: SmallVec::new(),
             user_agents: SmallVec::new(),
-            resources: HashSet::with_hasher(RandomState::with_seeds(hash_seed, 51, 52, 53)),
+            resources: Remembered::new(hash_seed, 53),
+            touched: Remembered::new(hash_seed, 54),
         }
     }
 
@@ -193,31 +232,37 @@ impl<'m> KnownAgent<'m> {
         if is_denied {
             return true;
         }
-        let mut usual = match bytes_out(record) {
-            Some(bytes) => !is_new(Family::Bytes, Some(action), bucket_name(bytes)),
-            None => true,
-        };
-        if usual {
-            let known = &mut self.resources;
-            each_resource(record, text, &mut |resource| {
-                // Two hashes under a secret key: nobody finds two resources of one fingerprint.
-                let of = |nth: u64| known.hasher().hash_one((nth, event, account, resource));
-                let fingerprint = [of(1), of(2)];
-                if !usual || known.contains(&fingerprint) {
-                    return;
-                }
-                usual = !is_new(Family::Resource, Some(action), resource);
-                if usual && event != UNKNOWN && known.len() < RESOURCES_MAX {
-                    known.insert(fingerprint);
-                }
-            });
+        if let Some(bytes) = bytes_out(record)
+            && is_new(Family::Bytes, Some(action), bucket_name(bytes))
+        {
+            return false;
         }
+        let Self { resources, touched, .. } = self;
+        let told = touched.hash((event, account, touching(record)));
+        if event != UNKNOWN && touched.has(told) {
+            return true;
+        }
+        let (mut usual, mut is_repeated) = (true, true);
+        each_resource(record, text, &mut |resource| {
+            let hash = resources.hash((event, account, resource));
+            if !usual || resources.has(hash) {
+                return;
+            }
+            (usual, is_repeated) = (!is_new(Family::Resource, Some(action), resource), false);
+            if usual && event != UNKNOWN {
+                resources.note(hash);
+            }
+        });
         if usual {
             each_passed_role(record, text, &mut |role| {
                 usual = usual
                     && !is_new(Family::Action, None, PASS_ROLE)
                     && !is_new(Family::Resource, Some(PASS_ROLE), role);
             });
+        }
+        // Whoever touches what was never touched before may do so all the time.
+        if usual && is_repeated && event != UNKNOWN {
+            touched.note(told);
         }
         usual
     }

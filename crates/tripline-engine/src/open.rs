@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahash::RandomState;
+use hashbrown::HashMap;
 use tripline_attribution::Turn;
 use tripline_baseline::{Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
 use tripline_detector::{Evidence, Score, Verdict};
@@ -10,9 +12,9 @@ use tripline_text::Untrusted;
 use crate::pace::Pace;
 
 /// The episodes that are not over, by root. Calls come in order of time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OpenEpisodes {
-    open: BTreeMap<u32, OpenEpisode>,
+    open: HashMap<u32, OpenEpisode, RandomState>,
     /// When those that are over were last removed.
     swept: u32,
     /// Those that are over and that nobody has asked for yet.
@@ -25,7 +27,9 @@ pub(crate) struct OpenEpisode {
     start_minute: u32,
     agent: u32,
     pub(crate) pace: Pace,
-    pub(crate) evidence: Evidence,
+    evidence: Evidence,
+    /// What the evidence proves; nothing since it last grew.
+    score: Option<Score>,
     pub(crate) highest: Score,
     pub(crate) verdict: Verdict,
     /// What was new in it.
@@ -48,6 +52,12 @@ pub(crate) struct Over {
 const EPISODE_MINUTES_MAX: u32 = 60;
 
 impl OpenEpisodes {
+    /// None so far. `hash_seed` keys the table; no result depends on it.
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        let open = HashMap::with_hasher(RandomState::with_seeds(hash_seed, 61, 62, 63));
+        Self { open, swept: 0, over: Vec::new() }
+    }
+
     /// The episode whose turn it is, of the agent with this number.
     #[inline]
     pub(crate) fn at(&mut self, turn: &Turn, agent: u32) -> &mut OpenEpisode {
@@ -84,7 +94,7 @@ impl OpenEpisodes {
 
     /// All that are left, when no more calls come.
     pub(crate) fn close(&mut self) -> Vec<Over> {
-        self.over.extend(std::mem::take(&mut self.open).values().map(OpenEpisode::over));
+        self.over.extend(self.open.drain().map(|(_, episode)| episode.over()));
         self.take_over()
     }
 }
@@ -93,6 +103,22 @@ impl OpenEpisode {
     fn over(&self) -> Over {
         let Self { start_minute, highest, verdict, agent, .. } = *self;
         Over { start_minute, highest, verdict, agent }
+    }
+
+    /// The evidence so far.
+    pub(crate) fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// The evidence, to add to.
+    pub(crate) fn evidence_mut(&mut self) -> &mut Evidence {
+        self.score = None;
+        &mut self.evidence
+    }
+
+    /// What the evidence proves.
+    pub(crate) fn score(&mut self) -> Score {
+        *self.score.get_or_insert_with(|| self.evidence.score())
     }
 
     /// Whether a new value shows for the first time in the episode.

@@ -12,23 +12,58 @@ pub(crate) struct Exceeded {
     pub(crate) limit: u64,
 }
 
-/// How much was done in the current bucket of each window, in one episode. Calls come in order of
-/// time.
-#[derive(Clone, Debug)]
-pub(crate) struct Pace {
-    buckets: [i64; RateWindow::COUNT],
-    counts: [[u64; RateClass::COUNT]; RateWindow::COUNT],
-    /// Where the next word is due: not before the excess has grown by a quarter.
-    told: [[u64; RateClass::COUNT]; RateWindow::COUNT],
+impl Exceeded {
+    /// Whether it is more out of proportion; of equals the shorter window.
+    fn is_worse_than(&self, other: &Self) -> bool {
+        // Compared by cross-multiplication.
+        let [mine, theirs] = [(self, other), (other, self)]
+            .map(|(one, other)| u128::from(one.count) * u128::from(other.limit.max(1)));
+        let first = (self.window, self.class) < (other.window, other.class);
+        mine > theirs || mine == theirs && first
+    }
 }
 
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            buckets: [i64::MIN; RateWindow::COUNT],
-            counts: Default::default(),
-            told: Default::default(),
+/// How much was done in the current bucket of each window, in one episode. Calls come in order of
+/// time.
+///
+/// Laid out by class: a call counts as two or three of the seven, and need not touch the others.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pace {
+    classes: [[Count; RateWindow::COUNT]; RateClass::COUNT],
+}
+
+/// What was done of one class in the current bucket of one window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    bucket: i64,
+    count: u64,
+    /// Up to here there is nothing to tell: below the limit, or before the excess has grown by a quarter.
+    told: u64,
+}
+
+impl Count {
+    /// Counts more; the count and the limit, if a word is due. The limit is always the same one.
+    #[inline]
+    fn add(
+        &mut self,
+        bucket: i64,
+        more: u64,
+        limit: impl FnOnce() -> Option<u64>,
+    ) -> Option<(u64, u64)> {
+        if self.bucket != bucket {
+            (self.bucket, self.count) = (bucket, 0);
         }
+        self.count = self.count.saturating_add(more);
+        if self.count <= self.told {
+            return None;
+        }
+        let limit = limit().unwrap_or(u64::MAX);
+        if self.count <= limit {
+            self.told = limit;
+            return None;
+        }
+        self.told = self.count.saturating_add(self.count / 4);
+        Some((self.count, limit))
     }
 }
 
@@ -41,41 +76,74 @@ impl Pace {
         classes: RateClasses,
         bytes_out: u64,
     ) -> Option<Exceeded> {
+        let windows = RateWindow::ALL.map(|window| (window, window.bucket(time.unix_secs())));
         let mut worst: Option<Exceeded> = None;
-        let windows = RateWindow::ALL.into_iter().zip(&mut self.buckets);
-        let counters = self.counts.iter_mut().zip(&mut self.told);
-        for ((window, bucket), (counts, told)) in windows.zip(counters) {
-            let now = window.bucket(time.unix_secs());
-            if *bucket != now {
-                *bucket = now;
-                *counts = Default::default();
+        for (class, counts) in RateClass::ALL.into_iter().zip(&mut self.classes) {
+            let more = match class {
+                RateClass::Bytes => bytes_out,
+                class => u64::from(classes.has(class)),
+            };
+            // What does not grow was held against its limit when it last did.
+            if more == 0 {
+                continue;
             }
-            for ((class, count), told) in RateClass::ALL.into_iter().zip(counts).zip(told) {
-                let more = match class {
-                    RateClass::Bytes => bytes_out,
-                    class => u64::from(classes.has(class)),
-                };
-                *count += more;
-                let count = *count;
-                // What did not grow was held against its limit when it last did.
-                if more == 0 || count <= *told {
-                    continue;
-                }
-                let Some(limit) = known.limit(window, class).filter(|limit| count > *limit) else {
-                    continue;
-                };
-                *told = count.saturating_add(count / 4);
-                let exceeded = Exceeded { window, class, count, limit };
-                // Compared by cross-multiplication; of equals the shortest window.
-                let is_worse = |worst: &Exceeded| {
-                    u128::from(exceeded.count) * u128::from(worst.limit.max(1))
-                        > u128::from(worst.count) * u128::from(limit.max(1))
-                };
-                if worst.as_ref().is_none_or(is_worse) {
+            for ((window, bucket), count) in windows.into_iter().zip(counts) {
+                let due = count.add(bucket, more, || known.limit(window, class));
+                let exceeded = due.map(|(count, limit)| Exceeded { window, class, count, limit });
+                if let Some(exceeded) = exceeded
+                    && worst.as_ref().is_none_or(|worst| exceeded.is_worse_than(worst))
+                {
                     worst = Some(exceeded);
                 }
             }
         }
         worst
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_word_is_due_above_the_limit_and_again_when_a_quarter_came_on_top(
+            added in prop::collection::vec((0_i64..4, 1_u64..6), 1..60),
+            limit in prop::option::of(0_u64..12),
+        ) {
+            let mut added = added;
+            added.sort_by_key(|(bucket, _)| *bucket);
+            let mut count = Count::default();
+            let (mut in_bucket, mut last, mut told) = (0, None, 0);
+            for (bucket, more) in added {
+                in_bucket = if last == Some(bucket) { in_bucket + more } else { more };
+                last = Some(bucket);
+                let due = limit.filter(|limit| in_bucket > *limit && in_bucket > told);
+                told = due.map_or(told, |_| in_bucket + in_bucket / 4);
+                let wanted = due.map(|limit| (in_bucket, limit));
+                prop_assert_eq!(count.add(bucket, more, || limit), wanted);
+            }
+        }
+    }
+
+    #[test]
+    fn amounts_beyond_all_bounds_are_counted_as_the_largest() {
+        let mut count = Count::default();
+        count.add(0, u64::MAX - 1, || Some(5));
+        assert_eq!((count.add(0, u64::MAX - 1, || Some(5)), count.count), (None, u64::MAX));
+    }
+
+    #[test]
+    fn of_two_excesses_the_greater_counts_and_of_equals_the_shorter_window() {
+        let [minute, hour] = [RateWindow::Minute, RateWindow::Hour];
+        let exceeded =
+            |window, count, limit| Exceeded { window, class: RateClass::All, count, limit };
+        assert!(exceeded(hour, 30, 10).is_worse_than(&exceeded(minute, 20, 10)));
+        assert!(exceeded(minute, 20, 10).is_worse_than(&exceeded(hour, 40, 20)));
+        assert!(!exceeded(hour, 40, 20).is_worse_than(&exceeded(minute, 20, 10)));
+        // Where nothing is normal, any count is out of proportion.
+        assert!(exceeded(hour, 3, 0).is_worse_than(&exceeded(minute, 20, 10)));
     }
 }

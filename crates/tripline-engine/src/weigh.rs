@@ -1,7 +1,7 @@
 //! What a call adds to the evidence of its episode, and what that asks for.
 
 use tripline_baseline::{Draw, Family, Feature};
-use tripline_detector::{Evidence, Measure, Reason, Score, Standing, Verdict, verdict};
+use tripline_detector::{Evidence, Measure, Novelty, Reason, Score, Standing, Verdict, verdict};
 use tripline_text::Untrusted;
 
 use crate::deed::Deed;
@@ -11,9 +11,11 @@ use crate::pace::Exceeded;
 
 /// A call as weighed against the habits of its agent.
 #[derive(Debug)]
-pub(crate) struct Weighed {
-    /// What was new in it; each with the verdict that all of the episode asks for.
-    pub(crate) reasons: Vec<Reason>,
+pub(crate) struct Weighed<'d> {
+    /// What was new in it.
+    news: Vec<News<'d>>,
+    /// What a pace above every one that was learned weighs.
+    pace: Option<f64>,
     /// The evidence of the episode so far.
     pub(crate) score: Score,
     /// Whether this call added to it.
@@ -22,18 +24,25 @@ pub(crate) struct Weighed {
     pub(crate) verdict: Verdict,
 }
 
+#[derive(Debug)]
+struct News<'d> {
+    draw: Draw<'d>,
+    novelty: Novelty,
+    weight: f64,
+}
+
 /// Weighs a call. `is_expected` says what a person said to expect.
-pub(crate) fn weigh(
+pub(crate) fn weigh<'d>(
     habits: &Habits<'_>,
     standing: Standing,
     measure: &Measure,
     episode: &mut OpenEpisode,
-    deed: &Deed<'_>,
+    deed: &'d Deed<'_>,
     exceeded: Option<&Exceeded>,
     is_expected: impl Fn(&Draw<'_>) -> bool,
-) -> Weighed {
+) -> Weighed<'d> {
     let home = deed.home();
-    let news = deed.draws().filter(|draw| habits.is_news(draw, &home) && !is_expected(draw));
+    let drawn = deed.draws().filter(|draw| habits.is_news(draw, &home) && !is_expected(draw));
     // Whatever comes with a new action is no news beside it.
     let of_new_action = |draw: &Draw<'_>| {
         let action = draw.action.filter(|_| draw.family.is_given_action());
@@ -41,8 +50,8 @@ pub(crate) fn weigh(
             habits.is_news(&Draw { family: Family::Action, action: None, value }, &home)
         })
     };
-    let (mut reasons, mut is_harmful, mut adds) = (Vec::new(), false, false);
-    for draw in news {
+    let (mut news, mut is_harmful, mut adds) = (Vec::new(), false, false);
+    for draw in drawn {
         if !episode.is_first(&draw) {
             continue;
         }
@@ -53,32 +62,48 @@ pub(crate) fn weigh(
         // A deployment brings new work; what does harm is weighed all the same.
         let is_excused = standing.in_grace && !novelty.is_harmful();
         let counts = !is_excused && !of_new_action(&draw) && episode.discovers(&draw);
-        let weight = if counts { episode.evidence.add(&novelty, &chain) } else { 0.0 };
+        let weight = if counts { episode.evidence_mut().add(&novelty, &chain) } else { 0.0 };
         adds |= weight > 0.0;
         is_harmful |= novelty.is_harmful();
-        reasons.push(reason(&draw, &novelty, weight));
+        news.push(News { draw, novelty, weight });
     }
-    let pace = exceeded.and_then(|it| habits.add_pace(it, standing, &mut episode.evidence));
-    adds |= pace.as_ref().is_some_and(|reason| reason.weight > 0.0);
-    reasons.extend(pace);
-    let evidence = &episode.evidence;
-    let verdict =
-        if adds { verdict(evidence, measure, standing, is_harmful) } else { Verdict::Normal };
-    Weighed { reasons, score: evidence.score(), adds, verdict }
+    let pace = exceeded.and_then(|it| habits.add_pace(it, standing, episode));
+    adds |= pace.is_some_and(|weight| weight > 0.0);
+    let score = episode.score();
+    let verdict = match adds {
+        true => verdict(episode.evidence(), measure, standing, is_harmful),
+        false => Verdict::Normal,
+    };
+    Weighed { news, pace, score, adds, verdict }
 }
 
-impl Weighed {
-    /// The same with its verdict on what adds to the evidence; from a fence on, the evidence itself is
-    /// one more reason.
-    pub(crate) fn explained(mut self, measure: &Measure, evidence: &Evidence) -> Self {
-        let verdict = self.verdict;
-        for reason in self.reasons.iter_mut().filter(|reason| reason.weight > 0.0) {
-            reason.verdict = verdict;
+impl Weighed<'_> {
+    /// Why it has its verdict: what adds to the evidence, and from a fence on, the evidence itself.
+    /// With `all` also what adds nothing.
+    pub(crate) fn reasons(
+        self,
+        habits: &Habits<'_>,
+        standing: Standing,
+        measure: &Measure,
+        exceeded: Option<&Exceeded>,
+        evidence: &Evidence,
+        all: bool,
+    ) -> Vec<Reason> {
+        // Nearly always nobody is told anything.
+        if self.verdict == Verdict::Normal && !all {
+            return Vec::new();
         }
-        if verdict >= Verdict::Fence {
-            self.reasons.push(summary(verdict, self.score, measure, evidence));
+        let news = self.news.iter().map(|it| reason(&it.draw, &it.novelty, it.weight));
+        let pace = exceeded.zip(self.pace);
+        let pace = pace.and_then(|(it, weight)| habits.pace_reason(it, weight, standing));
+        let mut reasons: Vec<Reason> = news.chain(pace).collect();
+        for reason in reasons.iter_mut().filter(|reason| reason.weight > 0.0) {
+            reason.verdict = self.verdict;
         }
-        self
+        if self.verdict >= Verdict::Fence {
+            reasons.push(summary(self.verdict, self.score, measure, evidence));
+        }
+        reasons
     }
 }
 

@@ -220,8 +220,8 @@ fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
 
 /// Without regard to case.
 fn compare(one: &str, other: &str) -> Ordering {
-    let lower = |text: &str| text.bytes().map(|byte| byte.to_ascii_lowercase()).collect::<Vec<_>>();
-    lower(one).cmp(&lower(other))
+    let lower = |byte: u8| byte.to_ascii_lowercase();
+    one.bytes().map(lower).cmp(other.bytes().map(lower))
 }
 
 #[cfg(test)]
