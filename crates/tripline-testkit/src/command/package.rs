@@ -30,6 +30,9 @@ pub(crate) struct Package {
     out: PathBuf,
 }
 
+/// How the function is compiled: the profile of the workspace's manifest.
+const PROFILE: &str = "function";
+
 /// Name in the package, and what is there.
 type Entries = BTreeMap<String, (Vec<u8>, Mode)>;
 
@@ -78,7 +81,8 @@ impl Package {
         let mut build = Command::new(cargo);
         build.env("PATH", &path);
         let bootstrap = if has_cargo_lambda(&path) {
-            build.args(["lambda", "build", "--release", "--locked", "-p", "tripline-lambda"]);
+            build.args(["lambda", "build", "--profile", PROFILE, "--locked"]);
+            build.args(["-p", "tripline-lambda"]);
             build.arg(if self.arm64 { "--arm64" } else { "--x86-64" });
             build.arg("--lambda-dir").arg(target.join("lambda"));
             target.join("lambda/tripline-lambda/bootstrap")
@@ -93,8 +97,8 @@ impl Package {
                 std::io::stderr(),
                 "warning: no cargo-lambda, so this needs the glibc of this machine; Amazon Linux 2023 has 2.34"
             )?;
-            build.args(["build", "--release", "--locked", "-p", "tripline-lambda"]);
-            target.join("release/tripline-lambda")
+            build.args(["build", "--profile", PROFILE, "--locked", "-p", "tripline-lambda"]);
+            target.join(PROFILE).join("tripline-lambda")
         };
         let status = build.status().context("cannot start cargo")?;
         if !status.success() {
