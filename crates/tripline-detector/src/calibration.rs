@@ -328,6 +328,9 @@ pub struct Lines {
     pub(crate) watched: Option<Score>,
 }
 
+/// So many kinds of evidence must weigh something by themselves for statistics to kill.
+pub const KINDS_TO_KILL: usize = 2;
+
 impl Lines {
     /// Draws the lines. That of a kill is the higher of what the history and what the model says (two
     /// locks). The others are the history's alone, with a margin; but nothing below ten to one is
@@ -368,7 +371,7 @@ impl Lines {
     pub fn verdict(&self, evidence: &Evidence, highest: Score) -> Verdict {
         let score = evidence.score();
         let passes = |line: Option<Score>| line.is_some_and(|line| score >= line);
-        if passes(self.kill) && score > highest && evidence.kinds() >= 2 {
+        if passes(self.kill) && score > highest && evidence.kinds() >= KINDS_TO_KILL {
             Verdict::Kill
         } else if passes(self.fence) {
             Verdict::Fence

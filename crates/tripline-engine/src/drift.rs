@@ -35,6 +35,9 @@ pub struct Outcome {
     pub class: Option<AgentId>,
     /// The highest score.
     pub highest: Score,
+    /// The highest score while there were [`KINDS_TO_KILL`](tripline_detector::KINDS_TO_KILL) kinds of
+    /// evidence.
+    pub killing: Score,
     /// What the evidence asked for; rules are not part of it.
     pub verdict: Verdict,
 }
@@ -83,6 +86,7 @@ impl Drift {
                     agent: agent.id.clone(),
                     class: agent.class.clone(),
                     highest: episode.highest,
+                    killing: episode.killing,
                     verdict: episode.verdict,
                 });
             }

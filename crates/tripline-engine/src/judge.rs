@@ -9,7 +9,7 @@ use tripline_baseline::{
     Call, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
-use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
+use tripline_detector::{Assessment, KINDS_TO_KILL, Reason, Score, Verdict, assess};
 use tripline_iam::Action;
 
 use crate::config::Config;
@@ -369,6 +369,9 @@ impl<'m> Judge<'m> {
             weighed.verdict = self.drift.settle(weighed.verdict, &place, self.model, weighed.score);
         }
         episode.highest = episode.highest.max(weighed.score);
+        if weighed.score > episode.killing && episode.evidence().kinds() >= KINDS_TO_KILL {
+            episode.killing = weighed.score;
+        }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());
         (score, weighed.reasons(&habits, standing, &measure, exceeded, evidence, self.all))

@@ -31,6 +31,8 @@ pub(crate) struct OpenEpisode {
     /// What the evidence proves; nothing since it last grew.
     score: Option<Score>,
     pub(crate) highest: Score,
+    /// The highest score while there were kinds of evidence enough for a kill.
+    pub(crate) killing: Score,
     pub(crate) verdict: Verdict,
     /// What was new in it.
     news: BTreeSet<(u8, String, String)>,
@@ -44,6 +46,7 @@ pub(crate) struct OpenEpisode {
 pub(crate) struct Over {
     pub(crate) start_minute: u32,
     pub(crate) highest: Score,
+    pub(crate) killing: Score,
     pub(crate) verdict: Verdict,
     pub(crate) agent: u32,
 }
@@ -101,8 +104,8 @@ impl OpenEpisodes {
 
 impl OpenEpisode {
     fn over(&self) -> Over {
-        let Self { start_minute, highest, verdict, agent, .. } = *self;
-        Over { start_minute, highest, verdict, agent }
+        let Self { start_minute, highest, killing, verdict, agent, .. } = *self;
+        Over { start_minute, highest, killing, verdict, agent }
     }
 
     /// The evidence so far.

@@ -34,7 +34,7 @@ const LISTED_MAX: usize = 20;
 
 /// What a line does not say of a kill.
 pub(crate) const KILL_TAKES_MORE: &str = "A kill also takes two kinds of evidence, and more than its \
-    agent ever reached: of kills these are upper bounds.";
+    agent reached in the first half: of kills only such days are counted.";
 
 /// For people: the lines, how they did where they were not drawn, how far each agent is from them, and
 /// one sentence at the end.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use polars::prelude::{
-    Column, DataFrame, DataType, Expr, IntoLazy, LazyFrame, PolarsError, QuantileMethod,
-    SortMultipleOptions, col, len, lit,
+    Column, DataFrame, DataType, Expr, IntoLazy, LazyFrame, NULL, PolarsError, QuantileMethod,
+    SortMultipleOptions, col, len, lit, when,
 };
 use thiserror::Error;
 use tripline_attribution::AgentId;
@@ -30,14 +30,15 @@ const USUAL: f64 = 0.99;
 /// from records never reach a query, and many episodes take little memory.
 type Names<'o> = Rc<[&'o AgentId]>;
 
-/// Episodes: `agent`, `day` of the start, counted from 1970, `score` in hundredths, and `verdict`, 0 for
-/// none to 3 for a kill.
+/// Episodes: `agent`, `day` of the start, counted from 1970, `score` in hundredths, `killing` (the same
+/// where there were kinds of evidence enough for a kill), and `verdict`, 0 for none to 3 for a kill.
 pub(super) struct Episodes<'o> {
     names: Names<'o>,
     table: LazyFrame,
 }
 
-/// Days on which an agent worked: `agent`, `day`, the highest `score` and how many `episodes`.
+/// Days on which an agent worked: `agent`, `day`, the highest `score` and `killing`, and how many
+/// `episodes`.
 pub(super) struct Days<'o> {
     names: Names<'o>,
     table: LazyFrame,
@@ -59,6 +60,7 @@ impl<'o> Episodes<'o> {
             column("agent", &place),
             column("day", &|outcome| i64::from(outcome.start_minute / DAY_MINUTES)),
             column("score", &|outcome| i64::from(outcome.highest.hundredths())),
+            column("killing", &|outcome| i64::from(outcome.killing.hundredths())),
             column("verdict", &|outcome| outcome.verdict as i64),
         ];
         let table = DataFrame::new(outcomes.len(), columns)?.lazy();
@@ -75,21 +77,33 @@ impl<'o> Episodes<'o> {
 
     /// The days that they fall on: worked out once, since all else is asked of them.
     pub(super) fn days(&self) -> Result<Days<'o>> {
-        let of_day = [col("score").max(), whole(len()).alias("episodes")];
+        let of_day = [col("score").max(), col("killing").max(), whole(len()).alias("episodes")];
         let days = self.table.clone().group_by([col("agent"), col("day")]).agg(of_day);
         Ok(Days { names: Rc::clone(&self.names), table: days.collect()?.lazy() })
     }
 }
 
 impl<'o> Days<'o> {
-    /// Those before a day, and the others.
-    pub(super) fn split(&self, day: u32) -> (Self, Self) {
+    /// Those before a day, and the others. Of those `killing` is nothing where it does not go beyond what
+    /// their agent reached before: what it did itself, it is not killed for, nor without a history.
+    pub(super) fn split(&self, day: u32) -> Result<(Self, Self)> {
         let is_before = || col("day").lt(lit(i64::from(day)));
-        let of = |is_in: Expr| Self {
+        let of = |table: LazyFrame, is_in: Expr| Self {
             names: Rc::clone(&self.names),
-            table: self.table.clone().filter(is_in),
+            table: table.filter(is_in),
         };
-        (of(is_before()), of(is_before().not()))
+        let own = when(is_before()).then(col("score")).otherwise(lit(NULL));
+        let own = own.max().over([col("agent")])?;
+        let is_more = col("killing").gt(own).fill_null(lit(false));
+        let killing = when(is_more).then(col("killing")).otherwise(lit(NOTHING));
+        let after = self.table.clone().with_column(killing.alias("killing"));
+        Ok((of(self.table.clone(), is_before()), of(after, is_before().not())))
+    }
+
+    /// The last ones of some that are held against lines.
+    pub(super) fn from(&self, day: u32) -> Self {
+        let table = self.table.clone().filter(col("day").gt_eq(lit(i64::from(day))));
+        Self { names: Rc::clone(&self.names), table }
     }
 
     /// The first day and the last; nothing of no days.
@@ -171,27 +185,37 @@ impl<'o> Days<'o> {
         Ok(scores(&table, "height")?.into_iter().zip(counts(&table, "days")?).collect())
     }
 
-    /// How many days passed each of these lines; none passes one that is not there.
-    pub(super) fn passed(&self, lines: &[Option<Score>]) -> Result<Vec<u64>> {
+    /// How many days passed each of these lines, and had what else its verdict takes; none passes one
+    /// that is not there.
+    pub(super) fn passed(&self, lines: &[(Verdict, Option<Score>)]) -> Result<Vec<u64>> {
         let hits = lines.iter().enumerate();
-        let hits = hits.map(|(nth, line)| whole(reaches(*line).sum()).alias(format!("{nth}")));
+        let hits = hits.map(|(nth, (verdict, line))| {
+            whole(reaches(*verdict, *line).sum()).alias(format!("{nth}"))
+        });
         let table = self.table.clone().select(hits.collect::<Vec<_>>()).collect()?;
         (0..lines.len()).map(|nth| one(&table, &format!("{nth}"))).collect()
     }
 
-    /// Those that passed the line of a fence, the highest first, at most so many.
+    /// Those that would have been stopped, the highest first, at most so many.
     pub(super) fn stopped(&self, lines: &Lines, most: u32) -> Result<Vec<Stopped>> {
-        let is_stopped = reaches(lines.of(Verdict::Fence)).or(reaches(lines.of(Verdict::Kill)));
+        let is = |verdict| reaches(verdict, lines.of(verdict));
+        let is_stopped = is(Verdict::Fence).or(is(Verdict::Kill));
         let order = descending([true, false, false]);
         let table = self.table.clone().filter(is_stopped);
         let table = table.sort(["score", "day", "agent"], order).limit(most).collect()?;
         let rows = self.agents_in(&table)?.into_iter().zip(counts(&table, "day")?);
+        let kill = lines.of(Verdict::Kill).map_or(i64::MAX, |line| i64::from(line.hundredths()));
+        let killing = table.column("killing")?.i64()?.iter();
+        let verdicts = killing.map(|killing| match killing.is_some_and(|score| score >= kill) {
+            true => Verdict::Kill,
+            false => Verdict::Fence,
+        });
         Ok(rows
-            .zip(scores(&table, "score")?)
-            .map(|((agent, day), highest)| Stopped {
+            .zip(scores(&table, "score")?.into_iter().zip(verdicts))
+            .map(|((agent, day), (highest, verdict))| Stopped {
                 day: u32::try_from(day).unwrap_or(u32::MAX),
                 agent,
-                verdict: strongest(lines, highest),
+                verdict,
                 highest,
             })
             .collect())
@@ -206,16 +230,14 @@ impl<'o> Days<'o> {
     }
 }
 
-/// The strongest verdict whose line a score passes.
-fn strongest(lines: &Lines, score: Score) -> Verdict {
-    let passes = |verdict: &Verdict| lines.of(*verdict).is_some_and(|line| score >= line);
-    TIERS.into_iter().find(passes).unwrap_or_default()
-}
+/// Below every score.
+const NOTHING: i64 = -1;
 
 /// No score reaches a line that is not there.
-fn reaches(line: Option<Score>) -> Expr {
+fn reaches(verdict: Verdict, line: Option<Score>) -> Expr {
+    let score = if verdict == Verdict::Kill { "killing" } else { "score" };
     let line = line.map_or(i64::MAX, |line| i64::from(line.hundredths()));
-    col("score").gt_eq(lit(line))
+    col(score).gt_eq(lit(line))
 }
 
 fn descending<const COLUMNS: usize>(which: [bool; COLUMNS]) -> SortMultipleOptions {

@@ -42,11 +42,12 @@ fn held_out(days: &Days<'_>, all: &Calibration, budgets: &Budgets) -> Result<Hel
     // By days: whatever happens on one day hangs together.
     let (first, last) = days.span()?.unwrap_or_default();
     let from_day = first + (last - first).div_ceil(2);
-    let (before, after) = days.split(from_day);
+    let (before, after) = days.split(from_day)?;
     let drawn = before.calibration()?;
     let came = after.calibration()?;
     let judged = Judged { agent_days: came.agent_days(), agent_months: came.agent_months(), after };
     let drawn_for = |verdict, budgets: &Budgets| Drawn {
+        verdict,
         nominal: budgets.of(verdict).unwrap_or_default(),
         armed: Lines::draw(all, budgets).of(verdict),
         line: Lines::draw(&drawn, budgets).of(verdict),
@@ -56,7 +57,9 @@ fn held_out(days: &Days<'_>, all: &Calibration, budgets: &Budgets) -> Result<Hel
     let others = OTHERS.into_iter().filter_map(same);
     let others: Vec<Drawn> = others.map(|other| drawn_for(Verdict::Alert, &other)).collect();
     let tiers = judged.trials(&TIERS.map(|tier| drawn_for(tier, budgets)))?;
-    let kept = |nominal| Drawn { nominal, armed: all.line(nominal), line: drawn.line(nominal) };
+    let verdict = Verdict::Alert;
+    let kept =
+        |nominal| Drawn { verdict, nominal, armed: all.line(nominal), line: drawn.line(nominal) };
     let kept: Vec<Drawn> =
         NOMINAL.into_iter().map(kept).filter(|kept| kept.line.is_some()).collect();
     Ok(HeldOut {
@@ -72,6 +75,8 @@ fn held_out(days: &Days<'_>, all: &Calibration, budgets: &Budgets) -> Result<Hel
 
 /// A line that is held against what came after it.
 struct Drawn {
+    /// What it leads to.
+    verdict: Verdict,
     /// What it was drawn for: a budget, or a share of days.
     nominal: f64,
     armed: Option<Score>,
@@ -87,7 +92,7 @@ struct Judged<'o> {
 
 impl Judged<'_> {
     fn passed(&self, lines: &[Drawn]) -> Result<Vec<u64>> {
-        self.after.passed(&lines.iter().map(|drawn| drawn.line).collect::<Vec<_>>())
+        self.after.passed(&lines.iter().map(|it| (it.verdict, it.line)).collect::<Vec<_>>())
     }
 
     /// What budgets come to, with their lines.
@@ -123,8 +128,8 @@ impl Judged<'_> {
     /// What these lines would have done in the last days of these, first and last.
     fn recent(&self, lines: &Lines, (first, last): (u32, u32)) -> Result<Recent> {
         let from = first.max((last + 1).saturating_sub(RECENT_DAYS));
-        let (_, recent) = self.after.split(from);
-        let reached = recent.passed(&TIERS.map(|tier| lines.of(tier)))?;
+        let recent = self.after.from(from);
+        let reached = recent.passed(&TIERS.map(|tier| (tier, lines.of(tier))))?;
         let mut stronger = 0;
         let mut passed = BTreeMap::new();
         for (tier, reached) in TIERS.into_iter().zip(reached) {

@@ -14,6 +14,7 @@ fn outcome(day: u32, agent: &str, hundredths: u16) -> Outcome {
         agent: AgentId::of(agent).unwrap(),
         class: None,
         highest: Score::from_hundredths(hundredths).unwrap(),
+        killing: Score::default(),
         verdict: if hundredths > 300 { Verdict::Alert } else { Verdict::Normal },
     }
 }
@@ -34,6 +35,37 @@ fn two_agents() -> Vec<Outcome> {
 fn of_tier(backtest: &Backtest, verdict: Verdict) -> Trial {
     let found = backtest.held_out.tiers.iter().find(|(tier, _)| *tier == verdict);
     found.unwrap().1
+}
+
+#[test]
+fn what_lacks_a_kind_or_was_reached_before_kills_nobody() {
+    // Long enough for a line, far below what comes.
+    let mut outcomes = Vec::new();
+    for day in 0..90 {
+        for agent in 0..40 {
+            outcomes.push(outcome(day, &format!("a{agent}"), 0));
+        }
+    }
+    let of = |day, agent, hundredths, killing| Outcome {
+        killing: Score::from_hundredths(killing).unwrap(),
+        ..outcome(day, agent, hundredths)
+    };
+    // One that reached as much before, one with one kind of evidence, one without a history.
+    outcomes.push(of(7, "a1", 800, 800));
+    outcomes.extend([of(60, "a1", 800, 800), of(61, "a2", 900, 0), of(62, "new", 900, 900)]);
+    let budgets = Budgets::new(5.0, 1.0, 0.9).unwrap();
+    let passed = |outcomes: &[Outcome]| {
+        let backtest = backtest(outcomes, &budgets).unwrap();
+        let kills = &backtest.held_out.recent.stopped;
+        let kills = kills.iter().filter(|stopped| stopped.verdict == Verdict::Kill).count();
+        (of_tier(&backtest, Verdict::Kill), kills)
+    };
+    let (kill, stopped) = passed(&outcomes);
+    assert!(kill.line.is_some(), "{kill:?}");
+    assert_eq!((kill.passed, stopped), (0, 0));
+    outcomes.push(of(63, "a3", 900, 900));
+    let (kill, stopped) = passed(&outcomes);
+    assert_eq!((kill.passed, stopped), (1, 1));
 }
 
 #[test]
@@ -100,8 +132,12 @@ fn of_nothing_nothing_is_told() {
 }
 
 fn any_outcomes() -> impl Strategy<Value = Vec<Outcome>> {
-    let one = (0_u32..90, 0_u8..4, prop_oneof![Just(0_u16), 0_u16..900]);
-    let outcome = |(day, agent, score): (u32, u8, u16)| outcome(day, &format!("a{agent}"), score);
+    let score = || prop_oneof![Just(0_u16), 0_u16..900];
+    let one = (0_u32..90, 0_u8..4, score(), score());
+    let outcome = |(day, agent, score, killing): (u32, u8, u16, u16)| Outcome {
+        killing: Score::from_hundredths(killing.min(score)).unwrap(),
+        ..outcome(day, &format!("a{agent}"), score)
+    };
     prop::collection::vec(one.prop_map(outcome), 0..400)
 }
 
@@ -153,9 +189,26 @@ proptest! {
         for (tier, trial) in &found.held_out.tiers {
             prop_assert_eq!(trial.line, drawn.of(*tier));
         }
-        for trial in found.held_out.tiers.iter().map(|(_, trial)| trial).chain(&found.held_out.others) {
-            let passes = |score: &Score| trial.line.is_some_and(|line| *score >= line);
-            let passed = after.iter().filter(|(_, score)| passes(score)).count();
+        let own = days_by_hand(&before);
+        let own = |agent: &AgentId| {
+            own.iter().filter(|((of, _), _)| of == agent).map(|(_, score)| *score).max()
+        };
+        let others = found.held_out.others.iter().map(|trial| (Verdict::Alert, trial));
+        let tiers = found.held_out.tiers.iter().map(|(tier, trial)| (*tier, trial));
+        for (tier, trial) in tiers.chain(others) {
+            let passes = |score: Score| trial.line.is_some_and(|line| score >= line);
+            let kills = |agent: &AgentId, day: u32| {
+                let of_day = outcomes.iter().filter(|outcome| {
+                    outcome.agent == *agent && outcome.start_minute / DAY_MINUTES == day
+                });
+                let killing = of_day.map(|outcome| outcome.killing).max().unwrap_or_default();
+                passes(killing) && own(agent).is_some_and(|own| killing > own)
+            };
+            let passed = after.iter().filter(|((agent, day), score)| match tier {
+                Verdict::Kill => kills(agent, *day),
+                _ => passes(**score),
+            });
+            let passed = passed.count();
             prop_assert_eq!(trial.passed, passed as u64);
             let Rate { seen, low, high } = trial.per_agent_month;
             prop_assert!(low <= seen && seen <= high);
