@@ -89,7 +89,8 @@ fn storms_of(mut briefs: Vec<Brief>) -> Vec<Storm> {
 }
 
 impl Storm {
-    /// Its name, as if it were one incident: it is that of its first one, and stays while it grows.
+    /// Its name, as if it were one incident: it is that of its first one, and stays while
+    /// that one is a part of it.
     pub fn id(&self) -> IncidentId {
         let first = self.briefs.first().map(|brief| brief.incident.to_string());
         let of = if self.is_of_alerts() { "storm of alerts" } else { "storm" };

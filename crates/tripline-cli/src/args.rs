@@ -104,13 +104,13 @@ pub(crate) enum Command {
     Log(LogArgs),
     /// Whether a trail's log files are as CloudTrail delivered them, and all there
     ///
-    /// Checks a local copy of the trail's bucket by its digest files, which log file validation writes
+    /// Checks the trail's bucket, or a copy of it, by its digest files, which log file validation writes
     /// every hour: their signatures, the chain they make, and the log files they list. What was tampered
     /// with is told from gaps, which a stopped trail and a copy in part explain as well.
     ///
     /// A digest's signature is in the metadata of its S3 object, which a copy loses, and once more in the
-    /// digest after it. So all can be checked but for the newest of each chain, which is named as not
-    /// signed here: choose --until before it, or put its signature into a file beside it, of its name and
+    /// digest after it. So of a copy all can be checked but for the newest of each chain, which is named
+    /// as not signed here: choose --until before it, or put its signature into a file beside it, of its name and
     /// `.signature`.
     #[command(
         after_help = "Exit codes: 0 all of the period is there and proven; 1 something was tampered with, whatever else is the matter; 2 usage; 3 no tampering was found, but something is missing, has no digest, is not signed here, or could not be read.\n\nExamples:\n  aws cloudtrail list-public-keys --start-time 2026-11-01 \\\n    --end-time 2026-11-20 > keys.json\n  tripline verify-logs s3://BUCKET --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3 sync s3://BUCKET/AWSLogs logs/\n  tripline verify-logs logs/ --keys keys.json --since 2026-11-01 \\\n    --until 2026-11-19\n  aws s3api head-object --bucket BUCKET --key AWSLogs/DIGEST \\\n    --query Metadata.signature --output text > logs/DIGEST.signature"

@@ -217,7 +217,7 @@ impl Dialogue {
         self.pending.as_ref().map(|(press, person)| (*press, person))
     }
 
-    /// Who left the agent alone, if nothing was asked or done since.
+    /// Who left the agent alone, if nothing was asked or decided since.
     pub fn spared(&self) -> Option<&Spared> {
         self.spared.as_ref()
     }
@@ -245,7 +245,8 @@ impl Dialogue {
             }
             // Nor does it by having its time; who gives it back says that the agent may go on.
             Event::Closed { has_expired, .. } => {
-                let restorer = self.pending.take().filter(|(press, _)| *press == Press::Restore);
+                let pending = self.pending.clone();
+                let restorer = pending.filter(|(press, _)| *press == Press::Restore);
                 match (has_expired, restorer) {
                     (true, None) => self.turn_and_wait(),
                     (_, restorer) => {

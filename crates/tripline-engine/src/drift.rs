@@ -36,7 +36,8 @@ pub struct Outcome {
     /// The highest score.
     pub highest: Score,
     /// The highest score while there were [`KINDS_TO_KILL`](tripline_detector::KINDS_TO_KILL) kinds of
-    /// evidence.
+    /// evidence, and the agent was known well enough to be killed. What holds a kill back besides (other
+    /// agents of its class, a calibration that does not hold) is not looked at.
     pub killing: Score,
     /// What the evidence asked for; rules are not part of it.
     pub verdict: Verdict,

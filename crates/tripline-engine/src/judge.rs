@@ -369,7 +369,11 @@ impl<'m> Judge<'m> {
             weighed.verdict = self.drift.settle(weighed.verdict, &place, self.model, weighed.score);
         }
         episode.highest = episode.highest.max(weighed.score);
-        if weighed.score > episode.killing && episode.evidence().kinds() >= KINDS_TO_KILL {
+        let may_kill = standing.maturity.is_armed_to_kill() && !in_grace;
+        if weighed.score > episode.killing
+            && may_kill
+            && episode.evidence().kinds() >= KINDS_TO_KILL
+        {
             episode.killing = weighed.score;
         }
         episode.verdict = episode.verdict.max(weighed.verdict);

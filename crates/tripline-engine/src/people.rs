@@ -416,6 +416,14 @@ mod tests {
             assert_eq!((dialogue.asked(), dialogue.pending()), (None, None));
             assert_eq!(scene.press("bob", Press::Approve, Way::Slack), Err(Declined::Done));
         }
+        // Whoever said yes has, although a fence ends before it is done.
+        let mut scene = Scene::asked();
+        scene.decide_on(fence(0));
+        assert_eq!(scene.press("alice", Press::Approve, Way::Slack), Ok(0));
+        let reason = Untrusted::borrowed("its time is over");
+        scene.note("tripline", Event::Closed { reason, has_expired: true });
+        let (pending, by) = scene.ledger.dialogue(incident()).unwrap().pending().unwrap();
+        assert_eq!((pending, by.as_unescaped()), (Press::Approve, "alice"));
         // Whoever turned it down has, whatever becomes of the fence.
         let mut scene = Scene::asked();
         scene.decide_on(fence(0));

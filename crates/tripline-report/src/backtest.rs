@@ -34,7 +34,8 @@ const LISTED_MAX: usize = 20;
 
 /// What a line does not say of a kill.
 pub(crate) const KILL_TAKES_MORE: &str = "A kill also takes two kinds of evidence, and more than its \
-    agent reached in the first half: of kills only such days are counted.";
+    agent reached in the first half: of kills only such days are counted. What would have held \
+    some of them back, such as an open kill of the same class, is left out.";
 
 /// For people: the lines, how they did where they were not drawn, how far each agent is from them, and
 /// one sentence at the end.

@@ -30,7 +30,7 @@ use crate::outbox::in_force;
 use crate::responder::{Clock, Responder};
 use crate::state::{State, StateError};
 use crate::store::Store;
-use crate::switch::{Pulled, RENEW_SECS, Switch};
+use crate::switch::{Pulled, Switch, renewed_ahead};
 
 /// Takes what people press, and does what it says.
 #[derive(Debug)]
@@ -196,7 +196,8 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         asked: Response,
     ) -> Result<(), PressError> {
         let Switch { responder, journal, clock, brakes, patience, .. } = self.switch;
-        let soon_secs = clock.now_unix_ms().div_euclid(1_000).saturating_add(RENEW_SECS);
+        let now_secs = clock.now_unix_ms().div_euclid(1_000);
+        let soon_secs = now_secs.saturating_add(renewed_ahead(brakes));
         let is_up = |case: &Case| case.closed.is_none() && !case.plan.has_expired(soon_secs);
         let is_open = |ledger: &Ledger| ledger.case(incident).is_some_and(is_up);
         let fences = self.config.approvals.unanswered == Unanswered::Fence;

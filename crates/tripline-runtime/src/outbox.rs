@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 use tripline_chat::{Brief, Message, Outcome, Stage, Storm, Ways, storms};
-use tripline_containment::{Case, Dialogue, IncidentId, Ledger};
+use tripline_containment::{Case, Dialogue, IncidentId, Ledger, Spared};
 use tripline_engine::Partition;
 
 use crate::messenger::{Channel, Post, PostError, Posted};
@@ -445,9 +445,9 @@ fn outcome<'l>(
     let case = ledger.case(incident);
     let closed_unix_ms = case.and_then(|case| case.closed.as_ref()).map(|(_, at, _)| *at);
     let spared = dialogue.and_then(Dialogue::spared);
-    // Who gave it back left it alone by that.
-    let spared = spared.filter(|spared| closed_unix_ms != Some(spared.at_unix_ms));
-    if let Some(spared) = spared.filter(|spared| is_news(spared.at_unix_ms)) {
+    // What came last is told; who gave it back left it alone by that.
+    let is_last = |spared: &&Spared| closed_unix_ms.is_none_or(|at| at < spared.at_unix_ms);
+    if let Some(spared) = spared.filter(is_last).filter(|spared| is_news(spared.at_unix_ms)) {
         return Some(Outcome::LeftAlone(spared));
     }
     let closed = case.filter(|_| closed_unix_ms.is_some_and(is_news));

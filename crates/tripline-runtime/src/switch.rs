@@ -127,7 +127,8 @@ pub fn to_be_told(looked_at: Vec<(Option<Pulled>, Message)>) -> Vec<Message> {
         if matches!(pulled, Some(Pulled::GivenBack)) {
             continue;
         }
-        let is_answerable = pulled.as_ref().is_some_and(Pulled::is_answerable);
+        let is_answerable =
+            message.answers.is_in_force || pulled.as_ref().is_some_and(Pulled::is_answerable);
         let known = told.get(&message.incident).is_some_and(|(known, _)| *known);
         if is_answerable || !known {
             told.insert(message.incident, (is_answerable, message));
@@ -136,9 +137,11 @@ pub fn to_be_told(looked_at: Vec<(Option<Pulled>, Message)>) -> Vec<Message> {
     told.into_values().map(|(_, message)| message).collect()
 }
 
-/// How long before its end a fence is put up anew that waits for an answer: longer than from one tick to
-/// the next.
-pub(crate) const RENEW_SECS: i64 = 120;
+/// How long before its end a fence is put up anew while a kill waits, in seconds: longer than from one
+/// tick to the next, but for a fence that is hardly longer than that.
+pub(crate) fn renewed_ahead(brakes: &Brakes) -> i64 {
+    (i64::from(brakes.fence_minutes.get()) * 30).min(120)
+}
 
 impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
     /// Does about an incident what mode and brakes allow. The same incident twice is contained once;
@@ -160,7 +163,7 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         live: &LiveIncident,
         at_most: Verdict,
     ) -> Result<Pulled, JournalError> {
-        self.pull_for(live, None, at_most, RENEW_SECS).await
+        self.pull_for(live, None, at_most, renewed_ahead(self.brakes)).await
     }
 
     /// The same because a person said so, whom neither brakes nor what was decided before bind; at

@@ -1,5 +1,6 @@
 //! A trail's bucket as it is checked: digests with their signatures, and the log files they speak of.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,8 @@ pub struct BucketTrail<'a> {
     bucket: Bucket,
     folder: String,
     wanted: Wanted,
+    /// What was said already of folders that cannot be listed.
+    unlisted: BTreeSet<String>,
     fetched: AtomicU64,
     progress: &'a (dyn Fn(u64) + Sync),
 }
@@ -55,6 +58,7 @@ impl<'a> BucketTrail<'a> {
             bucket,
             folder: url.prefix.clone(),
             wanted: Wanted::of(&filter),
+            unlisted: BTreeSet::new(),
             fetched: AtomicU64::new(0),
             progress,
         }
@@ -116,6 +120,7 @@ impl Trail for BucketTrail<'_> {
             }
         };
         let unfetched = self.keys(Kind::Digests, each).await;
+        self.unlisted = unfetched.iter().map(|it| it.at.as_unescaped().to_owned()).collect();
         (found, unfetched)
     }
 
@@ -139,6 +144,8 @@ impl Trail for BucketTrail<'_> {
     }
 
     async fn files(&mut self, each: &mut (dyn FnMut(At) + Send)) -> Vec<Unfetched> {
-        self.keys(Kind::Logs, |key| each(Untrusted::new(key))).await
+        let mut unfetched = self.keys(Kind::Logs, |key| each(Untrusted::new(key))).await;
+        unfetched.retain(|it| !self.unlisted.contains(it.at.as_unescaped()));
+        unfetched
     }
 }
