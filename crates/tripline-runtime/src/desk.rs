@@ -102,9 +102,7 @@ impl<R: Responder, S: Store, C: Clock, L: State, O: State> Desk<'_, R, S, C, L, 
         let look = |ledger: &Ledger| {
             // What is in force is told before what waits besides.
             let message = match in_force(ledger, incident, now.div_euclid(1_000)) {
-                Some(outcome) if asking(pulled).is_some() || is_left(pulled) => {
-                    message.with_outcome(&outcome)
-                }
+                Some(outcome) if waits_besides(pulled) => message.with_outcome(&outcome),
                 _ => message,
             };
             message.in_dialogue(ledger.dialogue(incident))
@@ -368,8 +366,9 @@ fn asking(pulled: &Pulled) -> Option<&Plan> {
     }
 }
 
-fn is_left(pulled: &Pulled) -> bool {
-    matches!(pulled, Pulled::LeftAlone(_))
+/// Whether something less may be in force meanwhile: then that is told first.
+fn waits_besides(pulled: &Pulled) -> bool {
+    asking(pulled).is_some() || matches!(pulled, Pulled::LeftAlone(_))
 }
 
 /// The verdict that leads to a response.

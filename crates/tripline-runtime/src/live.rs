@@ -194,9 +194,9 @@ impl<'a, S: State> Live<'a, S> {
         Ok(Delivered { tally: Tally::default(), passed_over: 0, findings, incidents, told })
     }
 
-    /// What the lineage that begins here must be told of or stopped for, as it stands now: what the trail tells,
-    /// and behind it what is worse and a message alone tells. Nothing if what the state says leads to
-    /// nothing.
+    /// What people are to be told of the lineage that begins here, and what it must be stopped for, as it
+    /// stands now: what the trail tells, and behind it what is worse and a message alone tells. Nothing
+    /// if what the state says leads to nothing.
     ///
     /// # Errors
     /// [`LiveError`].
