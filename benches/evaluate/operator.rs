@@ -163,13 +163,18 @@ impl<'s> Operator<'s> {
 
     /// Draws the lines: from now on the program is armed.
     pub(crate) fn arm(&mut self, calibration: Calibration) {
-        self.calibration = Some(calibration);
+        self.calibration = Some(calibration.with_forecast(self.model.forecast()));
         self.compile();
     }
 
     /// Whether an agent is known well enough to be acted on.
     pub(crate) fn is_mature(&self, worker: u32) -> bool {
         self.live.get(&worker).is_some_and(|live| live.maturity().is_armed())
+    }
+
+    /// Whether it is known well enough to be killed by what is new.
+    pub(crate) fn is_armed_to_kill(&self, worker: u32) -> bool {
+        self.live.get(&worker).is_some_and(|live| live.maturity().is_armed_to_kill())
     }
 
     /// Answers what was told of benign work: it is expected from now on.

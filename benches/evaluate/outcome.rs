@@ -49,6 +49,8 @@ pub(crate) struct Run {
     pub(crate) origin: Origin,
     /// Whether the victim was known well enough to be acted on.
     pub(crate) is_mature: bool,
+    /// Whether it was known well enough to be killed by evidence.
+    pub(crate) is_armed_to_kill: bool,
     pub(crate) traces: [Trace; METHODS.len()],
     /// Calls of the attack until the program's own fence and kill, …
     pub(crate) fenced: Option<u32>,

@@ -192,19 +192,29 @@ impl Report {
             );
         }
         let _ = write!(out, "{:<28}", "caught");
-        for (name, _) in &VERDICTS {
+        for (name, _, _) in &VERDICTS {
             let _ = write!(out, "{name:>20}");
         }
         let _ = writeln!(out);
         for kind in RaidKind::ALL {
             let _ = write!(out, "{:<28}", kind.name());
-            for (_, column) in &VERDICTS {
-                let cell = Caught::of(self.runs(kind), column);
+            for (_, among, column) in &VERDICTS {
+                let cell = Caught::of(self.runs(kind).filter(|run| among(run)), column);
                 let _ = write!(out, "{:>20}", cell.text());
             }
             let _ = writeln!(out);
         }
-        let _ = writeln!(out);
+        let _ = write!(out, "{:<28}", "mean of kinds");
+        for (_, among, column) in &VERDICTS {
+            let counted = RaidKind::ALL.into_iter().filter(|kind| !kind.is_in_vocabulary());
+            let shares: Vec<f64> = counted
+                .map(|kind| Caught::of(self.runs(kind).filter(|run| among(run)), column).share)
+                .collect();
+            let mean = shares.iter().sum::<f64>() / shares.len() as f64;
+            let detected = shares.iter().filter(|share| **share >= DETECTED).count();
+            let _ = write!(out, "{:>20}", format!("{mean:.2} ({detected} kinds)"));
+        }
+        let _ = writeln!(out, "\n");
     }
 
     fn false_ones(&self) -> Vec<FalseOnes> {
@@ -329,8 +339,8 @@ impl Report {
             }
         }
         for kind in RaidKind::ALL {
-            for (name, column) in &VERDICTS {
-                let cell = Caught::of(self.runs(kind), column);
+            for (name, among, column) in &VERDICTS {
+                let cell = Caught::of(self.runs(kind).filter(|run| among(run)), column);
                 let _ = writeln!(out, "caught,\"{name}\",\"{}\",,{}", kind.name(), cell.csv());
             }
         }
@@ -368,12 +378,17 @@ fn size(work: Work) -> String {
 /// Calls of an attack until something.
 type Until = fn(&Run) -> Option<u32>;
 
-/// The program's own verdicts on attacks.
-const VERDICTS: [(&str, Until); 4] = [
-    ("fence", |run| run.fenced),
-    ("fence, evidence", |run| run.fenced_by_evidence),
-    ("kill", |run| run.killed),
-    ("kill, evidence", |run| run.killed_by_evidence),
+/// Which attacks are looked at.
+type Among = fn(&Run) -> bool;
+
+/// The program's own verdicts on attacks, and those on agents that are known well enough to be killed:
+/// of the others it only kills by rules.
+const VERDICTS: [(&str, Among, Until); 5] = [
+    ("fence", |_| true, |run| run.fenced),
+    ("fence, evidence", |_| true, |run| run.fenced_by_evidence),
+    ("kill", |_| true, |run| run.killed),
+    ("kill, evidence", |_| true, |run| run.killed_by_evidence),
+    ("kill, where armed", |run| run.is_armed_to_kill, |run| run.killed),
 ];
 
 struct FalseOnes {

@@ -213,6 +213,7 @@ fn score(
 fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
     let raid = planned.raid;
     let is_mature = operator.is_mature(planned.shift.worker);
+    let is_armed_to_kill = operator.is_armed_to_kill(planned.shift.worker);
     let mut traces: [Trace; METHODS.len()] = Default::default();
     let mut sums: BTreeMap<EpisodeId, f64> = BTreeMap::new();
     each_since(operator, &operator.model, planned, |nth, one| {
@@ -244,6 +245,7 @@ fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
         tempo,
         origin,
         is_mature,
+        is_armed_to_kill,
         traces,
         fenced,
         killed,

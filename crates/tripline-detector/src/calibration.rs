@@ -18,6 +18,7 @@ use tripline_text::Untrusted;
 
 use crate::drift::WATCHED;
 use crate::evidence::{Evidence, SCORING, Score};
+use crate::forecast::Forecast;
 use crate::verdict::Verdict;
 
 /// How many false actions of each kind are accepted, of one agent in one month of thirty days.
@@ -88,6 +89,8 @@ pub struct Calibration {
     scores: BTreeMap<Score, u64>,
     /// Their sum, which every episode is held against.
     agent_days: u64,
+    /// Where the model expects episodes to end up.
+    forecast: Option<Forecast>,
 }
 
 /// What the days of one agent came to.
@@ -139,8 +142,22 @@ impl Calibration {
             days: all.days.saturating_add(one.days),
             max: all.max.max(one.max),
         });
-        let (scores, agent_days) = (self.scores.clone(), self.agent_days);
-        Self { agents: BTreeMap::from([(String::new(), all)]), scores, agent_days }
+        Self { agents: BTreeMap::from([(String::new(), all)]), ..self.clone() }
+    }
+
+    /// The same with what the model expects.
+    #[must_use]
+    pub fn with_forecast(self, forecast: Option<Forecast>) -> Self {
+        Self { forecast, ..self }
+    }
+
+    /// The line of the model for a share of episodes: as its forecast has it, and without one where
+    /// Ville's inequality does.
+    fn line_of_model(&self, share: f64) -> Score {
+        match &self.forecast {
+            Some(forecast) => forecast.line(share),
+            None => Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0),
+        }
     }
 
     /// Its agents, in order of their names.
@@ -220,6 +237,8 @@ struct Stored {
     agents: BTreeMap<String, AgentScores>,
     /// By hundredths of the score.
     scores: BTreeMap<Score, u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    forecast: Option<Forecast>,
 }
 
 /// The format of [`Calibration::to_text`].
@@ -262,6 +281,7 @@ impl Calibration {
             scoring: SCORING,
             agents: self.agents.clone(),
             scores: self.scores.clone(),
+            forecast: self.forecast.clone(),
         })?;
         text.push('\n');
         Ok(ascii(&text))
@@ -285,7 +305,8 @@ impl Calibration {
         if agents != scores {
             return Err(CalibrationError::DoesNotAddUp { agents, scores });
         }
-        Ok(Self { agents: stored.agents, scores: stored.scores, agent_days: scores })
+        let Stored { agents, scores: days, forecast, .. } = stored;
+        Ok(Self { agents, scores: days, agent_days: scores, forecast })
     }
 }
 
@@ -328,12 +349,9 @@ pub struct Lines {
     pub(crate) watched: Option<Score>,
 }
 
-/// So many kinds of evidence must weigh something by themselves for statistics to kill.
-pub const KINDS_TO_KILL: usize = 2;
-
 impl Lines {
     /// Draws the lines. That of a kill is the higher of what the history and what the model says (two
-    /// locks). The others are the history's alone, with a margin; but nothing below ten to one is
+    /// locks): it holds if either is right. The others are the history's alone, with a margin; but nothing below ten to one is
     /// made anything of: in a history in which nothing happened, the next best thing would be more than
     /// all of it.
     pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
@@ -346,7 +364,7 @@ impl Lines {
         let of_both = |budget| {
             let history = calibration.line(calibration.share_of(budget)?)?;
             let share = calibration.episode_share_of(budget)?;
-            Some(history.max(Score::of(libm::ceil(-libm::log10(share) * 100.0) / 100.0)))
+            Some(history.max(calibration.line_of_model(share)).max(LINE_MIN))
         };
         Self {
             alert: of_history(budgets.alert),
@@ -369,13 +387,13 @@ impl Lines {
     /// What an episode's evidence asks for. `highest` is the agent's own highest score in the
     /// calibration: what it did itself, it is not killed for.
     pub fn verdict(&self, evidence: &Evidence, highest: Score) -> Verdict {
-        let score = evidence.score();
-        let passes = |line: Option<Score>| line.is_some_and(|line| score >= line);
-        if passes(self.kill) && score > highest && evidence.kinds() >= KINDS_TO_KILL {
+        let (score, killing) = (evidence.score(), evidence.killing());
+        let passes = |score: Score, line: Option<Score>| line.is_some_and(|line| score >= line);
+        if passes(killing, self.kill) && killing > highest {
             Verdict::Kill
-        } else if passes(self.fence) {
+        } else if passes(score, self.fence) {
             Verdict::Fence
-        } else if passes(self.alert) {
+        } else if passes(score, self.alert) {
             Verdict::Alert
         } else {
             Verdict::Normal

@@ -4,8 +4,9 @@
 //! intruder in that mode is to show it than the agent itself. What the agent is likely to show is a
 //! [`Chain`] of its own past episodes, then its habits, its class's and the fleet's. The average over
 //! the modes is a martingale as long as the model is right, so that it passes `1/α` in a share of at
-//! most `α` of benign episodes (Ville), whenever one looks. That is the model's bound; the other lock
-//! of a kill, which does not believe the model, is in `calibration.rs`.
+//! most `α` of benign episodes (Ville), whenever one looks. How much rarer still the model takes it to
+//! be is in `forecast.rs`; the other lock of a kill, which does not believe the model, in
+//! `calibration.rs`.
 //!
 //! Values that are known never count, however often they come: what was done a thousand times proves
 //! nothing either way, and an episode costs nothing until it shows something new.
@@ -28,12 +29,12 @@ use crate::novelty::Novelty;
 pub const WEIGHT_MAX: f64 = 6.0;
 
 /// How evidence is computed. A calibration made by another version holds for nothing.
-pub const SCORING: u32 = 2;
+pub const SCORING: u32 = 3;
 
 /// The shares of the novelties and of the paces in the whole, log10 of 0.7 and 0.3: whichever is
 /// stronger counts, and together they may not be wrong more often than one alone would.
 const NOVELTY_SHARE: f64 = -0.155;
-const PACE_SHARE: f64 = -0.523;
+pub(crate) const PACE_SHARE: f64 = -0.523;
 
 /// How sure an intruder is to show one more new thing.
 const GOES_ON: f64 = 0.95;
@@ -41,8 +42,11 @@ const GOES_ON: f64 = 0.95;
 /// mode more than this.
 const OWN: f64 = 0.1;
 
-/// A kind of evidence weighs something from here on, log10; a kill needs two that do.
-const KIND_WEIGHT: f64 = 1.0;
+/// A piece of evidence weighs something from here on, log10.
+const PIECE: f64 = 1.0;
+/// What is taken from evidence of a single piece before it kills, log10: it must be ten times as strong
+/// as two pieces together.
+pub(crate) const ALONE: f64 = 1.0;
 
 /// The evidence of one episode, as far as it has come. Its novelties and paces are to come in order of
 /// time.
@@ -50,9 +54,9 @@ const KIND_WEIGHT: f64 = 1.0;
 pub struct Evidence {
     /// log10 of each mode's wealth, by what it was won with.
     won: [[f64; Family::COUNT]; Mode::COUNT],
-    /// The same of the strongest value of each family, were it the first of the episode: what the family
-    /// is worth by itself, whichever came first.
-    alone: [[f64; Family::COUNT]; Mode::COUNT],
+    /// How many values weigh something in each mode by themselves: were they the first of the episode,
+    /// so that it does not matter which came first.
+    pieces: [u32; Mode::COUNT],
     /// How many new values there were.
     shown: usize,
     /// The strongest pace.
@@ -62,7 +66,7 @@ pub struct Evidence {
 impl Default for Evidence {
     fn default() -> Self {
         let nothing = [[0.0; Family::COUNT]; Mode::COUNT];
-        Self { won: nothing, alone: nothing, shown: 0, pace: 0.0 }
+        Self { won: nothing, pieces: [0; Mode::COUNT], shown: 0, pace: 0.0 }
     }
 }
 
@@ -81,13 +85,12 @@ impl Evidence {
         };
         let weights = Mode::ALL.map(|mode| weight(mode, now));
         let places =
-            self.won.iter_mut().zip(&mut self.alone).zip(Mode::ALL.into_iter().zip(weights));
-        for ((won, alone), (mode, added)) in places {
-            let family = novelty.family as usize;
-            if let Some((won, alone)) = won.get_mut(family).zip(alone.get_mut(family)) {
+            self.won.iter_mut().zip(&mut self.pieces).zip(Mode::ALL.into_iter().zip(weights));
+        for ((won, pieces), (mode, added)) in places {
+            if let Some(won) = won.get_mut(novelty.family as usize) {
                 *won += added;
-                *alone = alone.max(weight(mode, first));
             }
+            *pieces = pieces.saturating_add(u32::from(weight(mode, first) >= PIECE));
         }
         weights.get(self.mode() as usize).copied().unwrap_or(0.0)
     }
@@ -104,6 +107,12 @@ impl Evidence {
         weight
     }
 
+    /// With a pace of a chance of `10^-weight`, whatever it was.
+    #[must_use]
+    pub fn with_pace(self, weight: f64) -> Self {
+        Self { pace: self.pace.max(weight.clamp(0.0, WEIGHT_MAX)), ..self }
+    }
+
     /// The mode that explains the novelties best.
     pub fn mode(&self) -> Mode {
         let best = Mode::ALL.into_iter().zip(self.wealth());
@@ -114,22 +123,31 @@ impl Evidence {
         best.max_by(by_wealth).map_or(Mode::Burst, |(mode, _)| mode)
     }
 
-    /// How many kinds of evidence weigh something by themselves: families, in the leading mode, and the
+    /// How many pieces of evidence weigh something by themselves: values, in the leading mode, and the
     /// pace.
-    pub fn kinds(&self) -> usize {
-        let alone = self.alone.get(self.mode() as usize);
-        let families = alone.into_iter().flatten().filter(|weight| **weight >= KIND_WEIGHT);
-        families.count() + usize::from(self.pace >= KIND_WEIGHT)
+    pub fn pieces(&self) -> u32 {
+        let values = self.pieces.get(self.mode() as usize).copied().unwrap_or(0);
+        values.saturating_add(u32::from(self.pace >= PIECE))
     }
 
     /// What all of it proves.
     pub fn score(&self) -> Score {
-        let wealth = self.wealth();
-        let most = wealth.into_iter().fold(f64::NEG_INFINITY, f64::max);
-        let modes = Mode::ALL.into_iter().zip(wealth);
-        let sum: f64 = modes.map(|(mode, log)| mode.share() * libm::exp10(log - most)).sum();
+        Score::of(self.strength(|_| true))
+    }
+
+    /// What of it counts for a kill: what some mode of attack explains, since many new things at once are
+    /// what a deployment looks like as well; all of that if there are two pieces, and else a tenth.
+    pub fn killing(&self) -> Score {
+        let alone = if self.pieces() < 2 { ALONE } else { 0.0 };
+        Score::of(self.strength(|mode| mode != Mode::Burst) - alone)
+    }
+
+    fn strength(&self, counts: impl Fn(Mode) -> bool) -> f64 {
+        let modes = || Mode::ALL.into_iter().zip(self.wealth()).filter(|(mode, _)| counts(*mode));
+        let most = modes().map(|(_, log)| log).fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = modes().map(|(mode, log)| mode.share() * libm::exp10(log - most)).sum();
         let of_novelty = most + libm::log10(sum) + NOVELTY_SHARE;
-        Score::of(of_novelty.max(self.pace + PACE_SHARE))
+        of_novelty.max(self.pace + PACE_SHARE)
     }
 
     fn wealth(&self) -> [f64; Mode::COUNT] {
@@ -218,7 +236,7 @@ mod tests {
     #[test]
     fn nothing_proves_nothing() {
         let evidence = Evidence::default();
-        assert_eq!((evidence.score(), evidence.kinds()), (Score::default(), 0));
+        assert_eq!((evidence.score(), evidence.pieces()), (Score::default(), 0));
     }
 
     #[test]
@@ -230,7 +248,8 @@ mod tests {
         evidence.add(&around(Family::UserAgent), &chain);
         evidence.add(&action(AccessLevel::Read, &[Risk::CredentialExposure]), &chain);
         assert_eq!(evidence.mode(), Mode::CredentialTheft);
-        assert!(evidence.kinds() >= 2);
+        assert!(evidence.pieces() >= 2);
+        assert!(evidence.killing() > Score::of(5.0) && evidence.killing() < evidence.score());
         assert!(
             first < Score::of(3.0) && evidence.score() > Score::of(5.0),
             "{first} {}",
@@ -272,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_alone_is_evidence_of_one_kind() {
+    fn a_pace_alone_is_one_piece_and_must_be_ten_times_as_strong_to_kill() {
         let mut evidence = Evidence::default();
         let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
         assert_eq!(evidence.add_pace(&tail, 50, 12), 0.0);
@@ -280,8 +299,11 @@ mod tests {
         assert!((2.8..3.1).contains(&weight), "{weight}");
         evidence.add_pace(&tail, 400, 12);
         evidence.add_pace(&tail, 60, 12);
-        assert_eq!(evidence.kinds(), 1);
+        assert_eq!(evidence.pieces(), 1);
         assert_eq!(evidence.score(), Score::of(WEIGHT_MAX + PACE_SHARE));
+        assert_eq!(evidence.killing(), Score::of(WEIGHT_MAX + PACE_SHARE - ALONE));
+        evidence.add(&action(AccessLevel::Write, &[Risk::PrivilegeEscalation]), &calm());
+        assert_eq!((evidence.pieces(), evidence.killing()), (2, evidence.score()));
     }
 
     fn any_novelty() -> impl Strategy<Value = Novelty> {
@@ -310,13 +332,13 @@ mod tests {
         }
 
         #[test]
-        fn two_kinds_are_two_whichever_came_first(all in prop::collection::vec(any_novelty(), 2..5)) {
-            let kinds = |all: &mut dyn Iterator<Item = &Novelty>| {
+        fn two_pieces_are_two_whichever_came_first(all in prop::collection::vec(any_novelty(), 2..5)) {
+            let pieces = |all: &mut dyn Iterator<Item = &Novelty>| {
                 let mut evidence = Evidence::default();
                 all.for_each(|novelty| { evidence.add(novelty, &calm()); });
-                (evidence.mode(), evidence.kinds())
+                (evidence.mode(), evidence.pieces())
             };
-            let (forwards, backwards) = (kinds(&mut all.iter()), kinds(&mut all.iter().rev()));
+            let (forwards, backwards) = (pieces(&mut all.iter()), pieces(&mut all.iter().rev()));
             // Which mode is the strongest may depend on it: then it is another sum.
             prop_assume!(forwards.0 == backwards.0);
             prop_assert_eq!(forwards.1, backwards.1);

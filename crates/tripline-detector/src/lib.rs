@@ -8,6 +8,7 @@ mod assessment;
 mod calibration;
 mod drift;
 mod evidence;
+mod forecast;
 mod invariant;
 mod novelty;
 mod tier;
@@ -15,11 +16,12 @@ mod verdict;
 
 pub use assessment::{Assessment, Reason, assess};
 pub use calibration::{
-    AgentScores, Budgets, Calibration, CalibrationError, KINDS_TO_KILL, Lines, MONTH_DAYS,
+    AgentScores, Budgets, Calibration, CalibrationError, Lines, MONTH_DAYS,
     months_needed,
 };
 pub use drift::{Slow, Watchdog};
 pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};
+pub use forecast::Forecast;
 pub use invariant::{
     Broken, Invariant, InvariantSettings, Invariants, Setting, SettingsError, TRIPLINE_PREFIX,
 };

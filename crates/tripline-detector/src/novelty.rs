@@ -77,20 +77,23 @@ pub struct Peers {
     pub draws: u64,
 }
 
-/// How what is new spreads: as in the class, as in the fleet, as anything.
-const CLASS_SHARE: f64 = 0.6;
-const FLEET_SHARE: f64 = 0.3;
-const ANYTHING_SHARE: f64 = 0.1;
-
-/// Of the Regions, networks and tools that are new to an agent: the share that is new to its peers
-/// as well.
-fn unheard_of(family: Family) -> f64 {
-    if family == Family::Region { 0.3 } else { 0.5 }
-}
 /// Of those that an intruder shows: whoever comes with a stolen key comes from elsewhere.
 const INTRUDERS_UNHEARD_OF: f64 = 0.9;
 
 impl Novelty {
+    /// Of the actions that are new to an agent: the share that is as among its class.
+    pub const OF_CLASS: f64 = 0.6;
+    /// The share that is as among the fleet; what is left may be any action.
+    pub const OF_FLEET: f64 = 0.3;
+    /// Of the errors that are new to an agent: the share that is refusals.
+    pub const REFUSED: f64 = 0.3;
+
+    /// Of the Regions, networks and tools that are new to an agent: the share that is new to its peers
+    /// as well.
+    pub fn unheard_of(family: Family) -> f64 {
+        if family == Family::Region { 0.3 } else { 0.5 }
+    }
+
     /// Given that a value of the family is new to the agent: how likely it is to be this one. Of
     /// families other than actions only in proportion to an intruder's bets on them, since what both
     /// have in common says nothing.
@@ -100,12 +103,13 @@ impl Novelty {
         };
         match self.family {
             Family::Action => {
-                CLASS_SHARE * share(self.class)
-                    + FLEET_SHARE * share(self.fleet)
-                    + ANYTHING_SHARE / ACTIONS
+                let anything = 1.0 - Self::OF_CLASS - Self::OF_FLEET;
+                Self::OF_CLASS * share(self.class)
+                    + Self::OF_FLEET * share(self.fleet)
+                    + anything / ACTIONS
             }
             Family::Region | Family::Network | Family::UserAgent if self.has_peers() => {
-                let unheard_of = unheard_of(self.family);
+                let unheard_of = Self::unheard_of(self.family);
                 if self.is_heard_of() {
                     (1.0 - unheard_of) / (1.0 - INTRUDERS_UNHEARD_OF)
                 } else {

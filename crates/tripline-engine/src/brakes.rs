@@ -81,8 +81,6 @@ pub enum Asked<'a> {
 pub struct Evidence<'a> {
     /// Whether it rests on an invariant or a scope, which need no statistics.
     pub is_rule: bool,
-    /// How many kinds of evidence there are.
-    pub kinds: usize,
     /// Whether it is known which data events the trail logs: a fence denies what is not known.
     pub is_covered: bool,
     /// The agent's class.
@@ -168,9 +166,6 @@ pub enum Held {
         "nobody has said which data events the trail logs, and so what a fence would cut: data_events_logged in [containment]"
     )]
     Uncovered,
-    /// Statistics of one kind only.
-    #[error("the evidence is of one kind only; a statistical kill needs two")]
-    OneKind,
 }
 
 /// Decides on a plan.
@@ -222,9 +217,6 @@ fn held(
         return Some(Held::NotAutomatic);
     }
     let is_kill = plan.response == Response::Kill;
-    if is_kill && !evidence.is_rule && evidence.kinds < 2 {
-        return Some(Held::OneKind);
-    }
     if !is_kill && !evidence.is_covered {
         return Some(Held::Uncovered);
     }
@@ -362,7 +354,7 @@ mod tests {
     }
 
     fn rule<'c>(class: Option<&'c Untrusted<'static>>) -> Evidence<'c> {
-        Evidence { is_rule: true, kinds: 0, is_covered: true, class }
+        Evidence { is_rule: true, is_covered: true, class }
     }
 
     fn held_at(plan: &Plan, evidence: Evidence<'_>, ledger: &Ledger, now: i64) -> Option<Held> {
@@ -413,7 +405,7 @@ mod tests {
     fn statistics_kill_one_of_a_class_until_a_person_has_closed_it() {
         let class = Untrusted::borrowed("investigators");
         let statistics =
-            || Evidence { is_rule: false, kinds: 2, is_covered: true, class: Some(&class) };
+            || Evidence { is_rule: false, is_covered: true, class: Some(&class) };
         let mut ledger = Ledger::default();
         let first = plan("a1", 1, "111122223333");
         decided(&mut ledger, &first, NOW_MS - 5 * HOUR_MS, Some("investigators"));
@@ -455,10 +447,8 @@ mod tests {
         let mut ledger = Ledger::default();
         let later = NOW_MS + 3_000_000 + 16 * 60_000;
         assert_eq!(held_at(&plan, rule(None), &ledger, later), Some(Held::Stale));
-        let one = Evidence { is_rule: false, kinds: 1, is_covered: true, class: None };
-        assert_eq!(held_at(&plan, one, &ledger, NOW_MS), Some(Held::OneKind));
-        let two = Evidence { is_rule: false, kinds: 2, is_covered: true, class: None };
-        assert_eq!(held_at(&plan, two, &ledger, NOW_MS), None);
+        let learned = Evidence { is_rule: false, is_covered: true, class: None };
+        assert_eq!(held_at(&plan, learned, &ledger, NOW_MS), None);
 
         let before = super::tests::plan("agent", 2, "111122223333");
         decided(&mut ledger, &before, NOW_MS - 2 * HOUR_MS, None);

@@ -35,9 +35,9 @@ pub struct Outcome {
     pub class: Option<AgentId>,
     /// The highest score.
     pub highest: Score,
-    /// The highest score while there were [`KINDS_TO_KILL`](tripline_detector::KINDS_TO_KILL) kinds of
-    /// evidence, and the agent was known well enough to be killed. What holds a kill back besides (other
-    /// agents of its class, a calibration that does not hold) is not looked at.
+    /// The highest of what [counts for a kill](tripline_detector::Evidence::killing), while the agent was
+    /// known well enough to be killed. What holds a kill back besides (other agents of its class, a
+    /// calibration that does not hold) is not looked at.
     pub killing: Score,
     /// What the evidence asked for; rules are not part of it.
     pub verdict: Verdict,

@@ -13,7 +13,7 @@ impl Incident {
     /// Whether it would not have come about without what was new to its agent: no rule alone asks for
     /// it.
     pub fn can_be_expected(&self) -> bool {
-        self.agent.is_some() && !self.rests_on_rule() && self.kinds() > 0
+        self.agent.is_some() && !self.rests_on_rule() && self.has_evidence()
     }
 
     /// Exceptions of all that was new in its findings; none where there is nothing of the kind, or a

@@ -2,12 +2,12 @@
 
 use tripline_baseline::{
     Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, Maturity, RateClass, RateWindow,
-    Stage,
+    Stage, Whose,
 };
 use tripline_detector::{
     Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
 };
-use tripline_iam::{Action, Catalogue, Risk, Risks};
+use tripline_iam::{Action, Catalogue, Entry, Risk, Risks};
 use tripline_text::Untrusted;
 
 use crate::open::OpenEpisode;
@@ -24,6 +24,8 @@ pub(crate) struct Learned {
     versions: Vec<Untrusted<'static>>,
     /// The last day that was learned from.
     pub(crate) until: Option<Day>,
+    /// The class of the agent that it is of.
+    pub(crate) class: Option<Untrusted<'static>>,
     /// The baseline's own digest.
     pub(crate) digest: String,
 }
@@ -38,6 +40,10 @@ impl Learned {
             by_family: Family::ALL.map(|family| baseline.maturity_of(family)),
             versions: baseline.version_names().map(Untrusted::into_owned).collect(),
             until: baseline.span().map(|(_, last)| last),
+            class: match baseline.whose() {
+                Whose::Agent { class, .. } => class.clone(),
+                Whose::Class(_) | Whose::Fleet => None,
+            },
             digest: baseline.digest(),
         }
     }
@@ -46,6 +52,13 @@ impl Learned {
     fn alike(&self, risks: Risks) -> f64 {
         let shares = Risk::ALL.into_iter().zip(self.at_stake);
         shares.filter(|(risk, _)| risks.contains(*risk)).map(|(_, share)| share).fold(0.0, f64::max)
+    }
+
+    /// What there is to a new resource that leaves what is known at a slot of so many visits.
+    pub(crate) fn slot(&self, visits: u32, found: u32, risks: Risks) -> Detail {
+        let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
+        let surprise = (self.known.slot_rate() / open).clamp(0.01, 1_000.0);
+        Detail::Slot { surprise, alike: self.alike(risks) }
     }
 
     /// How many times twice the most that went out before, of the same kind; nothing if as much did.
@@ -117,15 +130,13 @@ impl<'m> Habits<'m> {
     ) -> Option<Novelty> {
         let first = self.own.or(self.class)?;
         let knowledge = first.known.ask(draw, home);
-        let entry = Action::parse(given(draw)).ok().and_then(|action| Catalogue::find(&action));
+        let entry = entry_of(given(draw));
         // That it failed, or from where it came, does no harm by itself.
         let at_stake = matches!(draw.family, Family::Action | Family::Resource);
         let risks = entry.filter(|_| at_stake).map_or(Risks::default(), |entry| entry.risks());
         let detail = match (draw.family, knowledge) {
             (Family::Resource, Knowledge::Unexpected { visits, found }) => {
-                let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
-                let surprise = (first.known.slot_rate() / open).clamp(0.01, 1_000.0);
-                Detail::Slot { surprise, alike: first.alike(risks) }
+                first.slot(visits, found, risks)
             }
             (Family::Error, _) => Detail::Denied(is_denied),
             (Family::Bytes, _) => Detail::Doublings(first.doublings(draw, home)?),
@@ -204,9 +215,8 @@ impl<'m> Habits<'m> {
 /// What is to be said of a value that is new, and weighs so much; which verdict it is part of is seen
 /// when all of the call is weighed.
 pub(crate) fn reason(draw: &Draw<'_>, novelty: &Novelty, weight: f64) -> Reason {
-    let action = (draw.family == Family::Action).then(|| Action::parse(draw.value).ok()).flatten();
-    let technique =
-        action.and_then(|it| Catalogue::find(&it)).and_then(|it| it.techniques().next());
+    let entry = (draw.family == Family::Action).then(|| entry_of(draw.value)).flatten();
+    let technique = entry.and_then(|it| it.techniques().next());
     Reason {
         verdict: Verdict::Normal,
         feature: feature(draw.family),
@@ -231,12 +241,16 @@ fn given<'d>(draw: &'d Draw<'_>) -> &'d str {
     draw.action.unwrap_or(draw.value)
 }
 
+/// What the catalogue knows of an action.
+pub(crate) fn entry_of(action: &str) -> Option<Entry> {
+    Catalogue::find(&Action::parse(action).ok()?)
+}
+
 fn at_stake(known: &Known) -> [f64; Risk::ALL.len()] {
     let (mut visits, mut total) = ([0.0; Risk::ALL.len()], 0.0);
     for (action, count) in known.visits_by_action() {
         total += f64::from(count);
-        let entry = Action::parse(action).ok().and_then(|action| Catalogue::find(&action));
-        let risks = entry.map_or(Risks::default(), |entry| entry.risks());
+        let risks = entry_of(action).map_or(Risks::default(), |entry| entry.risks());
         for (risk, visits) in Risk::ALL.into_iter().zip(&mut visits) {
             *visits += if risks.contains(risk) { f64::from(count) } else { 0.0 };
         }

@@ -1,7 +1,7 @@
 //! Incidents: what one agent did with one first credential and all it minted from there, and what
 //! would stop it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use tripline_attribution::{AgentId, Basis, Session, SessionId, Sessions};
 use tripline_baseline::Feature;
@@ -69,12 +69,10 @@ impl Incident {
         strongest.into_iter().any(|it| it.weight == 0.0 && it.feature != Feature::Evidence)
     }
 
-    /// How many kinds of evidence its findings show.
-    pub fn kinds(&self) -> usize {
-        let reasons = self.findings.iter().flat_map(|finding| &finding.assessment.reasons);
-        let kinds: BTreeSet<Feature> =
-            reasons.filter(|it| it.weight > 0.0).map(|reason| reason.feature).collect();
-        kinds.len()
+    /// Whether anything that was never learned is part of it.
+    pub(crate) fn has_evidence(&self) -> bool {
+        let mut reasons = self.findings.iter().flat_map(|finding| &finding.assessment.reasons);
+        reasons.any(|reason| reason.weight > 0.0)
     }
 }
 

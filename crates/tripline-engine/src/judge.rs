@@ -9,7 +9,7 @@ use tripline_baseline::{
     Call, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
-use tripline_detector::{Assessment, KINDS_TO_KILL, Reason, Score, Verdict, assess};
+use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
 use tripline_iam::Action;
 
 use crate::config::Config;
@@ -370,11 +370,8 @@ impl<'m> Judge<'m> {
         }
         episode.highest = episode.highest.max(weighed.score);
         let may_kill = standing.maturity.is_armed_to_kill() && !in_grace;
-        if weighed.score > episode.killing
-            && may_kill
-            && episode.evidence().kinds() >= KINDS_TO_KILL
-        {
-            episode.killing = weighed.score;
+        if may_kill {
+            episode.killing = episode.killing.max(episode.evidence().killing());
         }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());

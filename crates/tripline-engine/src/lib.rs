@@ -15,6 +15,7 @@ mod drawn;
 mod drift;
 mod expect;
 mod filter;
+mod forecast;
 mod habits;
 mod held;
 mod incident;

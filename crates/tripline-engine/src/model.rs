@@ -261,13 +261,28 @@ impl Model {
 
     /// What is known of an agent's habits.
     pub(crate) fn habits_of(&self, agent: &Agent) -> Habits<'_> {
-        let class = agent.class.as_ref();
-        let of = |key: Subject| self.learned.get(&Some(key)).map(Arc::as_ref);
-        Habits {
-            own: of(Subject::Agent(agent.id.untrusted().into_owned())),
-            class: class.and_then(|class| of(Subject::Class(class.untrusted().into_owned()))),
-            fleet: self.learned.get(&None).map(Arc::as_ref),
-        }
+        let own = self.learned.get(&Some(Subject::Agent(agent.id.untrusted().into_owned())));
+        let class = agent.class.as_ref().map(|class| class.untrusted().into_owned());
+        self.habits(own.map(Arc::as_ref), class)
+    }
+
+    /// The habits of each agent that has a baseline, with the class that it was learned in, in order of
+    /// their names.
+    pub(crate) fn all_habits(&self) -> impl Iterator<Item = Habits<'_>> {
+        let agents = self.learned.iter().filter_map(|(subject, learned)| {
+            matches!(subject, Some(Subject::Agent(_))).then_some(&**learned)
+        });
+        agents.map(|own| self.habits(Some(own), own.class.clone()))
+    }
+
+    fn habits<'m>(
+        &'m self,
+        own: Option<&'m Learned>,
+        class: Option<Untrusted<'static>>,
+    ) -> Habits<'m> {
+        let of = |key: Option<Subject>| self.learned.get(&key).map(Arc::as_ref);
+        let class = class.and_then(|class| of(Some(Subject::Class(class))));
+        Habits { own, class, fleet: of(None) }
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct OpenEpisode {
     /// What the evidence proves; nothing since it last grew.
     score: Option<Score>,
     pub(crate) highest: Score,
-    /// The highest score while there were kinds of evidence enough for a kill.
+    /// The highest of what counts for a kill.
     pub(crate) killing: Score,
     pub(crate) verdict: Verdict,
     /// What was new in it.

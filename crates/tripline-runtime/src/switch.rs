@@ -278,7 +278,6 @@ impl<R: Responder, S: Store, C: Clock> Switch<'_, R, S, C> {
         let class: Option<Untrusted<'static>> = class.map(|class| class.untrusted().into_owned());
         let evidence = Evidence {
             is_rule: incident.rests_on_rule(),
-            kinds: incident.kinds(),
             is_covered: incident.is_covered,
             class: class.as_ref(),
         };

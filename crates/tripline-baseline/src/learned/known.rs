@@ -356,6 +356,12 @@ impl Known {
         (found as f64 + 0.02) / (visits as f64 + 1.0)
     }
 
+    /// The closed slots of resources' names: the visits to each, and what was found in it.
+    pub fn closed_slots(&self) -> impl Iterator<Item = (u32, u32)> {
+        let slots = self.slots.iter().map(|slot| (slot.visits, slot.found));
+        slots.filter(|(visits, found)| !is_open(*visits, *found))
+    }
+
     /// The values of a family that are known, in no order.
     pub fn values_of(&self, family: Family) -> impl Iterator<Item = &str> {
         let is_known = |it: &&Value| matches!(it.knowledge, Knowledge::Known { .. });

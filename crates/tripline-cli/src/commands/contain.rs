@@ -290,7 +290,6 @@ impl<'a> Run<'a> {
         let asked = match mode {
             Mode::Enforce => Asked::ByDetector(Evidence {
                 is_rule: true,
-                kinds: 0,
                 is_covered: true,
                 class: None,
             }),

@@ -98,9 +98,8 @@ impl Mode {
                 surprise * (0.5 + aim)
             }
             (Family::Error, Detail::Denied(denied)) => match (self, denied) {
-                // Of the errors that are new to agents some three in ten are refusals.
-                (Self::Recon | Self::Escalation, true) => 0.8 / 0.3,
-                (Self::Recon | Self::Escalation, false) => 0.2 / 0.7,
+                (Self::Recon | Self::Escalation, true) => 0.8 / Novelty::REFUSED,
+                (Self::Recon | Self::Escalation, false) => 0.2 / (1.0 - Novelty::REFUSED),
                 _ => 1.0,
             },
             // Each doubling beyond what went out before is half as likely as the one before it.

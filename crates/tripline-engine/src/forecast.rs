@@ -1,0 +1,212 @@
+//! What the model itself expects of benign episodes, found out by drawing some.
+
+use tripline_baseline::{Draw, Family, Home};
+use tripline_detector::{Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing};
+use tripline_iam::{Catalogue, Risks};
+
+use crate::habits::{Habits, Learned, entry_of};
+use crate::model::Model;
+
+/// So many episodes with something new are drawn. One in a thousand of them is what a line of a kill is
+/// about: the error is some fourteen in a hundred of its chance, less than a tenth of a score.
+const EPISODES: usize = 50_000;
+/// So many are drawn of one agent, one after another: preparing it takes a while.
+const OF_ONE: usize = 100;
+/// An episode that goes on and on is as good as told by then.
+const NOVELTIES_MAX: usize = 64;
+/// Any; that the same model gives the same forecast.
+const SEED: u64 = 4_212;
+
+impl Model {
+    /// What the model expects, of the agents that are known well enough to be killed; nothing if there is
+    /// none.
+    ///
+    /// Agents are drawn as often as they show something new, and then an episode of the agent: how many
+    /// new values, of which families, and which of them, as the evidence holds them to be likely.
+    pub fn forecast(&self) -> Option<Forecast> {
+        let mut known: Vec<(Habits<'_>, Chain, f64)> = Vec::new();
+        let mut episodes = 0.0;
+        for habits in self.all_habits() {
+            let Some((own, chain)) = habits.own.zip(habits.chain()) else { continue };
+            if own.maturity.is_armed_to_kill() {
+                let of_own = f64::from(own.maturity.episodes);
+                episodes += of_own;
+                known.push((habits, chain, of_own * chain.one_more(0)));
+            }
+        }
+        let novel: f64 = known.iter().map(|(_, _, novel)| novel).sum();
+        if novel <= 0.0 {
+            return None;
+        }
+        let catalogue: Vec<&str> = Catalogue::iter().map(|entry| entry.name()).collect();
+        let mut chance = fastrand::Rng::with_seed(SEED);
+        let mut highest = Vec::with_capacity(EPISODES);
+        // Every so many novel episodes, wherever that comes down: each agent has its share.
+        let step = novel / (EPISODES / OF_ONE) as f64;
+        let mut until = step / 2.0;
+        for (habits, chain, of_own) in &known {
+            let mut rounds = 0;
+            while until < *of_own {
+                until += step;
+                rounds += 1;
+            }
+            until -= of_own;
+            if rounds > 0 {
+                let agent = Imagined::new(*habits, chain, &catalogue);
+                highest.extend((0..rounds * OF_ONE).map(|_| agent.episode(&mut chance)));
+            }
+        }
+        Some(Forecast::new(novel / episodes, highest))
+    }
+}
+
+/// An agent as the model has it.
+struct Imagined<'a> {
+    habits: Habits<'a>,
+    chain: &'a Chain,
+    /// Actions that are new to it: of its class, of the fleet.
+    of_class: Choice<&'a str>,
+    of_fleet: Choice<&'a str>,
+    catalogue: &'a [&'a str],
+    /// What there is to a new resource at each place where there may be one.
+    slots: Choice<(u32, u32)>,
+    /// The actions on resources.
+    visits: Choice<&'a str>,
+}
+
+/// What there is to choose from, each with the sum of all chances up to it.
+struct Choice<T>(Vec<(f64, T)>);
+
+impl<T: Copy> Choice<T> {
+    fn of(all: impl Iterator<Item = (f64, T)>) -> Self {
+        let mut sum = 0.0;
+        Self(all.map(|(chance, it)| { sum += chance; (sum, it) }).collect())
+    }
+
+    fn pick(&self, chance: &mut fastrand::Rng) -> Option<T> {
+        let (total, _) = self.0.last()?;
+        let at = chance.f64() * total;
+        let place = self.0.partition_point(|(sum, _)| *sum <= at);
+        self.0.get(place).or(self.0.last()).map(|(_, it)| *it)
+    }
+}
+
+const NOWHERE: Home<'_> = Home { account: None, region: None };
+
+impl<'a> Imagined<'a> {
+    fn new(habits: Habits<'a>, chain: &'a Chain, catalogue: &'a [&'a str]) -> Self {
+        let own = |value| habits.own.is_some_and(|own| own.known.knows(&drawn(value), &NOWHERE));
+        let new_of = |peers: Option<&'a Learned>| {
+            // In order, so that the same model gives the same draws.
+            let mut values: Vec<&str> =
+                peers.into_iter().flat_map(|it| it.known.values_of(Family::Action)).collect();
+            values.retain(|value| !own(value));
+            values.sort_unstable();
+            Choice::of(values.into_iter().filter_map(|value| {
+                let episodes = peers?.known.ask(&drawn(value), &NOWHERE).episodes();
+                Some((f64::from(episodes), value))
+            }))
+        };
+        let known = habits.own.map(|own| &own.known);
+        let mut visits: Vec<(&str, u32)> =
+            known.into_iter().flat_map(|known| known.visits_by_action()).collect();
+        visits.sort_unstable();
+        Self {
+            habits,
+            chain,
+            of_class: new_of(habits.class),
+            of_fleet: new_of(habits.fleet),
+            catalogue,
+            slots: Choice::of(
+                known
+                    .into_iter()
+                    .flat_map(|known| known.closed_slots())
+                    .map(|(visits, found)| (f64::from(found) + 0.02, (visits, found))),
+            ),
+            visits: Choice::of(visits.into_iter().map(|(action, it)| (f64::from(it), action))),
+        }
+    }
+
+    /// How high an episode comes in which there is something new.
+    fn episode(&self, chance: &mut fastrand::Rng) -> Score {
+        // A pace as it may come: its weight is the logarithm of its chance.
+        let pace = 1.0 - chance.f64();
+        let mut evidence = Evidence::default().with_pace(-libm::log10(pace));
+        let mut highest = Score::default();
+        for shown in 0..NOVELTIES_MAX {
+            if shown > 0 && chance.f64() >= self.chain.one_more(shown) {
+                break;
+            }
+            if let Some(novelty) = self.novelty(chance) {
+                evidence.add(&novelty, self.chain);
+                highest = highest.max(evidence.killing());
+            }
+        }
+        highest
+    }
+
+    fn novelty(&self, chance: &mut fastrand::Rng) -> Option<Novelty> {
+        let mut at = chance.f64();
+        let family = Family::ALL.into_iter().find(|family| {
+            at -= self.chain.family(*family);
+            at < 0.0
+        })?;
+        let heard_of = chance.f64() >= Novelty::unheard_of(family);
+        let peers = |learned: Option<&Learned>| {
+            let agents = u64::from(learned?.known.agents().saturating_sub(1));
+            Some(Peers { knowing: u64::from(heard_of).min(agents), agents, episodes: 0, draws: 0 })
+        };
+        let own = self.habits.own?;
+        let mut risks = Risks::default();
+        let detail = match family {
+            Family::Action => return self.action(chance),
+            Family::Resource => {
+                let entry = self.visits.pick(chance).and_then(entry_of);
+                risks = entry.map_or(risks, |entry| entry.risks());
+                let (visits, found) = self.slots.pick(chance)?;
+                own.slot(visits, found, risks)
+            }
+            Family::Error => Detail::Denied(chance.f64() < Novelty::REFUSED),
+            // Each doubling is half as likely as the one before.
+            Family::Bytes => {
+                Detail::Doublings((0..14).take_while(|_| chance.bool()).count() as u32 + 1)
+            }
+            Family::Region | Family::Network | Family::UserAgent => Detail::None,
+        };
+        Some(Novelty {
+            family,
+            episodes: u64::from(own.maturity.episodes),
+            seen: 0,
+            class: peers(self.habits.class),
+            fleet: peers(self.habits.fleet),
+            level: None,
+            risks,
+            detail,
+            standing: self.standing(),
+        })
+    }
+
+    fn action(&self, chance: &mut fastrand::Rng) -> Option<Novelty> {
+        let at = chance.f64();
+        let of_class = (at < Novelty::OF_CLASS).then(|| self.of_class.pick(chance)).flatten();
+        let of_fleet = || {
+            let is_of_fleet = at < Novelty::OF_CLASS + Novelty::OF_FLEET;
+            is_of_fleet.then(|| self.of_fleet.pick(chance)).flatten()
+        };
+        let value = match of_class.or_else(of_fleet) {
+            Some(value) => value,
+            None => self.catalogue.get(chance.usize(0..self.catalogue.len().max(1)))?,
+        };
+        let draw = drawn(value);
+        let is_news = self.habits.is_news(&draw, &NOWHERE);
+        is_news.then(|| self.habits.novelty(&draw, &NOWHERE, false, self.standing())).flatten()
+    }
+
+    fn standing(&self) -> Standing {
+        self.habits.standing(false)
+    }
+}
+
+fn drawn(value: &str) -> Draw<'_> {
+    Draw { family: Family::Action, action: None, value }
+}
