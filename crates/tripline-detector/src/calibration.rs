@@ -87,6 +87,8 @@ pub struct Calibration {
     agents: BTreeMap<String, AgentScores>,
     /// Days of an agent by their highest score.
     scores: BTreeMap<Score, u64>,
+    /// The same days by the highest that counted for a kill; none where that was not told.
+    killing: BTreeMap<Score, u64>,
     /// Their sum, which every episode is held against.
     agent_days: u64,
     /// Where the model expects episodes to end up.
@@ -129,6 +131,16 @@ impl Calibration {
             self.agent_days = self.agent_days.saturating_add(count);
             of_agent.at_work = of_agent.at_work.saturating_add(count);
             of_agent.max = of_agent.max.max(score);
+        }
+    }
+
+    /// Adds how many of the days reached each score as the highest that [counts for a
+    /// kill](crate::Evidence::killing). Unless that is told of all of them, the line of a kill is drawn by
+    /// the scores, which are never lower.
+    pub fn add_killing(&mut self, scores: impl IntoIterator<Item = (Score, u64)>) {
+        for (score, count) in scores {
+            let total = self.killing.entry(score).or_default();
+            *total = total.saturating_add(count);
         }
     }
 
@@ -212,9 +224,19 @@ impl Calibration {
     /// The lowest score that benign days reach in a share of at most `share`; nothing where the history
     /// is too short to tell.
     pub fn line(&self, share: f64) -> Option<Score> {
+        self.line_of(&self.scores, share)
+    }
+
+    /// The same by what counts for a kill.
+    fn line_to_kill(&self, share: f64) -> Option<Score> {
+        let is_whole = sum(self.killing.values()) == self.agent_days;
+        self.line_of(if is_whole { &self.killing } else { &self.scores }, share)
+    }
+
+    fn line_of(&self, scores: &BTreeMap<Score, u64>, share: f64) -> Option<Score> {
         let mut left = libm::floor(share * (self.agent_days as f64 + 1.0)) as u64;
         // The k-th highest: what is above it passed in less than k cases.
-        for (score, days) in self.scores.iter().rev() {
+        for (score, days) in scores.iter().rev() {
             if left == 0 {
                 return None;
             }
@@ -224,8 +246,12 @@ impl Calibration {
             left -= days;
         }
         // Every day may pass; nothing is no evidence, all the same.
-        self.scores.first_key_value().map(|_| Score::default().next())
+        scores.first_key_value().map(|_| Score::default().next())
     }
+}
+
+fn sum<'c>(counts: impl Iterator<Item = &'c u64>) -> u64 {
+    counts.fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// A calibration as it is stored: JSON, sorted, the same for the same counts.
@@ -237,6 +263,8 @@ struct Stored {
     agents: BTreeMap<String, AgentScores>,
     /// By hundredths of the score.
     scores: BTreeMap<Score, u64>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    killing: BTreeMap<Score, u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     forecast: Option<Forecast>,
 }
@@ -281,6 +309,7 @@ impl Calibration {
             scoring: SCORING,
             agents: self.agents.clone(),
             scores: self.scores.clone(),
+            killing: self.killing.clone(),
             forecast: self.forecast.clone(),
         })?;
         text.push('\n');
@@ -299,14 +328,15 @@ impl Calibration {
         if stored.scoring != SCORING {
             return Err(CalibrationError::OtherScoring(stored.scoring));
         }
-        let sum = |counts: &mut dyn Iterator<Item = u64>| counts.fold(0, u64::saturating_add);
-        let agents = sum(&mut stored.agents.values().map(|agent| agent.at_work));
-        let scores = sum(&mut stored.scores.values().copied());
-        if agents != scores {
-            return Err(CalibrationError::DoesNotAddUp { agents, scores });
+        let Stored { agents, scores, killing, forecast, .. } = stored;
+        let at_work = sum(agents.values().map(|agent| &agent.at_work));
+        for counts in [Some(&scores), Some(&killing).filter(|it| !it.is_empty())] {
+            let of_scores = counts.map_or(at_work, |counts| sum(counts.values()));
+            if of_scores != at_work {
+                return Err(CalibrationError::DoesNotAddUp { agents: at_work, scores: of_scores });
+            }
         }
-        let Stored { agents, scores: days, forecast, .. } = stored;
-        Ok(Self { agents, scores: days, agent_days: scores, forecast })
+        Ok(Self { agents, scores, killing, agent_days: at_work, forecast })
     }
 }
 
@@ -362,7 +392,7 @@ impl Lines {
             line.map(|line| line.max(LINE_MIN))
         };
         let of_both = |budget| {
-            let history = calibration.line(calibration.share_of(budget)?)?;
+            let history = calibration.line_to_kill(calibration.share_of(budget)?)?;
             let share = calibration.episode_share_of(budget)?;
             Some(history.max(calibration.line_of_model(share)).max(LINE_MIN))
         };
@@ -455,6 +485,26 @@ mod tests {
     }
 
     #[test]
+    fn a_kill_is_held_against_what_counts_for_one_and_against_the_models_forecast() {
+        let mut calibration = of(&[(0, 2_700), (120, 280), (310, 19), (520, 1)], 30 * 100);
+        let line = |calibration: &Calibration| {
+            Lines::draw(calibration, &Budgets::default()).of(Verdict::Kill)
+        };
+        assert_eq!(line(&calibration), Some(Score::of(4.33)), "by Ville's inequality");
+        // Of what is new one in a thousand comes to 3.00.
+        let drawn = std::iter::repeat_n(hundredths(120), 999).chain([hundredths(300)]);
+        calibration = calibration.with_forecast(Some(Forecast::new(0.02, drawn)));
+        assert_eq!(line(&calibration), Some(hundredths(311)), "two of the days came so high");
+        // What the highest of them rest on counts for less.
+        calibration.add_killing([(hundredths(0), 2_999)]);
+        assert_eq!(line(&calibration), Some(hundredths(311)), "not told of all days");
+        calibration.add_killing([(hundredths(150), 1)]);
+        let lowest = line(&calibration).unwrap();
+        assert!(lowest > hundredths(300) && lowest < hundredths(311), "{lowest}: the forecast's");
+        assert_eq!(Calibration::parse(&calibration.to_text().unwrap()).unwrap(), calibration);
+    }
+
+    #[test]
     fn budgets_are_ordered() {
         assert!(Budgets::new(5.0, 1.0, 0.02).is_some());
         for (alert, fence, kill) in
@@ -469,7 +519,7 @@ mod tests {
         let text = of(&[(0, 420), (310, 1)], 30).to_text().unwrap();
         assert_eq!(Calibration::parse(&text).unwrap(), of(&[(0, 420), (310, 1)], 30));
         for (wrong, said) in [
-            (text.replace("\"scoring\": 2", "\"scoring\": 9"), "is of scoring 9, and this program"),
+            (text.replace("\"scoring\": 3", "\"scoring\": 9"), "is of scoring 9, and this program"),
             (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
             (text.replace("420", "42"), "is damaged: its agents worked on 421 days"),
             (text.replace("310", "31000"), "is no calibration: no score is above"),

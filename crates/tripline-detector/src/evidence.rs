@@ -249,12 +249,25 @@ mod tests {
         evidence.add(&action(AccessLevel::Read, &[Risk::CredentialExposure]), &chain);
         assert_eq!(evidence.mode(), Mode::CredentialTheft);
         assert!(evidence.pieces() >= 2);
-        assert!(evidence.killing() > Score::of(5.0) && evidence.killing() < evidence.score());
+        assert!(evidence.killing() > Score::of(5.0) && evidence.killing() <= evidence.score());
         assert!(
             first < Score::of(3.0) && evidence.score() > Score::of(5.0),
             "{first} {}",
             evidence.score()
         );
+    }
+
+    #[test]
+    fn many_new_things_at_once_count_for_no_kill() {
+        // What a deployment brings: actions that half of the class knows.
+        let mut evidence = Evidence::default();
+        let mut known = action(AccessLevel::Write, &[]);
+        known.class = crate::novelty::tests::peers(9);
+        for _ in 0..12 {
+            evidence.add(&known, &calm());
+        }
+        assert!(evidence.score() > Score::of(4.0), "{}", evidence.score());
+        assert!(evidence.killing() < Score::of(1.0), "{}", evidence.killing());
     }
 
     #[test]
@@ -325,6 +338,7 @@ mod tests {
                 prop_assert!(weight.is_finite() && weight <= WEIGHT_MAX);
                 peak = peak.max(evidence.score());
             }
+            prop_assert!(evidence.killing() <= evidence.score());
             prop_assert!(peak <= Score::MAX);
             let mut again = Evidence::default();
             all.iter().for_each(|novelty| { again.add(novelty, &calm()); });

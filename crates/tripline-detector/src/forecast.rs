@@ -37,7 +37,8 @@ impl Forecast {
 
     /// The chance that a benign episode comes as high as this, if the model is right.
     pub fn chance(&self, score: Score) -> f64 {
-        let sum = |counts: &mut dyn Iterator<Item = &u64>| counts.fold(0, |sum, it| it + sum) as f64;
+        let sum =
+            |counts: &mut dyn Iterator<Item = &u64>| counts.fold(0, |sum, it| it + sum) as f64;
         let drawn = sum(&mut self.scores.values());
         let reaching = sum(&mut self.scores.range(score..).map(|(_, count)| count));
         let novel = (f64::from(self.novel_per_million) / 1e6).min(1.0);
@@ -68,12 +69,17 @@ mod tests {
     #[test]
     fn a_line_is_as_rare_as_it_says() {
         // Of a thousand novel episodes, two in a hundred of all, ten come to 3.00 and one to 5.00.
-        let of = |hundredths, count| std::iter::repeat_n(Score::from_hundredths(hundredths).unwrap(), count);
+        let of = |hundredths, count| {
+            std::iter::repeat_n(Score::from_hundredths(hundredths).unwrap(), count)
+        };
         let forecast = Forecast::new(0.02, of(120, 989).chain(of(300, 10)).chain(of(500, 1)));
         let line = forecast.line(5e-4);
         assert!(line > Score::of(1.2) && line <= Score::of(3.0), "{line}");
         assert!(forecast.line(1e-4) > Score::of(3.0));
-        assert!((forecast.chance(Score::of(3.0)) - (0.02 * 12.0 / 1_001.0 + 0.98e-3 * 0.03)).abs() < 1e-6);
+        assert!(
+            (forecast.chance(Score::of(3.0)) - (0.02 * 12.0 / 1_001.0 + 0.98e-3 * 0.03)).abs()
+                < 1e-6
+        );
         assert_eq!(forecast.line(0.0), Score::MAX);
         // Without any news there are paces, and they are calibrated by themselves.
         let calm = Forecast::new(0.0, []);

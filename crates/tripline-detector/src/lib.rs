@@ -16,8 +16,7 @@ mod verdict;
 
 pub use assessment::{Assessment, Reason, assess};
 pub use calibration::{
-    AgentScores, Budgets, Calibration, CalibrationError, Lines, MONTH_DAYS,
-    months_needed,
+    AgentScores, Budgets, Calibration, CalibrationError, Lines, MONTH_DAYS, months_needed,
 };
 pub use drift::{Slow, Watchdog};
 pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};

@@ -404,8 +404,7 @@ mod tests {
     #[test]
     fn statistics_kill_one_of_a_class_until_a_person_has_closed_it() {
         let class = Untrusted::borrowed("investigators");
-        let statistics =
-            || Evidence { is_rule: false, is_covered: true, class: Some(&class) };
+        let statistics = || Evidence { is_rule: false, is_covered: true, class: Some(&class) };
         let mut ledger = Ledger::default();
         let first = plan("a1", 1, "111122223333");
         decided(&mut ledger, &first, NOW_MS - 5 * HOUR_MS, Some("investigators"));

@@ -80,7 +80,13 @@ struct Choice<T>(Vec<(f64, T)>);
 impl<T: Copy> Choice<T> {
     fn of(all: impl Iterator<Item = (f64, T)>) -> Self {
         let mut sum = 0.0;
-        Self(all.map(|(chance, it)| { sum += chance; (sum, it) }).collect())
+        Self(
+            all.map(|(chance, it)| {
+                sum += chance;
+                (sum, it)
+            })
+            .collect(),
+        )
     }
 
     fn pick(&self, chance: &mut fastrand::Rng) -> Option<T> {
