@@ -18,7 +18,7 @@ pub use calibration::{
     AgentScores, Budgets, Calibration, CalibrationError, KINDS_TO_KILL, Lines, MONTH_DAYS,
     months_needed,
 };
-pub use drift::{Slow, Watchdog};
+pub use drift::{SLOW_DAYS, Slow, Watchdog};
 pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};
 pub use invariant::{
     Broken, Invariant, InvariantSettings, Invariants, Setting, SettingsError, TRIPLINE_PREFIX,

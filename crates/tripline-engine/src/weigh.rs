@@ -22,6 +22,8 @@ pub(crate) struct Weighed<'d> {
     pub(crate) adds: bool,
     /// What it asks for; nothing unless this call added to it.
     pub(crate) verdict: Verdict,
+    /// Whether it asks for so much only beside the agent's days before.
+    is_slow: bool,
 }
 
 #[derive(Debug)]
@@ -74,10 +76,16 @@ pub(crate) fn weigh<'d>(
         true => verdict(episode.evidence(), measure, standing, is_harmful),
         false => Verdict::Normal,
     };
-    Weighed { news, pace, score, adds, verdict }
+    Weighed { news, pace, score, adds, verdict, is_slow: false }
 }
 
 impl Weighed<'_> {
+    /// Takes what it asks for in view of what happened elsewhere.
+    pub(crate) fn settle(&mut self, verdict: Verdict) {
+        self.is_slow = verdict > self.verdict;
+        self.verdict = verdict;
+    }
+
     /// Why it has its verdict: what adds to the evidence, and from a fence on, the evidence itself.
     /// With `all` also what adds nothing.
     pub(crate) fn reasons(
@@ -101,18 +109,26 @@ impl Weighed<'_> {
             reason.verdict = self.verdict;
         }
         if self.verdict >= Verdict::Fence {
-            reasons.push(summary(self.verdict, self.score, measure, evidence));
+            let by = if self.is_slow { None } else { Some(measure) };
+            reasons.push(summary(self.verdict, self.score, by, evidence));
         }
         reasons
     }
 }
 
-fn summary(verdict: Verdict, score: Score, measure: &Measure, evidence: &Evidence) -> Reason {
+/// `measure` is what the evidence was held against; none where it was the agent's days before.
+fn summary(
+    verdict: Verdict,
+    score: Score,
+    measure: Option<&Measure>,
+    evidence: &Evidence,
+) -> Reason {
     let mode = evidence.mode();
-    let line = measure.lines.and_then(|lines| lines.of(verdict));
+    let line = measure.map(|measure| measure.lines.and_then(|lines| lines.of(verdict)));
     let line = match line {
-        Some(line) => format!("the line of a {verdict} is 10^{line}"),
-        None => "by the model alone: run `tripline backtest` to draw lines".to_owned(),
+        None => format!("a {verdict} together with the agent's days before, by their ranks"),
+        Some(Some(line)) => format!("the line of a {verdict} is 10^{line}"),
+        Some(None) => "by the model alone: run `tripline backtest` to draw lines".to_owned(),
     };
     Reason {
         verdict,
