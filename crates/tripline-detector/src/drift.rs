@@ -119,7 +119,10 @@ mod tests {
         assert!(once.verdict(&calibration, &budgets) < Verdict::Fence);
         // Of what no line would be passed by: one day in ten comes as high.
         let small = calibration.line(0.045).unwrap();
-        assert_eq!(slow.after(&calibration, small).verdict(&calibration, &budgets), Verdict::Normal);
+        assert_eq!(
+            slow.after(&calibration, small).verdict(&calibration, &budgets),
+            Verdict::Normal
+        );
         let mut often = slow;
         for _ in 0..4 {
             often = often.after(&calibration, small);
@@ -137,7 +140,8 @@ mod tests {
             }
             slow.0
         };
-        let highest = Slow::default().after(&calibration, Score::MAX).after(&calibration, Score::MAX);
+        let highest =
+            Slow::default().after(&calibration, Score::MAX).after(&calibration, Score::MAX);
         assert!((after(highest) - after(Slow::default())).abs() < 0.001);
     }
 

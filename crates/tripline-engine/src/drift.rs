@@ -232,9 +232,11 @@ impl Drift {
             }
             Watch::Told(_, work) => {
                 let class = agent.class.clone();
-                let work = work
-                    .entry((agent.id.clone(), day, root))
-                    .or_insert(Work { class, highest: score, is_followed });
+                let work = work.entry((agent.id.clone(), day, root)).or_insert(Work {
+                    class,
+                    highest: score,
+                    is_followed,
+                });
                 work.highest = work.highest.max(score);
             }
         }
@@ -380,7 +382,8 @@ mod tests {
     fn a_large_class_is_watched_by_some_of_its_agents_each_day_by_others() {
         let name = |nth: u32| AgentId::of(&format!("agent-{nth}")).unwrap();
         assert!((0..256).all(|nth| is_followed(&name(nth), day(1), 256)));
-        let followed = |at: u32| (0..9_000).filter(move |nth| is_followed(&name(*nth), day(at), 9_000));
+        let followed =
+            |at: u32| (0..9_000).filter(move |nth| is_followed(&name(*nth), day(at), 9_000));
         assert!((150..400).contains(&followed(1).count()), "{}", followed(1).count());
         assert!(followed(1).ne(followed(2)));
     }

@@ -138,8 +138,8 @@ impl Past {
     /// What verdicts are to be held against.
     pub(super) fn remembered(&self, calibration: &Calibration) -> Remembered {
         let courses = self.classes.iter();
-        let courses = courses
-            .map(|(name, class)| (name.clone(), self.stands(class, calibration).course));
+        let courses =
+            courses.map(|(name, class)| (name.clone(), self.stands(class, calibration).course));
         Remembered { days: self.days.clone(), courses: courses.collect() }
     }
 
@@ -189,9 +189,8 @@ impl Past {
         }
         for (name, class) in &self.classes {
             let stands = self.stands(class, calibration);
-            let is_known = |stood: &Stood| {
-                stood.until >= stands.until || stood.course.fired.is_some()
-            };
+            let is_known =
+                |stood: &Stood| stood.until >= stands.until || stood.course.fired.is_some();
             if class.stood.as_ref().is_some_and(is_known) {
                 continue;
             }
@@ -444,7 +443,10 @@ mod tests {
             for hour in 0..24 {
                 let look = [Look { agent: 1, class: 1, day: of_day, score: 0 }];
                 super::tests::look(
-                    &mut state, &model, &look, day(of_day).start().plus_secs(hour * 3_600),
+                    &mut state,
+                    &model,
+                    &look,
+                    day(of_day).start().plus_secs(hour * 3_600),
                 );
             }
         }

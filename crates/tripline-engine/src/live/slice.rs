@@ -254,7 +254,8 @@ impl<'m> Slice<'m> {
             }
             incidents.push(LiveIncident { root, incident, is_confirmed });
         }
-        let news = self.past.as_ref().map(|past| past.news(&worked, |root| ids.contains(root), model));
+        let news =
+            self.past.as_ref().map(|past| past.news(&worked, |root| ids.contains(root), model));
         let (first, rest) = news.unwrap_or_default().finish();
         let entries = groups.finish().into_iter().chain(rest).collect();
         let findings = report.scored.into_iter().filter(Scored::is_finding);
