@@ -2,6 +2,7 @@
 //! sessions, and the watch over the calibration.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -9,8 +10,10 @@ use tripline_baseline::Day;
 use tripline_chat::{Message, Stage};
 use tripline_detector::{Budgets, Calibration, Score, Verdict};
 use tripline_engine::doctor::calibrations;
-use tripline_engine::{Batch, Config, Filter, Model, Provenance, Purpose, Scored};
-use tripline_runtime::{EmbeddedState, Live, Models, Page, fired};
+use tripline_engine::{
+    Batch, Config, Entry, Filter, Model, PartitionId, Provenance, Purpose, Scored,
+};
+use tripline_runtime::{EmbeddedState, Live, Models, Page, State, StateError, fired};
 use tripline_testkit::Rng;
 use tripline_text::Untrusted;
 
@@ -74,6 +77,29 @@ async fn by_deliveries(
         assert!(again.findings.is_empty() && again.incidents.is_empty(), "{:?}", again.findings);
     }
     told
+}
+
+/// A state that counts what is written to it and read of it.
+struct Counting {
+    inner: EmbeddedState,
+    written: AtomicUsize,
+    read: AtomicUsize,
+}
+
+impl State for Counting {
+    async fn put(&self, entries: &[Entry]) -> Result<(), StateError> {
+        self.written.fetch_add(entries.len(), Ordering::Relaxed);
+        self.inner.put(entries).await
+    }
+
+    async fn claim(&self, entry: &Entry) -> Result<bool, StateError> {
+        self.inner.claim(entry).await
+    }
+
+    async fn read(&self, partitions: &[PartitionId]) -> Result<Vec<Vec<Vec<u8>>>, StateError> {
+        self.read.fetch_add(partitions.len(), Ordering::Relaxed);
+        self.inner.read(partitions).await
+    }
 }
 
 fn runtime() -> tokio::runtime::Runtime {
@@ -157,6 +183,42 @@ fn a_calibration_that_does_not_hold_kills_nobody_live_as_in_a_history() {
         live.take_in(&[(page(&last[0].1), Provenance::Trail)], time(last[0].0)).await.unwrap()
     });
     assert_eq!(strongest(&live.findings), Some(Verdict::Kill));
+}
+
+#[test]
+fn to_remember_days_costs_each_delivery_little_however_many_there_were() {
+    let config = Config::parse(CONFIG).unwrap();
+    let (bare, lines) = (learned(&config), model(&config));
+    let sessions = sessions((0..40).map(|_| Vec::new()));
+    let runtime = runtime();
+    // What each delivery of each day writes and reads, and the same again, by a model.
+    let costs = |model: &Model| -> Vec<[usize; 4]> {
+        let (_directory, inner) = state();
+        let state = Counting { inner, written: AtomicUsize::new(0), read: AtomicUsize::new(0) };
+        let mut costs = Vec::new();
+        for (now, records) in &sessions {
+            state.inner.forget(time(*now)).unwrap();
+            let live = Live::new(Models::Whole(&config, model), &state, 1);
+            let mut cost = [0; 4];
+            for twice in cost.chunks_mut(2) {
+                let pages = [(page(records), Provenance::Trail)];
+                runtime.block_on(live.take_in(&pages, time(*now))).unwrap();
+                twice[0] = state.written.swap(0, Ordering::Relaxed);
+                twice[1] = state.read.swap(0, Ordering::Relaxed);
+            }
+            costs.push(cost);
+        }
+        costs
+    };
+    let more: Vec<[usize; 4]> = costs(&lines)
+        .into_iter()
+        .zip(costs(&bare))
+        .map(|(with, without)| std::array::from_fn(|nth| with[nth] - without[nth]))
+        .collect();
+    // At first eight days of the class are looked for; then one a day is added up. The day of the agent, the
+    // same for its class, and how that stands are written once.
+    assert_eq!(more[0], [3, 10, 0, 2]);
+    assert!(more[1..].iter().all(|more| *more == [3, 3, 0, 2]), "{more:?}");
 }
 
 proptest! {

@@ -313,7 +313,7 @@ fn is_followed(agent: &AgentId, day: Day, peers: u32) -> bool {
     let one_in = u64::from(peers.div_ceil(FOLLOWED).max(1));
     // No text of ours is the beginning of another one: the day has ten characters.
     let name = || format!("{day}{}", agent.untrusted().as_unescaped());
-    one_in == 1 || stable_hash_of(&name()) % one_in == 0
+    one_in == 1 || stable_hash_of(&name()).is_multiple_of(one_in)
 }
 
 fn day_of(minute: u32) -> Option<Day> {

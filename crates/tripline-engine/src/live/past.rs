@@ -404,6 +404,14 @@ mod tests {
     }
 
     #[test]
+    fn a_calibration_is_the_same_with_and_without_names() {
+        let (model, calibration) = (model(), Calibration::default());
+        let named = model.calibration().unwrap();
+        assert_eq!(CalibrationId::of(named), CalibrationId::of(&named.without_names()));
+        assert_ne!(CalibrationId::of(named), CalibrationId::of(&calibration));
+    }
+
+    #[test]
     fn what_comes_when_its_day_was_added_up_counts_for_nothing() {
         let (model, mut state) = (model(), State::new());
         let late = Look { agent: 1, class: 0, day: 0, score: 300 };
