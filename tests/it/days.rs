@@ -167,6 +167,8 @@ fn a_calibration_that_does_not_hold_kills_nobody_live_as_in_a_history() {
     let live = runtime.block_on(by_deliveries(&config, &model, &sessions, &state));
     assert_eq!(strongest(&live), Some(Verdict::Fence));
     assert_eq!(by_day(&live), by_day(&by_history(&config, &model, &sessions)));
+    let why = format!("{:?}", live.last().unwrap().assessment.reasons);
+    assert!(why.contains("no kill since the lines of its class do not hold"), "{why}");
 
     // It is told, by class, until there are lines anew.
     let off = runtime.block_on(fired(&state, calibration)).unwrap();

@@ -168,6 +168,17 @@ pub(crate) struct Place<'a> {
     pub(crate) day: Day,
 }
 
+/// Why a verdict is another one than the evidence of its episode asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turned {
+    /// More, beside the agent's days before.
+    Slowly,
+    /// No kill: the calibration of its class does not hold.
+    OffCalibration,
+    /// No kill: others of its class were killed just before.
+    ClassTripped,
+}
+
 impl Drift {
     /// One that keeps what episodes came to.
     pub(crate) fn keeping() -> Self {
@@ -216,7 +227,10 @@ impl Drift {
         if !habits.standing(false).maturity.is_armed() {
             return;
         }
-        let known = self.days.entry(agent.id.clone()).or_default().note(day, score);
+        let known = match self.days.get_mut(&agent.id) {
+            Some(days) => days.note(day, score),
+            None => self.days.entry(agent.id.clone()).or_default().note(day, score),
+        };
         let peers = habits.class.or(habits.fleet).map_or(1, |peers| peers.known.agents());
         let is_followed = is_followed(&agent.id, day, peers);
         match &mut self.watch {
@@ -243,24 +257,27 @@ impl Drift {
     }
 
     /// What a verdict on an episode with this evidence becomes in view of the agent's earlier days and of
-    /// its class.
+    /// its class, and why, if that is another one.
     pub(crate) fn settle(
         &mut self,
         verdict: Verdict,
         place: &Place<'_>,
         model: &Model,
         score: Score,
-    ) -> Verdict {
-        let Some(calibration) = model.calibration() else { return verdict };
+    ) -> (Verdict, Option<Turned>) {
+        let Some(calibration) = model.calibration() else { return (verdict, None) };
         let days = self.days.get(place.agent);
         let before = days.map(|days| days.before(place.day, calibration)).unwrap_or_default();
         let slowly = before.after(calibration, score).verdict(calibration, model.budgets());
-        let may_kill = verdict == Verdict::Kill
-            && !self.watch.is_off(place, calibration)
-            && self.breakers.allows(place.class, place.peers, place.root, place.minute);
-        match verdict {
-            Verdict::Kill if !may_kill => Verdict::Fence,
-            verdict => verdict.max(slowly),
+        if verdict < Verdict::Kill {
+            return (verdict.max(slowly), (slowly > verdict).then_some(Turned::Slowly));
+        }
+        if self.watch.is_off(place, calibration) {
+            return (Verdict::Fence, Some(Turned::OffCalibration));
+        }
+        match self.breakers.allows(place.class, place.peers, place.root, place.minute) {
+            true => (verdict, None),
+            false => (Verdict::Fence, Some(Turned::ClassTripped)),
         }
     }
 

@@ -2,7 +2,7 @@
 //! last days, and how the calibration of each class has held.
 //!
 //! An agent's day is a number that only rises, so it is kept as a set of such numbers, of which the highest
-//! counts. A day of a class is the set of its agents who were at work. Once nobody looks at a day's records
+//! counts (so it stays, too, when a call that comes late, or a person who expected it, makes less of it). A day of a class is the set of its agents who were at work. Once nobody looks at a day's records
 //! as a whole any more, whoever comes by adds it to how its class stood before, and notes what came of it: a
 //! function of what is in the state, the same whoever works it out, and however often.
 
