@@ -13,13 +13,13 @@ use tripline_aws::{Approving, DynamoState, DynamoStore, IamResponder, channels};
 use tripline_chat::{Heard, Message as Told, Sealed};
 use tripline_containment::{Case, Response};
 use tripline_detector::Verdict;
-use tripline_engine::doctor::{Answer, heartbeats};
+use tripline_engine::doctor::{Answer, Check, calibrations, heartbeats};
 use tripline_engine::{
     Anchor, Approvals, Brakes, Channel as ChannelSetting, Config, LiveIncident, Mode, Person,
 };
 use tripline_runtime::{
     Ask, Channel, Desk, Journal, Live, Message, Models, Outbox, Patience, Pulled, Switch,
-    SystemClock, Ticked, beats, expectations, hash_seed, messages, to_be_told,
+    SystemClock, Ticked, beats, expectations, fired, hash_seed, messages, to_be_told,
 };
 use tripline_text::escape;
 
@@ -325,32 +325,32 @@ impl<'s> Answerer<'s> {
         let outbox = self.outbox(&channels);
         outbox.follow(&journal.ledger().await).await?;
         // What is known is told, whether or not anybody can tell what is not.
-        if let Err(error) = self.look_at_itself(config, &outbox).await {
+        if let Err(error) = self.look_at_itself(in_force.models(), &outbox).await {
             error!("no self-check: {}", harmless(error));
         }
         self.tell(&outbox).await?;
         Ok(ticked)
     }
 
-    /// Whether everybody is heard of. Queues and functions have alarms.
+    /// Whether everybody is heard of, and every calibration holds. Queues and functions have alarms.
     async fn look_at_itself(
         &self,
-        config: &Config,
+        models: Models<'_>,
         outbox: &Outbox<'_, DynamoState, SystemClock>,
     ) -> Result<(), Error> {
-        let checks = heartbeats(&beats(&self.state, config.heartbeat, now()).await?);
-        let bad: Vec<_> = checks.iter().filter(|it| it.answer >= Answer::Warning).collect();
-        for check in &bad {
-            let about = check.about.as_ref().map(|about| escape::terminal(about).to_string());
-            warn!(about, "{}", check.says);
-        }
-        let silent = bad.len() as u64;
-        count("responder", &[("SourcesKnown", checks.len() as u64), ("SourcesSilent", silent)]);
+        let checks = heartbeats(&beats(&self.state, models.config().heartbeat, now()).await?);
+        let (known, silent) = (checks.len() as u64, warned(&checks));
+        count("responder", &[("SourcesKnown", known), ("SourcesSilent", silent)]);
         // Of nobody nothing is known: neither that anything is wrong, nor that it is right again.
-        if checks.is_empty() {
-            return Ok(());
+        if !checks.is_empty() {
+            outbox.put_of_itself(&Told::of_heartbeat(&checks)).await?;
         }
-        Ok(outbox.put_of_itself(&Told::of_heartbeat(&checks)).await?)
+        if let Some(calibration) = models.core().calibration() {
+            let checks = calibrations(&fired(&self.state, calibration).await?);
+            count("responder", &[("ClassesOffCalibration", warned(&checks))]);
+            outbox.put_of_itself(&Told::of_calibration(&checks)).await?;
+        }
+        Ok(())
     }
 
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {
@@ -373,4 +373,14 @@ impl<'s> Answerer<'s> {
             patience: Patience::default(),
         }
     }
+}
+
+/// Says what is wrong; in how many places.
+fn warned(checks: &[Check]) -> u64 {
+    let bad: Vec<_> = checks.iter().filter(|it| it.answer >= Answer::Warning).collect();
+    for check in &bad {
+        let about = check.about.as_ref().map(|about| escape::terminal(about).to_string());
+        warn!(about, "{}", check.says);
+    }
+    bad.len() as u64
 }

@@ -24,10 +24,10 @@ use tripline_text::Untrusted;
 
 const CONFIG: &str = "version = 1\n[[people]]\nname = \"alice\"\nslack = \"UA\"\n\
                       may = [\"approve\", \"reject\", \"expect\"]\n";
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 /// The first day of what is learned, and the day of what is not.
 const FIRST: i64 = 1_790_000_000;
-const TODAY: i64 = FIRST + 40 * DAY;
+pub(crate) const TODAY: i64 = FIRST + 40 * DAY;
 
 /// The clock stands still.
 #[derive(Clone, Copy)]
@@ -94,7 +94,7 @@ impl Responder for Account {
     }
 }
 
-fn time(secs: i64) -> EventTime {
+pub(crate) fn time(secs: i64) -> EventTime {
     EventTime::from_unix_secs(secs).unwrap()
 }
 
@@ -110,7 +110,7 @@ fn record(at: i64, nth: u64, more: Value) -> Value {
 }
 
 /// A session of the agent: it reads two things, and then does what is given.
-fn session(nth: u64, at: i64, then: &[Value]) -> Vec<Value> {
+pub(crate) fn session(nth: u64, at: i64, then: &[Value]) -> Vec<Value> {
     let key = format!("ASIA{nth:016}");
     let role = "arn:aws:iam::111122223333:role/Agents";
     let identity = json!({
@@ -148,7 +148,7 @@ fn session(nth: u64, at: i64, then: &[Value]) -> Vec<Value> {
 }
 
 /// What the agent never did: from elsewhere, with another tool, it asks for secrets.
-fn odd() -> Vec<Value> {
+pub(crate) fn odd() -> Vec<Value> {
     ["GetSecretValue", "ListSecrets"]
         .map(|name| {
             json!({"eventSource": "secretsmanager.amazonaws.com", "eventName": name,
@@ -158,13 +158,13 @@ fn odd() -> Vec<Value> {
         .to_vec()
 }
 
-fn page(records: &[Value]) -> Page {
+pub(crate) fn page(records: &[Value]) -> Page {
     let bytes = json!({"Records": records}).to_string().into_bytes();
     Page { file: Arc::new(Untrusted::borrowed("a.json")), bytes }
 }
 
 /// An agent that has done the same for a month, ten times a day.
-fn learned(config: &Config) -> Model {
+pub(crate) fn learned(config: &Config) -> Model {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
@@ -181,7 +181,7 @@ fn learned(config: &Config) -> Model {
 }
 
 /// The same with lines to be killed by.
-fn model(config: &Config) -> Model {
+pub(crate) fn model(config: &Config) -> Model {
     let mut calibration = Calibration::default();
     let benign = std::iter::once((Score::default(), 3_000));
     calibration.add(&Untrusted::borrowed("oncall"), 3_000, 42_000, benign);

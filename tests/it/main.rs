@@ -14,6 +14,7 @@ mod attribution;
 mod backtest;
 mod baselines;
 mod columns;
+mod days;
 mod envelopes;
 mod findings;
 mod laws;

@@ -40,6 +40,33 @@ impl Message {
         Self::of_itself("heartbeat", (stage, headline), reasons, done, damage)
     }
 
+    /// Of which classes the calibration does not hold any more, by the checks of it: evidence kills none of
+    /// their agents then. It says the same until an answer turns.
+    pub fn of_calibration(checks: &[Check]) -> Self {
+        let bad: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
+        let name = |check: &&Check| check.about.as_ref().map(Line::name).unwrap_or_default();
+        let (stage, headline, done, damage) = match bad.len() {
+            0 => (
+                Stage::Well,
+                "the lines of evidence hold as they were drawn, or were drawn anew".to_owned(),
+                Line::ours("evidence kills again where it may, in the modes that act"),
+                "what was fenced meanwhile and not killed, its own incident tells",
+            ),
+            count => (
+                Stage::Unwell,
+                format!(
+                    "the lines of evidence do not hold for {count} of the classes of agents: what they \
+                     do has changed, or an attack goes through all of them"
+                ),
+                listed("evidence fences, and kills none any more of: ", &bad, name),
+                "none by itself; rules and scopes kill as before",
+            ),
+        };
+        let reason = |check: &&Check| name(check).and(format!(": {}", check.says));
+        let reasons = bad.iter().map(reason).collect();
+        Self::of_itself("calibration", (stage, headline), reasons, done, damage)
+    }
+
     /// What a doctor's visit found wrong, in a message that is the same until an answer turns: what was
     /// counted or timed is left to the doctor.
     pub fn of_doctor(checks: &[Check]) -> Self {
@@ -119,7 +146,12 @@ fn is_bad(check: &Check) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tripline_engine::doctor::Group;
+    use std::collections::BTreeMap;
+
+    use tripline_attribution::AgentId;
+    use tripline_baseline::Day;
+    use tripline_cloudtrail::EventTime;
+    use tripline_engine::doctor::{Group, calibrations};
 
     use super::*;
 
@@ -153,6 +185,19 @@ mod tests {
         let again = Message::of_doctor(&[check("us-east-1", Answer::Ok)]);
         insta::assert_snapshot!(again.to_text());
         assert_eq!(bad.incident, again.incident);
+        assert!(bad.stage.is_urgent() && !again.stage.is_urgent());
+    }
+
+    #[test]
+    fn a_calibration_that_does_not_hold_is_told_by_class_and_new_lines_as_well() {
+        let day = Day::of(EventTime::parse("2026-11-20T00:00:00Z").unwrap());
+        let fired = [(AgentId::of("etl"), day), (None, day)].into();
+        let bad = Message::of_calibration(&calibrations(&fired));
+        insta::assert_snapshot!(bad.to_text());
+        let again = Message::of_calibration(&calibrations(&BTreeMap::new()));
+        insta::assert_snapshot!(again.to_text());
+        assert_eq!(bad.incident, again.incident);
+        assert_ne!(bad.incident, Message::of_doctor(&[]).incident);
         assert!(bad.stage.is_urgent() && !again.stage.is_urgent());
     }
 

@@ -18,7 +18,7 @@ pub use assessment::{Assessment, Reason, assess};
 pub use calibration::{
     AgentScores, Budgets, Calibration, CalibrationError, Lines, MONTH_DAYS, months_needed,
 };
-pub use drift::{Slow, Watchdog};
+pub use drift::{SLOW_DAYS, Slow, Watchdog};
 pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};
 pub use forecast::Forecast;
 pub use invariant::{

@@ -10,6 +10,7 @@ use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
+use crate::drift::{Remembered, Worked};
 use crate::filter::Filter;
 use crate::held::{Hold, Key};
 use crate::incident::Incident;
@@ -34,6 +35,7 @@ pub struct Batch<'m> {
     tally: Tally,
     view: View,
     expected: Option<&'m Decisions>,
+    remembered: Option<Remembered>,
 }
 
 /// What a [`Batch`] found.
@@ -51,6 +53,8 @@ pub struct BatchReport {
     pub baselines: Vec<Baseline>,
     /// What was read.
     pub tally: Tally,
+    /// What each lineage came to on each day; nothing unless it is live.
+    pub(crate) worked: Vec<Worked>,
 }
 
 impl<'m> Batch<'m> {
@@ -73,13 +77,14 @@ impl<'m> Batch<'m> {
             tally: Tally::default(),
             view: View::Whole,
             expected: None,
+            remembered: None,
         }
     }
 
-    /// The same, of some lineages only, at this moment.
+    /// The same, of some lineages only, at this moment, with what is remembered of others.
     #[must_use]
-    pub(crate) fn live(self, now: EventTime) -> Self {
-        Self { view: View::Live(now), ..self }
+    pub(crate) fn live(self, now: EventTime, remembered: Remembered) -> Self {
+        Self { view: View::Live(now), remembered: Some(remembered), ..self }
     }
 
     /// The same, with exceptions beside the model's.
@@ -144,6 +149,9 @@ impl<'m> Batch<'m> {
             all,
         )
         .expecting(self.expected);
+        if let Some(remembered) = self.remembered {
+            judge = judge.remembering(remembered);
+        }
         let mut scored = Vec::new();
         let mut sink = |one| {
             scored.push(one);
@@ -151,10 +159,11 @@ impl<'m> Batch<'m> {
         };
         duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
-        let Judged { incidents, sessions, flagged, .. } = judge.finish(self.view, config);
+        let Judged { incidents, sessions, flagged, worked, .. } = judge.finish(self.view, config);
         let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
         let coverage = sessions.coverage();
-        Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally: self.tally })
+        let tally = self.tally;
+        Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally, worked })
     }
 }
 

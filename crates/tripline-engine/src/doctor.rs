@@ -3,6 +3,7 @@
 //! Pure: who gathers the facts is somebody else's affair, and a fact that could not be had is a reason
 //! why something was not checked, never a silent yes.
 
+mod calibration;
 mod chat;
 mod heart;
 mod models;
@@ -13,11 +14,14 @@ mod trail;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use tripline_attribution::AgentId;
+use tripline_baseline::Day;
 use tripline_cloudtrail::EventTime;
 use tripline_text::Untrusted;
 
 use crate::live::{Beat, Source};
 
+pub use calibration::calibrations;
 pub use chat::{AnswerProblem, ChannelFacts, Reached};
 pub use heart::heartbeats;
 pub use models::{DataEvents, ModelFacts, data_events_of};
@@ -193,6 +197,8 @@ pub struct Facts {
     pub table: Found<TableState>,
     /// What is known of agents; the services that they use.
     pub models: Found<ModelFacts>,
+    /// The classes of which the calibration does not hold, each with the day on which that turned out.
+    pub fired: Found<BTreeMap<Option<AgentId>, Day>>,
     /// Everything about the switch.
     pub stop: StopFacts,
     /// The channels that are set up.
@@ -208,6 +214,7 @@ pub fn judge(facts: &Facts) -> Vec<Check> {
     checks.extend(heart::judge(facts));
     checks.extend(parts::judge_parts(facts));
     checks.extend(models::judge(facts));
+    checks.extend(calibration::judge(facts));
     checks.extend(stop::judge(facts));
     checks.extend(chat::judge(facts));
     checks

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
 use tripline_baseline::{
-    Call, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
+    Call, Day, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
@@ -14,7 +14,7 @@ use tripline_iam::Action;
 
 use crate::config::Config;
 use crate::deed::{Deed, DeedTexts};
-use crate::drift::{Drift, Outcome, Place};
+use crate::drift::{Drift, Outcome, Place, Remembered, Worked};
 use crate::filter::Filter;
 use crate::habits::Habits;
 use crate::held::{Form, Head, Held, Key, call_key};
@@ -205,9 +205,13 @@ impl<'m> Judge<'m> {
             return None;
         }
         let agent = self.sessions.agent_at(number)?;
-        let own = self.agents.get(self.model, number, agent)?.habits.own?;
-        let traits = tick.traits();
+        let habits = self.agents.get(self.model, number, agent)?.habits;
+        let own = habits.own?;
+        let (traits, day) = (tick.traits(), Day::of(tick.time()));
         let episode = self.episodes.at(turn, number);
+        if episode.enters(day) {
+            self.drift.work(agent, &habits, (day, turn.root), Score::default(), self.model);
+        }
         episode.pace.note(&own.known, tick.time(), traits.classes(), traits.bytes_out())
     }
 
@@ -365,8 +369,13 @@ impl<'m> Judge<'m> {
                 peers,
                 root: turn.root,
                 minute: now,
+                day: Day::of(call.time),
             };
-            weighed.verdict = self.drift.settle(weighed.verdict, &place, self.model, weighed.score);
+            weighed.settle(self.drift.settle(weighed.verdict, &place, self.model, weighed.score));
+        }
+        if weighed.adds {
+            let place = (Day::of(call.time), turn.root);
+            self.drift.work(agent, &habits, place, weighed.score, self.model);
         }
         episode.highest = episode.highest.max(weighed.score);
         let may_kill = standing.maturity.is_armed_to_kill() && !in_grace;
@@ -390,6 +399,12 @@ impl<'m> Judge<'m> {
         Self { incidents: Incidents::of_whole(), ..self }
     }
 
+    /// The same, of some lineages only, with what is remembered of others.
+    #[must_use]
+    pub(crate) fn remembering(self, remembered: Remembered) -> Self {
+        Self { drift: Drift::live(remembered), ..self }
+    }
+
     /// The same, and what episodes came to is kept.
     #[must_use]
     pub fn keeping_outcomes(self) -> Self {
@@ -402,6 +417,7 @@ impl<'m> Judge<'m> {
         self.drift.note(&over, self.model, &self.sessions);
         Judged {
             incidents: self.incidents.finish(&self.sessions, view, config, self.model),
+            worked: self.drift.worked(&self.sessions),
             sessions: self.sessions,
             flagged: self.flagged,
             outcomes: self.drift.into_outcomes(),
@@ -418,6 +434,8 @@ pub struct Judged {
     pub sessions: Sessions,
     /// The episodes that nothing may be learned from.
     pub flagged: Flagged,
+    /// What each lineage came to on each day, where there are others beside them.
+    pub(crate) worked: Vec<Worked>,
     /// What the episodes of agents that are known well came to, in order of time; nothing unless it
     /// was asked for.
     pub outcomes: Vec<Outcome>,

@@ -57,7 +57,7 @@ pub use live::{
     Anchor, Arrival, Arrivals, Beat, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport,
     Partition, PartitionId, Provenance, Pulse, Pulses, Sighting, Slice, Source, Telling,
 };
-pub use model::{Model, ModelId, ScopeTwice};
+pub use model::{CalibrationId, Model, ModelId, ScopeTwice};
 pub use partial::{Fingerprint, Kept, KeptCall, ToldBy};
 pub use people::{Approvals, Met, Person, Pressing, Unanswered, weigh};
 pub use settle::{Corrections, Settler};

@@ -10,6 +10,7 @@ mod arrival;
 mod blob;
 mod hearsay;
 mod partition;
+mod past;
 mod pulse;
 mod sighting;
 mod slice;

@@ -15,6 +15,7 @@ use tripline_iam::policy::PolicyText;
 use tripline_text::Untrusted;
 
 use crate::habits::{Habits, Learned};
+use crate::learning::stable_hash_of;
 
 /// Declared scopes, learned baselines and invariants. A clone shares them.
 #[derive(Clone, Debug)]
@@ -25,7 +26,7 @@ pub struct Model {
     /// Of agents, classes, and (`None`) the fleet.
     learned: BTreeMap<Option<Subject>, Arc<Learned>>,
     decisions: Arc<Decisions>,
-    calibration: Option<Arc<(Calibration, Lines)>>,
+    calibration: Option<Arc<(Calibration, Lines, CalibrationId)>>,
     /// Each agent's own highest score, of those that the calibration does not name.
     highest: BTreeMap<Untrusted<'static>, Score>,
     budgets: Budgets,
@@ -62,6 +63,21 @@ impl ModelId {
         }
         let hash = Sha256::new().chain_update(self.0).chain_update(expected.to_text());
         Self(hash.finalize().into())
+    }
+}
+
+/// A calibration by its content, the agents' names aside: the same counts have the same one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CalibrationId(u64);
+
+impl CalibrationId {
+    pub(crate) fn of(calibration: &Calibration) -> Self {
+        let text = calibration.without_names().to_text();
+        Self(stable_hash_of(&text.unwrap_or_default()))
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 8] {
+        self.0.to_le_bytes()
     }
 }
 
@@ -138,7 +154,8 @@ impl Model {
     #[must_use]
     pub fn with_calibration(mut self, calibration: Calibration, budgets: Budgets) -> Self {
         let lines = Lines::draw(&calibration, &budgets);
-        self.calibration = Some(Arc::new((calibration, lines)));
+        let id = CalibrationId::of(&calibration);
+        self.calibration = Some(Arc::new((calibration, lines, id)));
         self.budgets = budgets;
         self.id = OnceLock::new();
         self
@@ -146,7 +163,7 @@ impl Model {
 
     /// The calibration that the lines were drawn from, if there is one.
     pub fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_deref().map(|(calibration, _)| calibration)
+        self.calibration.as_deref().map(|(calibration, _, _)| calibration)
     }
 
     /// The budgets that the lines were drawn for.
@@ -156,7 +173,12 @@ impl Model {
 
     /// The lines, if there is a calibration.
     pub fn lines(&self) -> Option<&Lines> {
-        self.calibration.as_deref().map(|(_, lines)| lines)
+        self.calibration.as_deref().map(|(_, lines, _)| lines)
+    }
+
+    /// The name of the calibration, if there is one.
+    pub(crate) fn calibration_id(&self) -> Option<CalibrationId> {
+        self.calibration.as_deref().map(|(_, _, id)| *id)
     }
 
     /// What the evidence against an agent is held against.
@@ -292,7 +314,7 @@ impl Model {
         let mut parts: Vec<String> = scopes.map(|scope| scope.content_hash_input()).collect();
         parts.extend(self.learned.values().map(|learned| learned.digest.clone()));
         parts.push(self.decisions.to_text());
-        parts.extend(self.calibration.as_deref().map(|(calibration, lines)| {
+        parts.extend(self.calibration.as_deref().map(|(calibration, lines, _)| {
             format!("{:?} {lines:?} {}", self.budgets, calibration.to_text().unwrap_or_default())
         }));
         parts.extend(self.highest.iter().map(|(name, score)| format!("{name:?} {score:?}")));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ahash::RandomState;
 use hashbrown::HashMap;
 use tripline_attribution::Turn;
-use tripline_baseline::{Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
+use tripline_baseline::{Day, Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
 use tripline_detector::{Evidence, Score, Verdict};
 use tripline_text::Untrusted;
 
@@ -26,6 +26,8 @@ pub(crate) struct OpenEpisodes {
 pub(crate) struct OpenEpisode {
     start_minute: u32,
     agent: u32,
+    /// The day of its last call.
+    day: Option<Day>,
     pub(crate) pace: Pace,
     evidence: Evidence,
     /// What the evidence proves; nothing since it last grew.
@@ -106,6 +108,12 @@ impl OpenEpisode {
     fn over(&self) -> Over {
         let Self { start_minute, highest, killing, verdict, agent, .. } = *self;
         Over { start_minute, highest, killing, verdict, agent }
+    }
+
+    /// Whether a call is its first on this day.
+    #[inline]
+    pub(crate) fn enters(&mut self, day: Day) -> bool {
+        self.day.replace(day) != Some(day)
     }
 
     /// The evidence so far.

@@ -5,6 +5,7 @@ use tripline_detector::{Evidence, Measure, Novelty, Reason, Score, Standing, Ver
 use tripline_text::Untrusted;
 
 use crate::deed::Deed;
+use crate::drift::Turned;
 use crate::habits::{Habits, reason};
 use crate::open::OpenEpisode;
 use crate::pace::Exceeded;
@@ -22,6 +23,8 @@ pub(crate) struct Weighed<'d> {
     pub(crate) adds: bool,
     /// What it asks for; nothing unless this call added to it.
     pub(crate) verdict: Verdict,
+    /// Why that is another verdict than the evidence asks for.
+    turned: Option<Turned>,
 }
 
 #[derive(Debug)]
@@ -74,10 +77,15 @@ pub(crate) fn weigh<'d>(
         true => verdict(episode.evidence(), measure, standing, is_harmful),
         false => Verdict::Normal,
     };
-    Weighed { news, pace, score, adds, verdict }
+    Weighed { news, pace, score, adds, verdict, turned: None }
 }
 
 impl Weighed<'_> {
+    /// Takes what it asks for in view of what happened elsewhere.
+    pub(crate) fn settle(&mut self, (verdict, turned): (Verdict, Option<Turned>)) {
+        (self.verdict, self.turned) = (verdict, turned);
+    }
+
     /// Why it has its verdict: what adds to the evidence, and from a fence on, the evidence itself.
     /// With `all` also what adds nothing.
     pub(crate) fn reasons(
@@ -101,18 +109,33 @@ impl Weighed<'_> {
             reason.verdict = self.verdict;
         }
         if self.verdict >= Verdict::Fence {
-            reasons.push(summary(self.verdict, self.score, measure, evidence));
+            reasons.push(summary(self.verdict, self.turned, self.score, measure, evidence));
         }
         reasons
     }
 }
 
-fn summary(verdict: Verdict, score: Score, measure: &Measure, evidence: &Evidence) -> Reason {
+fn summary(
+    verdict: Verdict,
+    turned: Option<Turned>,
+    score: Score,
+    measure: &Measure,
+    evidence: &Evidence,
+) -> Reason {
     let mode = evidence.mode();
-    let line = measure.lines.and_then(|lines| lines.of(verdict));
-    let line = match line {
-        Some(line) => format!("the line of a {verdict} is 10^{line}"),
-        None => "by the model alone: run `tripline backtest` to draw lines".to_owned(),
+    let line = |of| measure.lines.and_then(|lines| lines.of(of));
+    let held = |why| match line(Verdict::Kill) {
+        Some(line) => format!("the line of a kill is 10^{line}, and it is no kill since {why}"),
+        None => format!("it is no kill since {why}"),
+    };
+    let line = match (turned, line(verdict)) {
+        (Some(Turned::Slowly), _) => {
+            format!("a {verdict} together with the agent's days before, by their ranks")
+        }
+        (Some(Turned::OffCalibration), _) => held("the lines of its class do not hold any more"),
+        (Some(Turned::ClassTripped), _) => held("others of its class were killed just before"),
+        (None, Some(line)) => format!("the line of a {verdict} is 10^{line}"),
+        (None, None) => "by the model alone: run `tripline backtest` to draw lines".to_owned(),
     };
     Reason {
         verdict,

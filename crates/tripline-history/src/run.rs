@@ -421,7 +421,7 @@ impl Taken {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let tripline_engine::Judged { incidents, sessions, flagged, outcomes } =
+        let tripline_engine::Judged { incidents, sessions, flagged, outcomes, .. } =
             judge.finish(View::Whole, job.config);
         let spilled_bytes = self.spilled_bytes;
         Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })

@@ -19,7 +19,7 @@ use tripline_iam::{AccountId, ActionPattern, Arn};
 use tripline_text::Untrusted;
 
 use crate::messenger::{Channel, Post};
-use crate::settings::{SettingsError, all_baselines, all_scopes};
+use crate::settings::{SettingsError, all_baselines, all_scopes, read_calibration};
 use crate::shelf::{Leaf, Shelf};
 
 /// What AWS can be asked. Each answer stands for itself: one that does not come keeps no other from
@@ -151,6 +151,7 @@ pub async fn examine(
         queues: queues(probe, parts.queues).await,
         table,
         models: Err(NOT_ASKED),
+        fired: Err(NOT_ASKED),
         stop: StopFacts {
             responder: responder.ok_or(NOT_ASKED),
             is_halted: Err(NOT_ASKED),
@@ -308,5 +309,6 @@ pub fn models_of(directory: &Path) -> Result<ModelFacts, SettingsError> {
     by_agent.into_values().for_each(&mut note);
     models.scopes = u32::try_from(scopes.len()).unwrap_or(u32::MAX);
     models.learned = learned;
+    models.calibration = read_calibration(&shelf)?;
     Ok(models)
 }

@@ -49,7 +49,7 @@ pub use library::{
 };
 #[cfg(feature = "webhook")]
 pub use listen::{Caller, Pressed, listen};
-pub use live::{Delivered, Live, LiveError, Models, Witness, beats};
+pub use live::{Delivered, Live, LiveError, Models, Witness, beats, fired};
 pub use local::{LocalFile, Unlisted, delivery_stamp, files};
 pub use messenger::{Channel, LeastTold, Post, PostError, Posted};
 pub use notice::{Ask, DECIDED, Message, ObjectRef, PRESSED, UnknownMessage, asks_of, messages};

@@ -23,7 +23,7 @@ use crate::source::Page;
 use crate::state::{State, StateError};
 
 pub use confirm::Witness;
-pub use heart::beats;
+pub use heart::{beats, fired};
 
 /// How many sets are read at once, and how many reads are made at the same time.
 const SETS_AT_ONCE: usize = 64;
@@ -215,10 +215,9 @@ impl<'a, S: State> Live<'a, S> {
         now: EventTime,
     ) -> Result<(Slice<'_>, LiveReport), LiveError> {
         let slice = Slice::about(touched, self.models.config(), now, self.hash_seed);
-        let mut slice = slice.expecting(&self.expected);
+        let mut slice = slice.expecting(&self.expected).remembering(self.models.core());
         self.fill(&mut slice).await?;
-        let mut report = slice.judge(&*self.models.of(&slice).await?)?;
-        self.state.put(&report.entries).await?;
+        let mut report = self.judge(&slice).await?;
         // A session that joins an agent which has to be stopped, and an incident of an agent that has
         // more sessions: whichever is noted last sees the other.
         slice.recall(report.agents.iter().cloned());
@@ -230,9 +229,17 @@ impl<'a, S: State> Live<'a, S> {
             if !self.fill(&mut slice).await? {
                 return Ok((slice, report));
             }
-            report = slice.judge(&*self.models.of(&slice).await?)?;
-            self.state.put(&report.entries).await?;
+            report = self.judge(&slice).await?;
         }
+    }
+
+    async fn judge(&self, slice: &Slice<'_>) -> Result<LiveReport, LiveError> {
+        let report = slice.judge(&*self.models.of(slice).await?)?;
+        if !report.first.is_empty() {
+            self.state.put(&report.first).await?;
+        }
+        self.state.put(&report.entries).await?;
+        Ok(report)
     }
 
     /// Notes that all was told, so that it is not told again. Until then it is, and whoever is told

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use tripline_cloudtrail::EventTime;
 
 const MINUTES: u32 = 24 * 60;
@@ -10,7 +11,8 @@ const MINUTES: u32 = 24 * 60;
 pub(crate) const MINUTE_MAX: u32 = 71_582_788;
 
 /// A day of the UTC calendar, as days since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Day(u32);
 
 impl Day {
@@ -27,6 +29,23 @@ impl Day {
     /// How many days lie between; 0 if `earlier` is later.
     pub fn since(self, earlier: Self) -> u32 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// So many days before; the first day of all at the most.
+    #[must_use]
+    pub fn minus(self, days: u32) -> Self {
+        Self(self.0.saturating_sub(days))
+    }
+
+    /// The day after.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+
+    /// When it begins.
+    pub fn start(self) -> EventTime {
+        EventTime::EPOCH.plus_secs(i64::from(self.0) * 86_400)
     }
 
     /// Reads `2026-11-20`.

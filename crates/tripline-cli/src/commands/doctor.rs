@@ -21,7 +21,9 @@ mod with_aws {
     use std::path::Path;
 
     use aws_config::{BehaviorVersion, SdkConfig};
+    use tripline_attribution::AgentId;
     use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState};
+    use tripline_baseline::Day;
     use tripline_chat::Message;
     use tripline_engine::doctor::{
         Answer, AnswerProblem, Check, Found, ModelFacts, Unknown, judge,
@@ -31,7 +33,7 @@ mod with_aws {
     use tripline_report::doctor as report;
     use tripline_runtime::{
         Asked, Channel as Post, EmbeddedState, LOG_FILE, Outbox, SystemClock, beats, examine,
-        models_of, reach, read_log, settings,
+        fired, models_of, reach, read_log, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -62,8 +64,9 @@ mod with_aws {
             let probe = AwsProbe::new(&aws, &hands);
             let examined = examine(&probe, &asked, &config, hands.identity(), now()).await;
             let mut facts = examined.facts;
-            facts.models = models;
             facts.beats = heard(&aws, examined.table.clone(), &config).await;
+            facts.fired = held(&aws, examined.table.clone(), &models).await;
+            facts.models = models;
             let log = arguments.switch.log.state.as_ref();
             facts.stop.is_halted = is_halted(examined.table, log).await;
             let channels = channels(&aws, arguments, &config, examined.slack).await;
@@ -146,6 +149,23 @@ mod with_aws {
         beats(&state, config.heartbeat, now())
             .await
             .map_err(|error| Unknown::refused(error.to_string()))
+    }
+
+    /// Of which classes the calibration does not hold, by the state of the deployment.
+    async fn held(
+        aws: &SdkConfig,
+        table: Option<String>,
+        models: &Found<ModelFacts>,
+    ) -> Found<BTreeMap<Option<AgentId>, Day>> {
+        let Some(table) = table else {
+            return Err(Unknown::NotAsked("no deployment is named: --stack NAME"));
+        };
+        let calibration = models.as_ref().ok().and_then(|models| models.calibration.as_ref());
+        let Some(calibration) = calibration else {
+            return Err(Unknown::NotAsked("no lines were drawn: tripline backtest --save"));
+        };
+        let state = DynamoState::new(aws, table);
+        fired(&state, calibration).await.map_err(|error| Unknown::refused(error.to_string()))
     }
 
     /// Whether the brake is on: by the log of the deployment, else by this machine's.

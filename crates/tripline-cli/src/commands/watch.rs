@@ -12,12 +12,13 @@ use std::time::{Duration, Instant};
 
 use tripline_chat::{Message, Outcome, Stage};
 use tripline_cloudtrail::Tally;
-use tripline_engine::doctor::heartbeats;
+use tripline_containment::IncidentId;
+use tripline_engine::doctor::{calibrations, heartbeats};
 use tripline_engine::{Anchor, Config, LiveIncident, Mode, Model, Provenance, Pulse};
 use tripline_report::{ndjson, table};
 use tripline_runtime::{
     Channel, Delivered, EmbeddedState, Journal, Live, LocalFile, Models, Page, Patience, Pulled,
-    Switch, SystemClock, beats, files, hash_seed, settings, to_be_told,
+    Switch, SystemClock, beats, files, fired, hash_seed, settings, to_be_told,
 };
 use tripline_text::escape;
 
@@ -89,8 +90,8 @@ struct Watcher<'a> {
     unproven: bool,
     /// Whether the directories were looked through before: what is new then has just arrived.
     has_looked: bool,
-    /// What was said last of who is not heard of.
-    said: Option<Message>,
+    /// What was said last of itself, by its message's name.
+    said: BTreeMap<IncidentId, Message>,
 }
 
 impl<'a> Watcher<'a> {
@@ -141,7 +142,7 @@ impl<'a> Watcher<'a> {
             unread: false,
             unproven: false,
             has_looked: false,
-            said: None,
+            said: BTreeMap::new(),
         })
     }
 
@@ -220,22 +221,30 @@ impl<'a> Watcher<'a> {
         Ok(self.live.hear(digests, now()).await?)
     }
 
-    /// Says which accounts' Regions fell silent or are late, when that turns.
+    /// Says which accounts' Regions fell silent or are late, and of which classes the calibration does not
+    /// hold, when that turns.
     async fn look_at_itself(&mut self) -> Result<(), Failure> {
         let checks = heartbeats(&beats(self.state, self.config.heartbeat, now()).await?);
         // Of nobody nothing is known: neither that anything is wrong, nor that it is right again.
-        if checks.is_empty() {
-            return Ok(());
+        if !checks.is_empty() {
+            self.say(Message::of_heartbeat(&checks)).await?;
         }
-        let message = Message::of_heartbeat(&checks);
+        if let Some(calibration) = self.model.calibration() {
+            let checks = calibrations(&fired(self.state, calibration).await?);
+            self.say(Message::of_calibration(&checks)).await?;
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, message: Message) -> Result<(), Failure> {
         self.poster.outbox().put_of_itself(&message).await?;
-        let is_news = match &self.said {
+        let is_news = match self.said.get(&message.incident) {
             Some(said) => *said != message,
             None => message.stage.is_urgent(),
         };
         if is_news {
             writeln!(std::io::stderr(), "{}", message.to_text())?;
-            self.said = Some(message);
+            self.said.insert(message.incident, message);
         }
         Ok(())
     }

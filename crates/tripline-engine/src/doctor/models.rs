@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tripline_baseline::{Day, Maturity, Stage};
+use tripline_detector::Calibration;
 use tripline_iam::{Action, ActionPattern};
 use tripline_text::Untrusted;
 
@@ -99,6 +100,8 @@ pub struct ModelFacts {
     pub learned: Vec<(Untrusted<'static>, Maturity, Option<Day>)>,
     /// Kinds of data events that agents are known to use, and how many agents do.
     pub uses: BTreeMap<DataEvents, u32>,
+    /// What lines were drawn from, if any were.
+    pub calibration: Option<Calibration>,
 }
 
 /// After so many days without learning, what is normal may have changed.

@@ -111,7 +111,9 @@ fn healthy() -> Facts {
                 before(24 * 60).map(tripline_baseline::Day::of),
             )],
             uses: [(DataEvents::S3, 1)].into(),
+            calibration: None,
         }),
+        fired: Ok(Default::default()),
         stop: StopFacts {
             responder: Ok(Arn::parse("arn:aws:iam::111122223333:role/TriplineResponder").unwrap()),
             is_halted: Ok(false),
@@ -229,6 +231,16 @@ fn what_is_announced_must_find_an_open_door() {
 }
 
 #[test]
+fn a_class_whose_calibration_does_not_hold_is_told() {
+    let mut facts = healthy();
+    let day = tripline_baseline::Day::of(before(24 * 60).unwrap());
+    facts.fired.as_mut().unwrap().insert(None, day);
+    only(&facts, "calibration: warning: by ");
+    let about = judge(&facts).into_iter().find(|it| it.id == "calibration").unwrap().about;
+    assert_eq!(about.unwrap().as_unescaped(), "agents without a class");
+}
+
+#[test]
 fn silence_and_lateness_of_a_region_are_told() {
     let with = |beat: Beat| {
         let mut facts = healthy();
@@ -320,6 +332,7 @@ fn what_could_not_be_asked_is_never_ok() {
     facts.deployment = Err(refused());
     facts.table = Err(refused());
     facts.models = Err(refused());
+    facts.fired = Err(refused());
     facts.chat[0].reached = Err(refused());
     facts.answers = Some(vec![AnswerProblem { is_certain: false, said: text("AccessDenied") }]);
     facts.buckets[0].notifications = Err(refused());

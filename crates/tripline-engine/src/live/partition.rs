@@ -6,11 +6,13 @@ use std::fmt;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use tripline_attribution::{AgentId, CREATION_SECS_APART_MAX, SessionId};
+use tripline_baseline::Day;
 use tripline_cloudtrail::{EventTime, SharedEventId};
 use tripline_containment::IncidentId;
 
 use super::Anchor;
 use crate::judge::DamagedRow;
+use crate::model::CalibrationId;
 
 /// A set in the state, read as a whole. None grows with the number of agents or sessions there are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,6 +53,14 @@ pub enum Partition {
     Pulses(i64),
     /// Whose files arrived on a day, counted from 1970.
     Sources(i64),
+    /// How high an agent came on its last days, by one calibration.
+    Days(CalibrationId, AgentId),
+    /// The agents of a class by whom it is watched on a day, and whether each came above the line.
+    Class(CalibrationId, Option<AgentId>, Day),
+    /// How the calibration of a class has held.
+    Watchdog(CalibrationId, Option<AgentId>),
+    /// The classes of which a calibration does not hold.
+    Fired(CalibrationId),
 }
 
 /// What is written at once into some sets: many elements of one set are one entry, since a store is
@@ -136,6 +146,11 @@ impl Partition {
         };
         let agent =
             |tag: &str, of: &AgentId| vec![tag.into(), of.untrusted().as_unescaped().into()];
+        let of_class = |tag: &str, calibration: &CalibrationId, class: &Option<AgentId>| {
+            let parts = [tag.as_bytes().to_vec(), calibration.to_bytes().to_vec()].into_iter();
+            let class = class.as_ref().map(|class| class.untrusted().as_unescaped().into());
+            parts.chain(class).collect::<Vec<Vec<u8>>>()
+        };
         match self {
             Self::Rows(of) => anchor("rows", of),
             Self::Refusals(of) => anchor("refusals", of),
@@ -157,6 +172,13 @@ impl Partition {
             Self::Expected => vec![b"expected".to_vec()],
             Self::Pulses(hour) => vec![b"pulses".to_vec(), hour.to_le_bytes().to_vec()],
             Self::Sources(day) => vec![b"sources".to_vec(), day.to_le_bytes().to_vec()],
+            Self::Days(calibration, agent) => of_class("days", calibration, &Some(agent.clone())),
+            Self::Class(calibration, class, day) => {
+                let day = day.to_string().into_bytes();
+                [of_class("class", calibration, class), vec![day]].concat()
+            }
+            Self::Watchdog(calibration, class) => of_class("watchdog", calibration, class),
+            Self::Fired(calibration) => of_class("fired", calibration, &None),
             Self::Told(root) => {
                 vec![b"told".to_vec(), root.untrusted().as_unescaped().as_bytes().to_vec()]
             }

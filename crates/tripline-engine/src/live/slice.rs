@@ -12,10 +12,12 @@ use tripline_detector::Verdict;
 use super::arrival::{oldest, until};
 use super::blob::Unpacker;
 use super::partition::{Groups, elements};
+use super::past::Past;
 use super::telling::Telling;
 use super::{Anchor, Entry, Partition, Provenance};
 use crate::batch::{Batch, BatchReport};
 use crate::config::Config;
+use crate::drift::Remembered;
 use crate::filter::Filter;
 use crate::held::{Key, time_of};
 use crate::incident::Incident;
@@ -46,6 +48,8 @@ pub struct Slice<'m> {
     /// What it was told by, at best.
     rows: BTreeMap<(Key, Vec<u8>), Provenance>,
     told: BTreeSet<u64>,
+    /// What is remembered of days, where there is a calibration.
+    past: Option<Past>,
     unpacker: Unpacker,
 }
 
@@ -56,7 +60,10 @@ pub struct LiveReport {
     pub findings: Vec<Scored>,
     /// What people are to be told of, and what must be stopped.
     pub incidents: Vec<LiveIncident>,
-    /// For the state: whose the sessions are, and which lineages have to be stopped.
+    /// For the state, before the rest of it is there: what days of classes came to.
+    pub first: Vec<Entry>,
+    /// For the state: whose the sessions are, which lineages have to be stopped, and how high their agents
+    /// came on each day.
     pub entries: Vec<Entry>,
     /// The agents whose sessions were looked at.
     pub agents: BTreeSet<AgentId>,
@@ -101,6 +108,7 @@ impl<'m> Slice<'m> {
             uses: BTreeMap::new(),
             rows: BTreeMap::new(),
             told: BTreeSet::new(),
+            past: None,
             unpacker: Unpacker::new(),
         };
         touched.into_iter().for_each(|anchor| slice.touch(anchor));
@@ -111,6 +119,12 @@ impl<'m> Slice<'m> {
     #[must_use]
     pub fn expecting(self, expected: &'m Decisions) -> Self {
         Self { expected: Some(expected), ..self }
+    }
+
+    /// The same with what is remembered of other lineages and earlier days by the calibration of this model.
+    #[must_use]
+    pub fn remembering(self, model: &Model) -> Self {
+        Self { past: model.calibration_id().map(|id| Past::of(id, self.now)), ..self }
     }
 
     /// What is to be read next, each once; nothing when all is there.
@@ -149,6 +163,9 @@ impl<'m> Slice<'m> {
                     elements(&value)?.into_iter().for_each(|anchor| self.touch(anchor));
                 }
                 Partition::Told(_) => self.told.extend(elements::<u64>(&value)?),
+                Partition::Days(..) | Partition::Class(..) | Partition::Watchdog(..) => {
+                    self.past.iter_mut().try_for_each(|past| past.give(partition, &value))?;
+                }
                 // Asked for by whoever watches what was contained, confirms, looks up or tells.
                 Partition::Refusals(_)
                 | Partition::Hearsay(_)
@@ -159,7 +176,8 @@ impl<'m> Slice<'m> {
                 | Partition::Root(_)
                 | Partition::Expected
                 | Partition::Pulses(_)
-                | Partition::Sources(_) => {}
+                | Partition::Sources(_)
+                | Partition::Fired(_) => {}
             }
         }
         Ok(())
@@ -192,16 +210,21 @@ impl<'m> Slice<'m> {
     /// # Errors
     /// When a row is damaged.
     pub fn judge(&self, model: &Model) -> Result<LiveReport, DamagedRow> {
-        let mut report = self.judge_told_by(Provenance::Event, model)?;
+        let past = self.past.as_ref().zip(model.calibration());
+        let remembered = past.map(|(past, calibration)| past.remembered(calibration));
+        let remembered = remembered.unwrap_or_default();
+        let mut report = self.judge_told_by(Provenance::Event, model, &remembered)?;
         let mut told = self.rows.values().chain(self.mints.values().map(|(_, told)| told));
         let is_all_told = told.all(|told| *told == Provenance::Trail);
         let (mut certain, mut doubtful) = (std::mem::take(&mut report.incidents), Vec::new());
+        let mut worked = std::mem::take(&mut report.worked);
         if !is_all_told {
             // What may be forged neither adds to what is stopped nor keeps anything from being stopped:
             // of an incident that the trail tells of, what the trail tells is what counts, but where a
             // message tells of worse: that stands beside it, to be confirmed.
             doubtful = certain;
-            certain = self.judge_told_by(Provenance::Trail, model)?.incidents;
+            let told = self.judge_told_by(Provenance::Trail, model, &remembered)?;
+            (certain, worked) = (told.incidents, told.worked);
             let known: BTreeMap<&SessionId, Verdict> =
                 certain.iter().map(|incident| (&incident.root, incident.verdict)).collect();
             doubtful.retain(|it| known.get(&it.root).is_none_or(|verdict| *verdict < it.verdict));
@@ -231,9 +254,13 @@ impl<'m> Slice<'m> {
             }
             incidents.push(LiveIncident { root, incident, is_confirmed });
         }
+        let news =
+            self.past.as_ref().map(|past| past.news(&worked, |root| ids.contains(root), model));
+        let (first, rest) = news.unwrap_or_default().finish();
+        let entries = groups.finish().into_iter().chain(rest).collect();
         let findings = report.scored.into_iter().filter(Scored::is_finding);
         let findings = findings.filter(|scored| ids.contains(&scored.session)).collect();
-        Ok(LiveReport { findings, incidents, entries: groups.finish(), agents })
+        Ok(LiveReport { findings, incidents, first, entries, agents })
     }
 
     /// Asks what was told of the lineages of these findings and incidents.
@@ -248,11 +275,16 @@ impl<'m> Slice<'m> {
         tellings.into_iter().filter(|telling| !self.told.contains(&telling.told)).collect()
     }
 
-    fn judge_told_by(&self, told: Provenance, model: &Model) -> Result<BatchReport, DamagedRow> {
+    fn judge_told_by(
+        &self,
+        told: Provenance,
+        model: &Model,
+        remembered: &Remembered,
+    ) -> Result<BatchReport, DamagedRow> {
         let filter = Filter::default();
         let purpose = Purpose::ShowFindings;
         let batch = Batch::new(self.config, model, &filter, purpose, self.hash_seed);
-        let mut batch = batch.live(self.now).expecting(self.expected);
+        let mut batch = batch.live(self.now, remembered.clone()).expecting(self.expected);
         let mints = self.mints.values().filter(|(_, by)| *by <= told);
         mints.for_each(|(mint, _)| batch.note_mint(mint));
         for ((_, row), by) in &self.rows {
@@ -292,6 +324,13 @@ impl<'m> Slice<'m> {
         for (anchor, principal, time) in began {
             self.want_peers(&anchor, &principal, time);
         }
+        let agents = members.iter().filter_map(|at| sessions.session_at(*at).agent().cloned());
+        let agents: BTreeMap<AgentId, Agent> =
+            agents.map(|agent| (agent.id.clone(), agent)).collect();
+        let Self { past: Some(past), asked, .. } = self else { return };
+        let is_read = |partition: &Partition| asked.contains(partition);
+        let wanted = agents.values().flat_map(|agent| past.wanted(agent, is_read));
+        wanted.collect::<Vec<_>>().into_iter().for_each(|partition| self.want(partition));
     }
 
     fn standing(&self) -> Standing {

@@ -1,8 +1,12 @@
-//! The heartbeat: whose files arrived is noted, and who was not heard of is found.
+//! What is told of Tripline itself: who was not heard of, by whose files arrived, and of whom the
+//! calibration does not hold.
 
 use std::collections::BTreeMap;
 
+use tripline_attribution::AgentId;
+use tripline_baseline::Day;
 use tripline_cloudtrail::EventTime;
+use tripline_detector::Calibration;
 use tripline_engine::{Beat, Entry, Heartbeat, Partition, PartitionId, Pulse, Pulses, Source};
 
 use super::{Live, LiveError};
@@ -35,4 +39,17 @@ pub async fn beats(
         pulses.give(partition, &values)?;
     }
     Ok(pulses.beats())
+}
+
+/// The classes of which a calibration does not hold, each with the day on which that turned out; no class
+/// is that of all agents without one.
+///
+/// # Errors
+/// [`LiveError`].
+pub async fn fired(
+    state: &impl State,
+    calibration: &Calibration,
+) -> Result<BTreeMap<Option<AgentId>, Day>, LiveError> {
+    let values = state.read(&[Partition::fired(calibration).id()]).await?;
+    Ok(Partition::fired_classes(values.into_iter().flatten())?)
 }
