@@ -161,19 +161,20 @@ fn came(told: &Value, came: &mut Came) {
 }
 
 #[test]
-fn a_replay_is_what_a_person_does_who_learns_and_promotes_every_week() {
+fn a_replay_is_what_a_person_does_who_learns_and_promotes_now_and_then() {
     let past = Past::new();
     let backtest = |more: &[&str]| -> Value {
         let told = [&["backtest", "--quiet", "--format", "ndjson"], more].concat();
         serde_json::from_str(&past.run(&told)).unwrap()
     };
     let baselines = files_below(&past.at("baselines"));
-    let told = backtest(&["--baselines", "baselines", "later"]);
+    let replay = ["--relearn", "10", "--baselines", "baselines"];
+    let told = backtest(&[&replay[..], &["later"]].concat());
     assert_eq!(files_below(&past.at("baselines")), baselines, "the folder stays as it is");
-    assert_eq!(told["relearned"]["every_days"], 7);
+    assert_eq!(told["relearned"]["every_days"], 10);
     let steps = told["held_out"]["steps"].as_array().unwrap();
     let days: Vec<&str> = steps.iter().map(|step| step["from"].as_str().unwrap()).collect();
-    assert!(days.len() > 3, "{days:?}");
+    assert!(days.len() >= 3, "{days:?}");
     assert_eq!(told["relearned"]["times"], days.len() - 1);
 
     // By hand, with a folder of one's own.
@@ -189,12 +190,12 @@ fn a_replay_is_what_a_person_does_who_learns_and_promotes_every_week() {
         let period = ["--since", *since].into_iter();
         let period: Vec<&str> =
             period.chain(until.into_iter().flat_map(|until| ["--until", *until])).collect();
-        let week = [&["--relearn", "never", "--baselines", "hand"], &period[..], &["later"]];
-        let week = backtest(&week.concat());
-        assert_eq!(week["relearned"], Value::Null);
-        came(&week, &mut by_hand);
+        let scored = [&["--relearn", "never", "--baselines", "hand"], &period[..], &["later"]];
+        let scored = backtest(&scored.concat());
+        assert_eq!(scored["relearned"], Value::Null);
+        came(&scored, &mut by_hand);
         past.run(&[&["learn", "--quiet", "--out", "hand"], &period[..], &["later"]].concat());
-        past.run(&["baseline", "promote", "--baselines", "hand", "--all", "--why", "a week"]);
+        past.run(&["baseline", "promote", "--baselines", "hand", "--all", "--why", "ten days"]);
     }
     let mut replayed = Came::new();
     came(&told, &mut replayed);
@@ -205,9 +206,15 @@ fn a_replay_is_what_a_person_does_who_learns_and_promotes_every_week() {
     came(&backtest(&["--relearn", "never", "--baselines", "baselines", "later"]), &mut fixed);
     assert_ne!(replayed, fixed);
 
+    // An attack on the day after is killed when it is judged, by the lines of the days before.
+    let attacked = backtest(&[&replay[..], &["later", "attacked"]].concat());
+    let last = attacked["held_out"]["steps"].as_array().unwrap().last().unwrap();
+    assert!(last["killed"].as_u64().unwrap() > 0, "{last}");
+    assert_eq!(attacked["held_out"]["recent"]["killed"], last["killed"]);
+
     // What comes later changes nothing of what was said before.
     let last = days.last().unwrap();
-    let before = backtest(&["--baselines", "baselines", "--until", last, "later"]);
+    let before = backtest(&[&replay[..], &["--until", last, "later"]].concat());
     let (_, first) = steps.split_last().unwrap();
     assert_eq!(before["held_out"]["steps"].as_array().unwrap(), first);
 }
@@ -235,6 +242,7 @@ fn adds_up(told: &Value) {
     let mut before = 0;
     for step in steps {
         assert_eq!(whole(&step["drawn_from"]), before, "{step}");
+        assert!(whole(&step["killed"]) <= whole(&step["passed"]["kill"]), "{step}");
         before += whole(&step["agent_days"]);
     }
     for tier in held_out["tiers"].as_array().unwrap() {

@@ -81,6 +81,9 @@ pub struct ReplayStep {
     pub lines: Lines,
     /// How many of its days passed the line of each verdict, and none of a stronger one.
     pub passed: BTreeMap<Verdict, u64>,
+    /// On how many of its days the evidence asked for a kill, when the days were judged, and nothing
+    /// beside the line held it back.
+    pub killed: u64,
 }
 
 /// How often one budget would have led to an action.
@@ -139,6 +142,8 @@ pub struct Recent {
     pub days: u32,
     /// How many passed the line of each verdict, and none of a stronger one.
     pub passed: BTreeMap<Verdict, u64>,
+    /// As of a step: kills that nothing held back.
+    pub killed: u64,
     /// Those that passed the line of a fence, the highest scores first; some of them, if many.
     pub stopped: Vec<Stopped>,
 }

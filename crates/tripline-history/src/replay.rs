@@ -15,7 +15,7 @@ use tripline_baseline::{
 };
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_detector::Calibration;
-use tripline_engine::{Model, Outcome, Purpose, Relearned, is_sensitive};
+use tripline_engine::{Filter, Model, Outcome, Purpose, Relearned, is_sensitive};
 use tripline_iam::Catalogue;
 use tripline_runtime::{
     Leaf, Shelf, Staged, all_baselines, baseline_of, peers_in_force, read_decisions, replace_file,
@@ -186,7 +186,8 @@ impl<'j> Replay<'j> {
             promotions: 0,
             waiting: &mut self.waiting,
         };
-        let job = job_of(self.job, step, &self.declared);
+        // Learned are all agents, whomever somebody asked for: some are others' peers.
+        let job = Job { filter: Filter::default(), ..job_of(self.job, step, &self.declared) };
         let mut failure = None;
         let learned = learn(&job, &Silent, &mut |candidate| {
             round.take(candidate).map_err(|error| {

@@ -428,8 +428,10 @@ impl Taken {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let tripline_engine::Judged { incidents, sessions, flagged, outcomes } =
+        let tripline_engine::Judged { incidents, sessions, flagged, mut outcomes } =
             judge.finish(View::Whole, job.config);
+        // Of agents that nobody asked for, nothing was weighed.
+        outcomes.retain(|outcome| job.filter.shows(Some(&outcome.agent.untrusted())));
         let spilled_bytes = self.spilled_bytes;
         Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
     }

@@ -40,9 +40,27 @@ const LISTED_MAX: usize = 20;
 const STEPS_MAX: usize = 13;
 
 /// What a line does not say of a kill.
-pub(crate) const KILL_TAKES_MORE: &str = "A kill also takes two kinds of evidence, and more than its \
-    agent reached in the steps before: of kills only such days are counted. What would have held \
-    some of them back, such as an open kill of the same class, is left out.";
+pub(crate) fn kill_takes_more(account: &Account<'_>) -> String {
+    let HeldOut { steps, tiers, .. } = &account.backtest.held_out;
+    let mut said =
+        "A kill also takes two kinds of evidence, and more than its agent reached in the steps \
+                    before: of kills only such days are counted."
+            .to_owned();
+    let passed = tiers.iter().find(|(tier, _)| *tier == Verdict::Kill);
+    let passed = passed.map_or(0, |(_, trial)| trial.passed);
+    let held_back = passed.saturating_sub(steps.iter().map(|step| step.killed).sum());
+    said += &match (account.relearned, passed) {
+        (None, _) => " What would have held some of them back, such as an open kill of the same \
+                      class, is left out."
+            .to_owned(),
+        (Some(_), 0) => String::new(),
+        (Some(_), _) => format!(
+            " On {held_back} of them an open kill of the same class, or lines that did not hold, would \
+             have made a fence of it."
+        ),
+    };
+    said
+}
 
 /// What stands above the lines.
 pub(crate) const HELD_AGAINST: &str = "Lines of all days before a step, held against its own";
@@ -149,7 +167,7 @@ fn write_tiers(out: &mut impl Write, account: &Account<'_>, style: Style) -> io:
         write!(out, "  {verdict:<6}", verdict = verdict.to_string())?;
         write_trial(out, account, trial)?;
     }
-    write_wrapped(out, KILL_TAKES_MORE, 2, 2)
+    write_wrapped(out, &kill_takes_more(account), 2, 2)
 }
 
 /// What is to be said of a line: nothing missing, or what is.
@@ -351,11 +369,11 @@ fn of_recent(account: &Account<'_>) -> String {
     let mut said = format!("With this budget, over the last {days}:");
     for verdict in [Verdict::Fence, Verdict::Kill] {
         let trial = tiers.iter().find(|(tier, _)| *tier == verdict).map(|(_, trial)| trial);
-        let at_most = if verdict == Verdict::Kill { "at most " } else { "" };
         let passed = recent.passed.get(&verdict).copied().unwrap_or(0);
         said += &match trial.and_then(|trial| missing(account, trial)) {
             Some(why) => format!(" no {verdict}s by evidence ({why})"),
-            None => format!(" {at_most}{}", plural(passed, &verdict.to_string())),
+            None if verdict == Verdict::Kill => format!(" {}", kills(account, passed)),
+            None => format!(" {}", plural(passed, &verdict.to_string())),
         };
         if let Some(trial) = trial.filter(|it| it.line.is_some() && it.from_day > recent.from_day) {
             said += &format!(" (its line stands since {})", day(trial.from_day));
@@ -368,6 +386,19 @@ fn of_recent(account: &Account<'_>) -> String {
         false => ". Each of these days is listed.",
     };
     said
+}
+
+/// Kills of the last days, of which so many passed the line.
+fn kills(account: &Account<'_>, passed: u64) -> String {
+    let killed = account.backtest.held_out.recent.killed;
+    match account.relearned {
+        // The lines that days were judged by are not those that they are held against here.
+        None => format!("at most {}", plural(passed, "kill")),
+        Some(_) if passed > killed => {
+            format!("{} and {} more held back to a fence", plural(killed, "kill"), passed - killed)
+        }
+        Some(_) => plural(killed, "kill"),
+    }
 }
 
 fn names(agents: &[(&&Untrusted<'static>, &Maturity)]) -> String {

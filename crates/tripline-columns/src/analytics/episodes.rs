@@ -36,8 +36,9 @@ type Names<'o> = Rc<[&'o AgentId]>;
 pub struct History {
     /// The number of each agent, in the order in which they came.
     numbers: BTreeMap<AgentId, i64>,
-    /// `agent` by its number, `day` counted from 1970, the highest `score` in hundredths and the highest
-    /// `killing` (the same where there were kinds of evidence enough for a kill), and how many `episodes`.
+    /// `agent` by its number, `day` counted from 1970, the highest `score` in hundredths, the highest
+    /// `killing` (the same where there were kinds of evidence enough for a kill), the strongest `verdict`
+    /// (0 for none to 3 for a kill), and how many `episodes`.
     days: Option<DataFrame>,
     /// What the evidence of episodes asked for.
     pub(super) asked: BTreeMap<Verdict, u64>,
@@ -110,8 +111,8 @@ impl History {
         for (verdict, episodes) in found.zip(counts(&asked, "episodes")?) {
             *self.asked.entry(verdict).or_default() += episodes;
         }
-        let of_day = [col("score").max(), col("killing").max(), whole(len()).alias("episodes")];
-        let days = table.group_by([col("agent"), col("day")]).agg(of_day).collect()?;
+        let days = table.group_by([col("agent"), col("day")]);
+        let days = days.agg(of_day(whole(len()).alias("episodes"))).collect()?;
         match &mut self.days {
             Some(before) => drop(before.vstack_mut(&days)?),
             none => *none = Some(days),
@@ -149,10 +150,15 @@ impl History {
         let mut table = days.clone();
         table.with_column(Column::new("agent".into(), agents))?;
         // Days do not lie in two steps, unless somebody tells them so.
-        let of_day = [col("score").max(), col("killing").max(), col("episodes").sum()];
-        let table = table.lazy().group_by([col("agent"), col("day")]).agg(of_day).collect()?;
+        let table = table.lazy().group_by([col("agent"), col("day")]);
+        let table = table.agg(of_day(col("episodes").sum())).collect()?;
         Ok(Some(Days { names, table: table.lazy() }))
     }
+}
+
+/// What is told of a day.
+fn of_day(episodes: Expr) -> [Expr; 4] {
+    [col("score").max(), col("killing").max(), col("verdict").max(), episodes]
 }
 
 impl<'o> Days<'o> {
@@ -187,6 +193,13 @@ impl<'o> Days<'o> {
     /// How many.
     pub(super) fn count(&self) -> Result<u64> {
         let count = self.table.clone().select([whole(len()).alias("days")]).collect()?;
+        one(&count, "days")
+    }
+
+    /// How many have a kill among their verdicts.
+    pub(super) fn killed(&self) -> Result<u64> {
+        let is_kill = col("verdict").eq(lit(Verdict::Kill as i64));
+        let count = self.table.clone().select([whole(is_kill.sum()).alias("days")]).collect()?;
         one(&count, "days")
     }
 

@@ -43,7 +43,8 @@ impl History {
 }
 
 fn of_nothing(budgets: &Budgets) -> Backtest {
-    let recent = Recent { from_day: 0, days: 0, passed: BTreeMap::new(), stopped: Vec::new() };
+    let recent =
+        Recent { from_day: 0, days: 0, passed: BTreeMap::new(), killed: 0, stopped: Vec::new() };
     Backtest {
         calibration: Calibration::default(),
         lines: Lines::draw(&Calibration::default(), budgets),
@@ -99,6 +100,7 @@ fn held_out(
             lines,
             // The tiers are asked for first.
             passed: each_once(&passed),
+            killed: own.killed()?,
         });
     }
     let from_day = told.iter().find(|step| step.drawn_from > 0).map(|step| step.from_day);
@@ -259,6 +261,7 @@ struct RecentSteps {
     from_day: u32,
     last: u32,
     passed: BTreeMap<Verdict, u64>,
+    killed: u64,
     stopped: Vec<Stopped>,
 }
 
@@ -266,7 +269,7 @@ impl RecentSteps {
     fn of(last: u32) -> Self {
         let from_day = (last + 1).saturating_sub(RECENT_DAYS);
         let passed = TIERS.map(|tier| (tier, 0)).into();
-        Self { from_day, last, passed, stopped: Vec::new() }
+        Self { from_day, last, passed, killed: 0, stopped: Vec::new() }
     }
 
     /// Adds the days of a step, which ends with this day.
@@ -279,18 +282,19 @@ impl RecentSteps {
         for (tier, passed) in each_once(&reached) {
             *self.passed.entry(tier).or_default() += passed;
         }
+        self.killed += recent.killed()?;
         self.stopped.extend(recent.stopped(lines, STOPPED_MAX)?);
         Ok(())
     }
 
     /// Before that day nothing was held against a line.
     fn finish(self, first: u32) -> Recent {
-        let Self { from_day, last, passed, mut stopped } = self;
+        let Self { from_day, last, passed, killed, mut stopped } = self;
         let order = |it: &Stopped| (Reverse(it.highest), it.day, it.agent.clone());
         stopped.sort_by_cached_key(order);
         stopped.truncate(STOPPED_MAX as usize);
         let from_day = from_day.max(first);
-        Recent { from_day, days: (last + 1).saturating_sub(from_day), passed, stopped }
+        Recent { from_day, days: (last + 1).saturating_sub(from_day), passed, killed, stopped }
     }
 }
 

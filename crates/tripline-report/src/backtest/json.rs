@@ -83,12 +83,12 @@ fn of_relearned(relearned: &Relearned) -> Value {
 }
 
 fn of_step(step: &ReplayStep) -> Value {
-    let ReplayStep { from_day, drawn_from, agent_days, lines, passed } = step;
+    let ReplayStep { from_day, drawn_from, agent_days, lines, passed, killed } = step;
     let passed = passed.iter().map(|(verdict, days)| (verdict.to_string(), *days));
     object!({
         "from": day(*from_day), "drawn_from": drawn_from, "agent_days": agent_days,
         "lines": by_tier(|tier| lines.of(tier).map(Score::log10)),
-        "passed": passed.collect::<BTreeMap<_, _>>(),
+        "passed": passed.collect::<BTreeMap<_, _>>(), "killed": killed,
     })
 }
 
@@ -121,7 +121,8 @@ fn of_recent(recent: &Recent) -> Value {
     });
     let passed = recent.passed.iter().map(|(verdict, days)| (verdict.to_string(), *days));
     object!({
-        "from": day(recent.from_day), "days": recent.days, "passed": passed.collect::<BTreeMap<_, _>>(),
+        "from": day(recent.from_day), "days": recent.days,
+        "passed": passed.collect::<BTreeMap<_, _>>(), "killed": recent.killed,
         "stopped": stopped.collect::<Vec<_>>(),
     })
 }

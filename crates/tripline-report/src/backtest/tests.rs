@@ -55,6 +55,7 @@ fn held_out() -> HeldOut {
         agent_days: 60,
         lines: Lines::draw(drawn, &Budgets::new(5.0, 1.0, 0.02).unwrap()),
         passed: [(Verdict::Kill, 0), (Verdict::Fence, fences), (Verdict::Alert, 0)].into(),
+        killed: 0,
     };
     let mut drawn = Calibration::default();
     drawn.add(&Untrusted::borrowed("deploy-bot"), 60, 840, [(score(0.0), 59), (score(1.3), 1)]);
@@ -79,6 +80,7 @@ fn held_out() -> HeldOut {
             from_day: 20_740,
             days: 30,
             passed: [(Verdict::Kill, 0), (Verdict::Fence, 1), (Verdict::Alert, 0)].into(),
+            killed: 0,
             stopped: vec![Stopped {
                 day: 20_765,
                 agent: Untrusted::borrowed(HOSTILE).into_owned(),
@@ -147,6 +149,16 @@ fn without_a_day_there_is_still_a_sentence() {
         said(&backtest),
         format!("With this budget, over the last 30 days: 0 fences, at most 0 kills.{end}")
     );
+    backtest.held_out.recent.passed.insert(Verdict::Kill, 3);
+    backtest.held_out.recent.killed = 1;
+    let relearned = Some(Relearned { every_days: 1, times: 2, promotions: 0, waiting: 0 });
+    let told = sentence(&Account {
+        backtest: &backtest,
+        agents: BTreeMap::new(),
+        kills_by_rule: 0,
+        relearned,
+    });
+    assert!(told.contains(" 0 fences, 1 kill and 2 more held back to a fence."), "{told}");
     backtest.held_out.recent.days = 0;
     assert_eq!(
         said(&backtest),

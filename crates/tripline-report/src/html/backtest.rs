@@ -11,7 +11,7 @@ use super::charts;
 use super::frame::{self, scroll, thousands, tile};
 use super::island::code;
 use crate::backtest::{
-    Account, HELD_AGAINST, KILL_TAKES_MORE, bounded, day, distance, extent, held, judged_by,
+    Account, HELD_AGAINST, bounded, day, distance, extent, held, judged_by, kill_takes_more,
     last_steps, missing, of_step, sentence, stopped_more, stopped_title,
 };
 use crate::table::cut;
@@ -123,7 +123,7 @@ fn lines(account: &Account<'_>) -> Markup {
             p { (extent(account)) ". " (judged_by(account)) }
             (charts::heights(account.backtest))
             (trials(account, "Tiers", tiers.iter().map(|(tier, trial)| (Some(*tier), trial))))
-            p class="note" { (KILL_TAKES_MORE) }
+            p class="note" { (kill_takes_more(account)) }
         }
     }
 }

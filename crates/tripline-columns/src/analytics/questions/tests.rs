@@ -74,14 +74,18 @@ fn what_lacks_a_kind_or_was_reached_before_kills_nobody() {
         let backtest = backtest(outcomes, &budgets, 45);
         let kills = &backtest.held_out.recent.stopped;
         let kills = kills.iter().filter(|stopped| stopped.verdict == Verdict::Kill).count();
-        (of_tier(&backtest, Verdict::Kill), kills)
+        let killed: u64 = backtest.held_out.steps.iter().map(|step| step.killed).sum();
+        assert_eq!(backtest.held_out.recent.killed, killed);
+        (of_tier(&backtest, Verdict::Kill), kills, killed)
     };
-    let (kill, stopped) = passed(&outcomes);
+    let (kill, stopped, killed) = passed(&outcomes);
     assert!(kill.line.is_some(), "{kill:?}");
-    assert_eq!((kill.passed, stopped), (0, 0));
-    outcomes.push(of(63, "a3", 900, 900));
-    let (kill, stopped) = passed(&outcomes);
-    assert_eq!((kill.passed, stopped), (1, 1));
+    assert_eq!((kill.passed, stopped, killed), (0, 0, 0));
+    // Two of a class at once: the second is held back when it is judged.
+    outcomes.push(Outcome { verdict: Verdict::Kill, ..of(63, "a3", 900, 900) });
+    outcomes.push(Outcome { verdict: Verdict::Fence, ..of(63, "a4", 900, 900) });
+    let (kill, stopped, killed) = passed(&outcomes);
+    assert_eq!((kill.passed, stopped, killed), (2, 2, 1));
 }
 
 #[test]
