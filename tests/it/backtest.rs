@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use tripline_attribution::AgentId;
 use tripline_baseline::Maturity;
 use tripline_cloudtrail::{EventTime, Tally};
+use tripline_columns::History;
 use tripline_detector::{Budgets, Score, Verdict};
 use tripline_engine::{ModelId, Outcome};
 use tripline_report::backtest::Account;
@@ -146,6 +147,78 @@ fn lines_are_drawn_tried_and_armed() {
     assert_eq!(fs::read(&calibration).unwrap(), armed);
 }
 
+/// What agents came to: episodes, days at work, and the highest score.
+type Came = BTreeMap<String, (u64, u64, f64)>;
+
+fn came(told: &Value, came: &mut Came) {
+    for agent in told["agents"].as_array().unwrap() {
+        let name = agent["agent"].as_str().unwrap().to_owned();
+        let (episodes, days, highest) = came.entry(name).or_default();
+        *episodes += agent["episodes"].as_u64().unwrap();
+        *days += agent["days_at_work"].as_u64().unwrap();
+        *highest = highest.max(agent["highest"].as_f64().unwrap());
+    }
+}
+
+#[test]
+fn a_replay_is_what_a_person_does_who_learns_and_promotes_now_and_then() {
+    let past = Past::new();
+    let backtest = |more: &[&str]| -> Value {
+        let told = [&["backtest", "--quiet", "--format", "ndjson"], more].concat();
+        serde_json::from_str(&past.run(&told)).unwrap()
+    };
+    let baselines = files_below(&past.at("baselines"));
+    let replay = ["--relearn", "10", "--baselines", "baselines"];
+    let told = backtest(&[&replay[..], &["later"]].concat());
+    assert_eq!(files_below(&past.at("baselines")), baselines, "the folder stays as it is");
+    assert_eq!(told["relearned"]["every_days"], 10);
+    let steps = told["held_out"]["steps"].as_array().unwrap();
+    let days: Vec<&str> = steps.iter().map(|step| step["from"].as_str().unwrap()).collect();
+    assert!(days.len() >= 3, "{days:?}");
+    assert_eq!(told["relearned"]["times"], days.len() - 1);
+
+    // By hand, with a folder of one's own.
+    for (path, bytes) in baselines {
+        let path = path.strip_prefix(past.at("baselines")).unwrap().to_owned();
+        let to = past.at("hand").join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::write(to, bytes).unwrap();
+    }
+    let mut by_hand = Came::new();
+    for (nth, since) in days.iter().enumerate() {
+        let until = days.get(nth + 1);
+        let period = ["--since", *since].into_iter();
+        let period: Vec<&str> =
+            period.chain(until.into_iter().flat_map(|until| ["--until", *until])).collect();
+        let scored = [&["--relearn", "never", "--baselines", "hand"], &period[..], &["later"]];
+        let scored = backtest(&scored.concat());
+        assert_eq!(scored["relearned"], Value::Null);
+        came(&scored, &mut by_hand);
+        past.run(&[&["learn", "--quiet", "--out", "hand"], &period[..], &["later"]].concat());
+        past.run(&["baseline", "promote", "--baselines", "hand", "--all", "--why", "ten days"]);
+    }
+    let mut replayed = Came::new();
+    came(&told, &mut replayed);
+    assert_eq!(replayed, by_hand);
+
+    // It is something else than the baselines as they are.
+    let mut fixed = Came::new();
+    came(&backtest(&["--relearn", "never", "--baselines", "baselines", "later"]), &mut fixed);
+    assert_ne!(replayed, fixed);
+
+    // An attack on the day after is killed when it is judged, by the lines of the days before.
+    let attacked = backtest(&[&replay[..], &["later", "attacked"]].concat());
+    let last = attacked["held_out"]["steps"].as_array().unwrap().last().unwrap();
+    assert!(last["killed"].as_u64().unwrap() > 0, "{last}");
+    assert_eq!(attacked["held_out"]["recent"]["killed"], last["killed"]);
+
+    // What comes later changes nothing of what was said before.
+    let last = days.last().unwrap();
+    let before = backtest(&[&replay[..], &["--until", last, "later"]].concat());
+    let (_, first) = steps.split_last().unwrap();
+    assert_eq!(before["held_out"]["steps"].as_array().unwrap(), first);
+}
+
 /// What the numbers have to do with one another.
 fn adds_up(told: &Value) {
     let held_out = &told["held_out"];
@@ -161,11 +234,22 @@ fn adds_up(told: &Value) {
     let heights = told["heights"].as_array().unwrap().iter();
     let heights: u64 = heights.map(|height| whole(&height["agent_days"])).sum();
     assert_eq!(heights, whole(&told["agent_days"]));
+    let steps = held_out["steps"].as_array().unwrap();
+    assert_eq!(
+        steps.iter().map(|step| whole(&step["agent_days"])).sum::<u64>(),
+        whole(&told["agent_days"])
+    );
+    let mut before = 0;
+    for step in steps {
+        assert_eq!(whole(&step["drawn_from"]), before, "{step}");
+        assert!(whole(&step["killed"]) <= whole(&step["passed"]["kill"]), "{step}");
+        before += whole(&step["agent_days"]);
+    }
     for tier in held_out["tiers"].as_array().unwrap() {
         let (low, seen, high) =
             (real(&tier["low"]), real(&tier["per_agent_month"]), real(&tier["high"]));
         assert!(low <= seen && seen <= high, "{tier}");
-        let months = real(&held_out["agent_months"]);
+        let months = real(&tier["agent_months"]);
         assert!((seen * months - whole(&tier["passed"]) as f64).abs() < 1e-6, "{tier}");
     }
 }
@@ -253,11 +337,12 @@ fn hostile_names_are_seen_as_text() {
         HOSTILE.iter().map(|name| name.replace("\\u202e", "\u{202e}")).collect();
     let outcomes: Vec<Outcome> =
         names.iter().flat_map(|name| (0..60).map(move |nth| day(nth, name))).collect();
-    let backtest = tripline_columns::backtest(&outcomes, &Budgets::default()).unwrap();
+    let history = History::in_steps(&outcomes, 7).unwrap();
+    let backtest = history.backtest(&Budgets::default()).unwrap();
     let names: Vec<Untrusted<'_>> = names.into_iter().map(Untrusted::new).collect();
     let maturity = Maturity { episodes: 300, days: 30, draws: 3_000, news: 0, is_whole: true };
     let agents: BTreeMap<_, _> = names.iter().map(|name| (name, maturity)).collect();
-    let account = Account { backtest: &backtest, agents, kills_by_rule: 0 };
+    let account = Account { backtest: &backtest, agents, kills_by_rule: 0, relearned: None };
     let about = AboutBacktest {
         made: EventTime::EPOCH,
         model: ModelId::from_digest([7; 32]),

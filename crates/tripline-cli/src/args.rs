@@ -1,7 +1,9 @@
 //! What may be typed.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -55,12 +57,19 @@ pub(crate) enum Command {
     Score(ScoreArgs),
     /// What lines for your budgets would have done, before you arm them
     ///
-    /// Scores logs that the baselines were not learned from, draws lines for the budgets in
-    /// `tripline.toml` on the first half of them and holds them against the second. With --save the
-    /// lines of all of it are put beside the baselines, where `score`, `watch` and the functions find
-    /// them. What the history is too short for is not armed, and says so.
+    /// Replays logs that the baselines were not learned from, step by step, a week each. The days of a step
+    /// are judged by the baselines in DIR and what was learned and promoted by then of the days before it,
+    /// by the rules of `baseline promote`; nobody approves what is sensitive, so that stays new. They are
+    /// held against lines for the budgets in `tripline.toml`, drawn on the days before the step alone. So
+    /// nothing is judged by what was learned from it. DIR's baselines stay as they are.
+    ///
+    /// With --save the lines of all steps are put beside the baselines, where `score`, `watch` and the
+    /// functions find them: they hold for baselines that are learned and promoted as often. What the
+    /// history is too short for is not armed, and says so.
+    ///
+    /// The logs are read once; what is kept of them meanwhile goes to the work directory, a file a day.
     #[command(
-        after_help = "Examples:\n  tripline learn --out baselines logs/2026/09/\n  tripline backtest --baselines baselines logs/2026/10/\n  tripline backtest --baselines baselines --html backtest.html history/\n  tripline backtest --baselines baselines --save logs/2026/10/"
+        after_help = "Examples:\n  tripline learn --out baselines logs/2026/09/\n  tripline backtest --baselines baselines logs/2026/10/\n  tripline backtest --baselines baselines --html backtest.html history/\n  tripline backtest --baselines baselines --relearn never logs/2026/10/\n  tripline backtest --baselines baselines --save logs/2026/10/"
     )]
     Backtest(BacktestArgs),
     /// A page to look at: incidents, sessions and habits, in one HTML file that needs no network
@@ -739,9 +748,36 @@ pub(crate) struct BacktestArgs {
     /// Arm the lines: write DIR/calibration.json
     #[arg(long)]
     pub(crate) save: bool,
+    /// Days of a step, after each of which baselines are learned anew and promoted, as you are to do it;
+    /// `never` judges all days by the baselines in DIR, which age
+    #[arg(long, value_name = "DAYS", default_value = "7")]
+    pub(crate) relearn: Relearn,
     /// A page to look at, too, in one HTML file that needs no network; a file that is there is replaced
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<PathBuf>,
+}
+
+/// How often baselines are learned anew.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Relearn {
+    /// After so many days.
+    Every(NonZeroU16),
+    /// They stay as they are.
+    Never,
+}
+
+impl FromStr for Relearn {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "never" => Ok(Self::Never),
+            days => days
+                .parse()
+                .map(Self::Every)
+                .map_err(|_| "is neither a number of days from 1 on nor `never`".to_owned()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -91,7 +91,9 @@ impl Failure {
             Self::Usage { .. }
             | Self::Settings(_)
             | Self::Unreadable { .. }
-            | Self::History(HistoryError::Partial(_) | HistoryError::Table(_)) => USAGE,
+            | Self::History(
+                HistoryError::Partial(_) | HistoryError::Table(_) | HistoryError::Baselines(_),
+            ) => USAGE,
             #[cfg(feature = "columns")]
             Self::Columns(error) if !is_io(error) => USAGE,
             #[cfg(feature = "columns")]
@@ -131,7 +133,7 @@ impl Failure {
             #[cfg(feature = "columns")]
             Self::Columns(_) => EXPORT_AGAIN,
             Self::History(HistoryError::Table(_)) => EXPORT_AGAIN,
-            Self::Settings(_) => {
+            Self::Settings(_) | Self::History(HistoryError::Baselines(_)) => {
                 "`baselines/README.md` has the formats of what stands there, README.md that of tripline.toml"
             }
             Self::History(HistoryError::WorkDir { .. }) | Self::Temporary(_) => {

@@ -4,5 +4,4 @@ mod bounds;
 mod episodes;
 mod questions;
 
-pub use episodes::AnalyticsError;
-pub use questions::backtest;
+pub use episodes::{AnalyticsError, History};

@@ -15,7 +15,7 @@ mod rows;
 mod schema;
 mod write;
 
-pub use analytics::{AnalyticsError, backtest};
+pub use analytics::{AnalyticsError, History};
 pub use error::{ColumnsError, ColumnsProblem};
 pub use read::{is_export, open, relearn};
 pub use schema::{FORMAT, LABEL};

@@ -130,7 +130,7 @@ pub(crate) fn call_key(time: EventTime, id: EventId) -> Key {
 }
 
 /// The time of a call by its key, in seconds since 1970.
-pub(crate) fn time_of(key: &Key) -> u64 {
+pub fn time_of(key: &Key) -> u64 {
     key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 

@@ -37,7 +37,8 @@ mod weigh;
 
 pub use aftermath::{Damage, Deeds, Harm, Marks, RESOURCES_MAX, Watch};
 pub use backtest::{
-    AgentDays, Backtest, HEIGHT, HeldOut, Rate, Recent, Reliability, Stopped, TIERS, Trial,
+    AgentDays, Backtest, HEIGHT, HeldOut, Rate, Recent, Relearned, Reliability, ReplayStep,
+    Stopped, TIERS, Trial,
 };
 pub use batch::{Batch, BatchReport};
 pub use brakes::{
@@ -48,7 +49,7 @@ pub use config::{Config, ConfigError, Containment, Heartbeat, Version};
 pub use deed::is_sensitive;
 pub use drift::Outcome;
 pub use filter::Filter;
-pub use held::{Hold, Key};
+pub use held::{Hold, Key, time_of};
 pub use incident::{FINDINGS_MAX, Incident, incident_id};
 pub use intake::{Intake, Purpose, Reach};
 pub use judge::{DamagedRow, Judge, Judged, Scored, judge_all};

@@ -142,6 +142,22 @@ impl Model {
         Ok(self)
     }
 
+    /// The same with nothing that was learned, decided or drawn: what is declared, and the invariants.
+    #[must_use]
+    pub fn declared(&self) -> Self {
+        Self {
+            invariants: Arc::clone(&self.invariants),
+            of_agent: self.of_agent.clone(),
+            of_class: self.of_class.clone(),
+            learned: BTreeMap::new(),
+            decisions: Arc::default(),
+            calibration: None,
+            highest: BTreeMap::new(),
+            budgets: Budgets::default(),
+            id: OnceLock::new(),
+        }
+    }
+
     /// The same with the exceptions that people decided on.
     #[must_use]
     pub fn with_decisions(mut self, decisions: Decisions) -> Self {

@@ -5,10 +5,12 @@
 )]
 
 mod ahead;
+mod days;
 mod export;
 mod learn;
 mod log;
 mod partial;
+mod replay;
 mod resume;
 mod run;
 mod sorter;
@@ -17,6 +19,7 @@ mod ticks;
 pub use export::{Attributed, ExportReport, TableSink, export};
 pub use learn::{BaselineSink, EpisodeSink, LearnReport, episodes, learn};
 pub use partial::{KeepReport, PartialError, PartialProblem, keep};
+pub use replay::{Replay, ReplayReport, Replayed, waits_for_a_person};
 pub use resume::learn_in_parts;
 pub use run::{
     HistoryError, Job, Progress, Report, Selection, Table, TableError, TableRows, backtest, score,

@@ -86,9 +86,7 @@ pub fn keep(
     for reader in &mut readers {
         sources.push(Box::new(reader.map(|row| row.map_err(HistoryError::Partial))));
     }
-    let mut writer = GzEncoder::new(BufWriter::new(out), Compression::fast());
-    let head = [MAGIC.as_slice(), &job.fingerprint().0].concat();
-    writer.write_all(&head).map_err(HistoryError::Output)?;
+    let mut writer = PartialWriter::begin(out, job.fingerprint()).map_err(HistoryError::Output)?;
     let (mut rows, mut twice) = (0, 0);
     for group in Groups::of(sources) {
         let mut group = group?;
@@ -96,23 +94,42 @@ pub fn keep(
         group.sort_unstable();
         group.dedup();
         for (key, row) in &group {
-            write_row(&mut writer, key, row).map_err(HistoryError::Output)?;
+            writer.row(key, row).map_err(HistoryError::Output)?;
             rows += 1;
         }
         twice += all - group.len() as u64;
     }
     let kept = tally.records.seen;
     tally.read_turned_duplicate(twice.min(kept));
-    writer.finish().and_then(|mut out| out.flush()).map_err(HistoryError::Output)?;
+    let out = writer.finish().map_err(HistoryError::Output)?;
+    out.flush().map_err(HistoryError::Output)?;
     Ok(KeepReport { tally, rows, spilled_bytes })
 }
 
 pub(crate) type Row = (Key, Vec<u8>);
 
-fn write_row(out: &mut impl Write, key: &Key, row: &[u8]) -> io::Result<()> {
-    out.write_all(key)?;
-    out.write_all(&(row.len() as u32).to_le_bytes())?;
-    out.write_all(row)
+/// Writes a partial, row by row, in order of their keys.
+pub(crate) struct PartialWriter<W: Write> {
+    out: GzEncoder<BufWriter<W>>,
+}
+
+impl<W: Write> PartialWriter<W> {
+    pub(crate) fn begin(out: W, fingerprint: Fingerprint) -> io::Result<Self> {
+        let mut out = GzEncoder::new(BufWriter::new(out), Compression::fast());
+        out.write_all(&[MAGIC.as_slice(), &fingerprint.0].concat())?;
+        Ok(Self { out })
+    }
+
+    pub(crate) fn row(&mut self, key: &Key, row: &[u8]) -> io::Result<()> {
+        self.out.write_all(key)?;
+        self.out.write_all(&(row.len() as u32).to_le_bytes())?;
+        self.out.write_all(row)
+    }
+
+    /// What it was written to, with all of it.
+    pub(crate) fn finish(self) -> io::Result<W> {
+        self.out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
+    }
 }
 
 /// The rows of a file.

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use thiserror::Error;
 use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
+use tripline_baseline::PromotionError;
 use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
     KeptCall, Key, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary,
     judge_all,
 };
-use tripline_runtime::{Feed, Source, Unread};
+use tripline_runtime::{Feed, SettingsError, Source, Unread};
 
 use crate::ahead::ahead;
 use crate::log::Log;
@@ -164,6 +165,12 @@ pub enum HistoryError {
     /// A partial baseline cannot be learned from.
     #[error(transparent)]
     Partial(#[from] PartialError),
+    /// A learned baseline cannot be used.
+    #[error(transparent)]
+    Baselines(#[from] SettingsError),
+    /// Baselines do not belong together.
+    #[error(transparent)]
+    Promotion(#[from] PromotionError),
     /// A table cannot be read.
     #[error("{0}")]
     Table(#[source] TableError),
@@ -421,8 +428,10 @@ impl Taken {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let tripline_engine::Judged { incidents, sessions, flagged, outcomes, .. } =
+        let tripline_engine::Judged { incidents, sessions, flagged, mut outcomes, .. } =
             judge.finish(View::Whole, job.config);
+        // Of agents that nobody asked for, nothing was weighed.
+        outcomes.retain(|outcome| job.filter.shows(Some(&outcome.agent.untrusted())));
         let spilled_bytes = self.spilled_bytes;
         Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
     }

@@ -1,5 +1,6 @@
 //! The user's settings, from the files they stand in.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read};
@@ -9,14 +10,15 @@ use thiserror::Error;
 use tripline_attribution::Agent;
 use tripline_baseline::{
     BASELINE_BYTES_MAX, Baseline, BaselineError, DECISIONS_BYTES_MAX, Decisions, DecisionsError,
-    MANIFEST_BYTES_MAX, Scope, ScopeError, Subject, Whose,
+    MANIFEST_BYTES_MAX, Peers, Scope, ScopeError, Subject, Whose,
 };
 use tripline_containment::Work;
 use tripline_detector::{
     Calibration, CalibrationError, Invariants, SettingsError as InvariantError,
 };
 use tripline_engine::{Config, ConfigError, Model, ScopeTwice};
-use tripline_text::escape;
+use tripline_iam::Catalogue;
+use tripline_text::{Untrusted, escape};
 
 use crate::shelf::{Leaf, Shelf};
 
@@ -174,6 +176,26 @@ pub fn all_baselines(
 ) -> Result<impl Iterator<Item = Result<Baseline, SettingsError>>, SettingsError> {
     let paths = shelf.all(leaf).map_err(at(&shelf.decisions_path()))?;
     Ok(paths.into_iter().map(|path| read_baseline(shelf, &path)))
+}
+
+/// What classes and the fleet know together: it follows from what is in force of their agents.
+///
+/// # Errors
+/// As [`all_baselines`].
+pub fn peers_in_force(shelf: &Shelf) -> Result<Vec<Baseline>, SettingsError> {
+    let mut classes: BTreeMap<Untrusted<'static>, Peers> = BTreeMap::new();
+    let mut fleet = Peers::new(None);
+    for live in all_baselines(shelf, Leaf::Baseline)? {
+        let live = live?;
+        let Whose::Agent { class, .. } = live.whose() else { continue };
+        if let Some(class) = class {
+            let peers = || Peers::new(Some(class.clone()));
+            classes.entry(class.clone()).or_insert_with(peers).add(&live);
+        }
+        fleet.add(&live);
+    }
+    let together = classes.into_values().chain([fleet]);
+    Ok(together.map(|peers| peers.finish(None).with_catalogue(Catalogue::VERSION)).collect())
 }
 
 /// All declared scopes.

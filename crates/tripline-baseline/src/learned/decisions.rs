@@ -158,6 +158,17 @@ impl Decisions {
         self.approvals.is_empty() && self.rates.is_empty() && self.exceptions.is_empty()
     }
 
+    /// Those that had been made before a time.
+    #[must_use]
+    pub fn before(&self, time: EventTime) -> Self {
+        let is_before = |by: &Approval| by.when() < time;
+        let mut then = self.clone();
+        then.approvals.retain(|(.., by)| is_before(by));
+        then.rates.retain(|(.., by)| is_before(by));
+        then.exceptions.retain(|exception| is_before(&exception.by));
+        then
+    }
+
     /// Takes in the exceptions that others hold, each once.
     pub fn expect_also(&mut self, others: &Self) {
         let new = others.exceptions.iter().filter(|other| !self.exceptions.contains(other));
@@ -559,6 +570,14 @@ why = "failover test"
             !at("2026-11-20T09:59:59Z", "eu-west-1") && !at("2026-12-01T00:00:00Z", "eu-west-1")
         );
         assert!(!at("2026-11-21T00:00:00Z", "eu-west-2"));
+    }
+
+    #[test]
+    fn what_had_been_decided_by_then_is_what_came_before() {
+        let decisions = Decisions::parse(WHOLE).unwrap();
+        let at = |time: &str| decisions.before(EventTime::parse(time).unwrap());
+        assert!(at("2026-11-20T10:00:00Z").is_empty());
+        assert_eq!(at("2026-11-20T10:00:01Z"), decisions);
     }
 
     proptest! {

@@ -5,17 +5,18 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tripline_baseline::{
-    Alike, Approval, Baseline, BaselineDiff, Decisions, Draw, Family, KeyName, Likeness, Peers,
-    Promotion, Provenance, RateClass, RateWindow, State, Whose, promote,
+    Alike, Approval, Baseline, BaselineDiff, Decisions, Draw, Family, KeyName, Likeness, Promotion,
+    Provenance, RateClass, RateWindow, State, Whose, promote,
 };
 use tripline_engine::is_sensitive;
-use tripline_iam::Catalogue;
+use tripline_history::waits_for_a_person;
 use tripline_runtime::{
-    Leaf, SettingsError, Shelf, all_baselines, baseline_of, read_decisions, replace_file,
+    Leaf, SettingsError, Shelf, all_baselines, baseline_of, peers_in_force, read_decisions,
+    replace_file,
 };
 use tripline_text::{Untrusted, escape};
 
-use super::learn::{decided_by, waits_for_a_person};
+use super::learn::decided_by;
 use super::publish;
 use crate::args::{
     ApproveArgs, BaselineCommand, ClassesArgs, Color, DiffArgs, PromoteArgs, RollbackArgs,
@@ -407,19 +408,7 @@ fn versions(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// What classes and the fleet know together follows from what is in force.
 fn refresh_peers(shelf: &Shelf) -> Result<(), Failure> {
-    let mut classes: std::collections::BTreeMap<Untrusted<'static>, Peers> = Default::default();
-    let mut fleet = Peers::new(None);
-    for live in all_baselines(shelf, Leaf::Baseline)? {
-        let live = live?;
-        let Whose::Agent { class, .. } = live.whose() else { continue };
-        if let Some(class) = class {
-            let peers = || Peers::new(Some(class.clone()));
-            classes.entry(class.clone()).or_insert_with(peers).add(&live);
-        }
-        fleet.add(&live);
-    }
-    for peers in classes.into_values().chain([fleet]) {
-        let together = peers.finish(None).with_catalogue(Catalogue::VERSION);
+    for together in peers_in_force(shelf)? {
         let path = shelf.path(together.whose(), Leaf::Baseline);
         replace_file(&path, &together.to_text())
             .map_err(|source| Failure::File { path: path.clone(), source })?;

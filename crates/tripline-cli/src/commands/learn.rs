@@ -6,11 +6,10 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 
 use tripline_baseline::{
-    Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Held, HeldBack, HoldReason, Peers,
-    Promotion, Stage, Whose, promote,
+    Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Peers, Promotion, Stage, Whose, promote,
 };
 use tripline_engine::is_sensitive;
-use tripline_history::{HistoryError, LearnReport};
+use tripline_history::{HistoryError, LearnReport, waits_for_a_person};
 use tripline_iam::Catalogue;
 use tripline_report::table;
 use tripline_runtime::{Leaf, Shelf, Staged, baseline_of, read_decisions};
@@ -226,12 +225,6 @@ fn is_replaceable(path: &Path) -> Result<(), Failure> {
 
 /// How many values a class or the fleet knows before those that only one agent knows are left out.
 const CLASS_KEYS_MAX: usize = 20_000;
-
-/// Whether something is held back until a person decides, rather than until it was seen more often.
-pub(crate) fn waits_for_a_person(held: &HeldBack) -> bool {
-    let needs_person = matches!(held.why, HoldReason::Sensitive | HoldReason::NeedsPerson);
-    needs_person || matches!(held.what, Held::Rate(..))
-}
 
 impl Summary {
     fn note(&mut self, candidate: &Baseline, bytes: usize) {

@@ -1,6 +1,6 @@
-//! Scored episodes as columns, and what is asked of them: a lazy query each.
+//! Scored episodes as columns, and what is asked of their days: a lazy query each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use polars::prelude::{
@@ -30,57 +30,135 @@ const USUAL: f64 = 0.99;
 /// from records never reach a query, and many episodes take little memory.
 type Names<'o> = Rc<[&'o AgentId]>;
 
-/// Episodes: `agent`, `day` of the start, counted from 1970, `score` in hundredths, `killing` (the same
-/// where there were kinds of evidence enough for a kill), and `verdict`, 0 for none to 3 for a kill.
-pub(super) struct Episodes<'o> {
-    names: Names<'o>,
-    table: LazyFrame,
+/// What the episodes of a history came to, step by step: the days of their agents, and as much memory as
+/// those take, however many episodes there were.
+#[derive(Debug, Default)]
+pub struct History {
+    /// The number of each agent, in the order in which they came.
+    numbers: BTreeMap<AgentId, i64>,
+    /// `agent` by its number, `day` counted from 1970, the highest `score` in hundredths, the highest
+    /// `killing` (the same where there were kinds of evidence enough for a kill), the strongest `verdict`
+    /// (0 for none to 3 for a kill), and how many `episodes`.
+    days: Option<DataFrame>,
+    /// What the evidence of episodes asked for.
+    pub(super) asked: BTreeMap<Verdict, u64>,
+    /// The first day of each step.
+    pub(super) steps: Vec<u32>,
 }
 
-/// Days on which an agent worked: `agent`, `day`, the highest `score` and `killing`, and how many
-/// `episodes`.
+/// Days on which an agent worked: `agent` by its place, and the rest as in [`History`].
 pub(super) struct Days<'o> {
     names: Names<'o>,
     table: LazyFrame,
 }
 
-impl<'o> Episodes<'o> {
-    pub(super) fn of(outcomes: &'o [Outcome]) -> Result<Self> {
-        let names: BTreeSet<&AgentId> = outcomes.iter().map(|outcome| &outcome.agent).collect();
-        let names: Names<'_> = names.into_iter().collect();
-        // INVARIANT: all of them are among the names.
-        let place = |outcome: &Outcome| {
-            let found = names.binary_search_by(|name| (*name).cmp(&outcome.agent));
-            found.unwrap_or_default() as i64
-        };
-        let column = |name: &str, of: &dyn Fn(&Outcome) -> i64| {
-            Column::new(name.into(), outcomes.iter().map(of).collect::<Vec<i64>>())
-        };
-        let columns = vec![
-            column("agent", &place),
-            column("day", &|outcome| i64::from(outcome.start_minute / DAY_MINUTES)),
-            column("score", &|outcome| i64::from(outcome.highest.hundredths())),
-            column("killing", &|outcome| i64::from(outcome.killing.hundredths())),
-            column("verdict", &|outcome| outcome.verdict as i64),
-        ];
-        let table = DataFrame::new(outcomes.len(), columns)?.lazy();
-        Ok(Self { names, table })
+impl History {
+    /// That of episodes in any order, in steps of so many days, counted from the first of them.
+    ///
+    /// # Errors
+    /// When a query fails.
+    pub fn in_steps(outcomes: &[Outcome], every_days: u32) -> Result<Self> {
+        let day = |outcome: &Outcome| outcome.start_minute / DAY_MINUTES;
+        let first = outcomes.iter().map(day).min().unwrap_or_default();
+        let mut steps: BTreeMap<u32, Vec<&Outcome>> = BTreeMap::new();
+        for outcome in outcomes {
+            let after = (day(outcome) - first) % every_days.max(1);
+            steps.entry(day(outcome) - after).or_default().push(outcome);
+        }
+        let mut history = Self::default();
+        for (from_day, outcomes) in steps {
+            history.add(from_day, outcomes)?;
+        }
+        Ok(history)
     }
 
-    /// What the evidence asked for.
-    pub(super) fn verdicts(&self) -> Result<BTreeMap<Verdict, u64>> {
-        let table = self.table.clone().group_by([col("verdict")]);
-        let table = table.agg([whole(len()).alias("episodes")]).collect()?;
-        let verdicts = counts(&table, "verdict")?.into_iter().map(verdict_of);
-        Ok(verdicts.zip(counts(&table, "episodes")?).collect())
+    /// Adds the episodes of a step that began with this day, counted from 1970; after those of all before.
+    ///
+    /// # Errors
+    /// When a query fails.
+    pub fn add<'o>(
+        &mut self,
+        from_day: u32,
+        outcomes: impl IntoIterator<Item = &'o Outcome>,
+    ) -> Result<()> {
+        self.steps.push(from_day);
+        let mut columns: [Vec<i64>; 5] = Default::default();
+        let [agents, days, scores, killings, verdicts] = &mut columns;
+        for outcome in outcomes {
+            let next = self.numbers.len() as i64;
+            let number = match self.numbers.get(&outcome.agent) {
+                Some(number) => *number,
+                None => *self.numbers.entry(outcome.agent.clone()).or_insert(next),
+            };
+            agents.push(number);
+            days.push(i64::from(outcome.start_minute / DAY_MINUTES));
+            scores.push(i64::from(outcome.highest.hundredths()));
+            killings.push(i64::from(outcome.killing.hundredths()));
+            verdicts.push(outcome.verdict as i64);
+        }
+        let episodes = agents.len();
+        if episodes == 0 {
+            return Ok(());
+        }
+        let names = ["agent", "day", "score", "killing", "verdict"];
+        let columns = names.into_iter().zip(columns);
+        let columns = columns.map(|(name, values)| Column::new(name.into(), values)).collect();
+        let table = DataFrame::new(episodes, columns)?.lazy();
+
+        let asked = table.clone().group_by([col("verdict")]);
+        let asked = asked.agg([whole(len()).alias("episodes")]).collect()?;
+        let found = counts(&asked, "verdict")?.into_iter().map(verdict_of);
+        for (verdict, episodes) in found.zip(counts(&asked, "episodes")?) {
+            *self.asked.entry(verdict).or_default() += episodes;
+        }
+        let days = table.group_by([col("agent"), col("day")]);
+        let days = days.agg(of_day(whole(len()).alias("episodes"))).collect()?;
+        match &mut self.days {
+            Some(before) => drop(before.vstack_mut(&days)?),
+            none => *none = Some(days),
+        }
+        Ok(())
     }
 
-    /// The days that they fall on: worked out once, since all else is asked of them.
-    pub(super) fn days(&self) -> Result<Days<'o>> {
-        let of_day = [col("score").max(), col("killing").max(), whole(len()).alias("episodes")];
-        let days = self.table.clone().group_by([col("agent"), col("day")]).agg(of_day);
-        Ok(Days { names: Rc::clone(&self.names), table: days.collect()?.lazy() })
+    /// Whether there was no episode.
+    pub fn is_empty(&self) -> bool {
+        self.days.is_none()
     }
+
+    /// What lines are drawn from: all days so far.
+    ///
+    /// # Errors
+    /// When a query fails.
+    pub fn calibration(&self) -> Result<Calibration> {
+        self.days()?.map_or_else(|| Ok(Calibration::default()), |days| days.calibration())
+    }
+
+    /// The days, if there are any.
+    pub(super) fn days(&self) -> Result<Option<Days<'_>>> {
+        let Some(days) = &self.days else { return Ok(None) };
+        let names: Names<'_> = self.numbers.keys().collect();
+        let mut places = vec![0_i64; names.len()];
+        for (place, number) in (0..).zip(self.numbers.values()) {
+            if let Some(slot) = usize::try_from(*number).ok().and_then(|it| places.get_mut(it)) {
+                *slot = place;
+            }
+        }
+        let place = |number: u64| usize::try_from(number).ok().and_then(|it| places.get(it));
+        // INVARIANT: all of them were numbered.
+        let agents = counts(days, "agent")?.into_iter();
+        let agents: Vec<i64> = agents.map(|it| place(it).copied().unwrap_or_default()).collect();
+        let mut table = days.clone();
+        table.with_column(Column::new("agent".into(), agents))?;
+        // Days do not lie in two steps, unless somebody tells them so.
+        let table = table.lazy().group_by([col("agent"), col("day")]);
+        let table = table.agg(of_day(col("episodes").sum())).collect()?;
+        Ok(Some(Days { names, table: table.lazy() }))
+    }
+}
+
+/// What is told of a day.
+fn of_day(episodes: Expr) -> [Expr; 4] {
+    [col("score").max(), col("killing").max(), col("verdict").max(), episodes]
 }
 
 impl<'o> Days<'o> {
@@ -100,21 +178,36 @@ impl<'o> Days<'o> {
         Ok((of(self.table.clone(), is_before()), of(after, is_before().not())))
     }
 
-    /// The last ones of some that are held against lines.
+    /// Those from a day on.
     pub(super) fn from(&self, day: u32) -> Self {
         let table = self.table.clone().filter(col("day").gt_eq(lit(i64::from(day))));
         Self { names: Rc::clone(&self.names), table }
     }
 
-    /// The first day and the last; nothing of no days.
-    pub(super) fn span(&self) -> Result<Option<(u32, u32)>> {
-        let ends = [col("day").min().alias("first"), col("day").max().alias("last")];
-        let ends = self.table.clone().select(ends).collect()?;
-        let end = |name| -> Result<Option<u32>> {
-            let day = ends.column(name)?.i64()?.get(0);
-            Ok(day.and_then(|day| u32::try_from(day).ok()))
-        };
-        Ok(end("first")?.zip(end("last")?))
+    /// Those before a day.
+    pub(super) fn until(&self, day: u32) -> Self {
+        let table = self.table.clone().filter(col("day").lt(lit(i64::from(day))));
+        Self { names: Rc::clone(&self.names), table }
+    }
+
+    /// How many.
+    pub(super) fn count(&self) -> Result<u64> {
+        let count = self.table.clone().select([whole(len()).alias("days")]).collect()?;
+        one(&count, "days")
+    }
+
+    /// How many have a kill among their verdicts.
+    pub(super) fn killed(&self) -> Result<u64> {
+        let is_kill = col("verdict").eq(lit(Verdict::Kill as i64));
+        let count = self.table.clone().select([whole(is_kill.sum()).alias("days")]).collect()?;
+        one(&count, "days")
+    }
+
+    /// The last day; nothing of no days.
+    pub(super) fn last(&self) -> Result<Option<u32>> {
+        let last = self.table.clone().select([col("day").max()]).collect()?;
+        let last = last.column("day")?.i64()?.get(0);
+        Ok(last.and_then(|day| u32::try_from(day).ok()))
     }
 
     /// Each agent, the one that came highest first, then by name.

@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Value, json as object};
 use tripline_detector::{Score, Verdict};
 use tripline_engine::{
-    AgentDays, Backtest, HeldOut, Rate, Recent, Reliability, Stopped, TIERS, Trial,
+    AgentDays, Backtest, HeldOut, Rate, Recent, Relearned, Reliability, ReplayStep, Stopped, TIERS,
+    Trial,
 };
 
 use super::{Account, day, distance};
@@ -35,6 +36,7 @@ pub fn write_backtest_json(out: &mut impl Write, account: &Account<'_>) -> io::R
         "held_out": of_held_out(held_out),
         "agents": agents.iter().map(|agent| of_agent(backtest, agent)).collect::<Vec<_>>(),
         "kills_by_rule": account.kills_by_rule,
+        "relearned": account.relearned.as_ref().map(of_relearned),
     });
     let mut line = String::new();
     json::write(&object, Layout::Line, &mut line);
@@ -56,16 +58,38 @@ fn of_agent(backtest: &Backtest, agent: &AgentDays) -> Value {
 }
 
 fn of_trial(trial: &Trial) -> Value {
-    let Trial { budget, armed, line, passed, per_agent_month: Rate { seen, low, high } } = trial;
+    let Trial { budget, armed, line, passed, agent_days, agent_months, .. } = trial;
+    let Rate { seen, low, high } = trial.per_agent_month;
     object!({
         "budget": budget, "armed": armed.map(Score::log10), "line": line.map(Score::log10),
-        "passed": passed, "per_agent_month": seen, "low": low, "high": high,
+        "from": line.map(|_| day(trial.from_day)), "agent_days": agent_days,
+        "agent_months": agent_months, "passed": passed, "per_agent_month": seen, "low": low, "high": high,
     })
 }
 
 fn of_reliability(kept: &Reliability) -> Value {
-    let Reliability { nominal, passed, realised: Rate { seen, low, high } } = kept;
-    object!({"nominal": nominal, "passed": passed, "realised": seen, "low": low, "high": high})
+    let Reliability { nominal, agent_days, passed, realised: Rate { seen, low, high } } = kept;
+    object!({
+        "nominal": nominal, "agent_days": agent_days, "passed": passed, "realised": seen, "low": low,
+        "high": high,
+    })
+}
+
+fn of_relearned(relearned: &Relearned) -> Value {
+    let Relearned { every_days, times, promotions, waiting } = relearned;
+    object!({
+        "every_days": every_days, "times": times, "promotions": promotions, "waiting": waiting,
+    })
+}
+
+fn of_step(step: &ReplayStep) -> Value {
+    let ReplayStep { from_day, drawn_from, agent_days, lines, passed, killed } = step;
+    let passed = passed.iter().map(|(verdict, days)| (verdict.to_string(), *days));
+    object!({
+        "from": day(*from_day), "drawn_from": drawn_from, "agent_days": agent_days,
+        "lines": by_tier(|tier| lines.of(tier).map(Score::log10)),
+        "passed": passed.collect::<BTreeMap<_, _>>(), "killed": killed,
+    })
 }
 
 fn of_held_out(held_out: &HeldOut) -> Value {
@@ -79,6 +103,7 @@ fn of_held_out(held_out: &HeldOut) -> Value {
     object!({
         "from": day(held_out.from_day), "agent_days": held_out.agent_days,
         "agent_months": held_out.agent_months,
+        "steps": held_out.steps.iter().map(of_step).collect::<Vec<_>>(),
         "tiers": tiers.collect::<Vec<_>>(),
         "others": held_out.others.iter().map(of_trial).collect::<Vec<_>>(),
         "reliability": held_out.reliability.iter().map(of_reliability).collect::<Vec<_>>(),
@@ -96,7 +121,8 @@ fn of_recent(recent: &Recent) -> Value {
     });
     let passed = recent.passed.iter().map(|(verdict, days)| (verdict.to_string(), *days));
     object!({
-        "days": recent.days, "passed": passed.collect::<BTreeMap<_, _>>(),
+        "from": day(recent.from_day), "days": recent.days,
+        "passed": passed.collect::<BTreeMap<_, _>>(), "killed": recent.killed,
         "stopped": stopped.collect::<Vec<_>>(),
     })
 }

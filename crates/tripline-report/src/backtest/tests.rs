@@ -42,14 +42,28 @@ fn held_out() -> HeldOut {
         budget,
         armed: armed.map(score),
         line: line.map(score),
+        from_day: 20_750,
+        agent_days: 60,
+        agent_months: 2.0,
         passed,
         per_agent_month: Rate { seen: passed as f64 / 2.0, low: 0.013, high: 2.682 },
     };
     let fence = trial(1.0, Some(3.11), Some(1.31), 1);
+    let step = |from_day, drawn_from, drawn: &Calibration, fences| ReplayStep {
+        from_day,
+        drawn_from,
+        agent_days: 60,
+        lines: Lines::draw(drawn, &Budgets::new(5.0, 1.0, 0.02).unwrap()),
+        passed: [(Verdict::Kill, 0), (Verdict::Fence, fences), (Verdict::Alert, 0)].into(),
+        killed: 0,
+    };
+    let mut drawn = Calibration::default();
+    drawn.add(&Untrusted::borrowed("deploy-bot"), 60, 840, [(score(0.0), 59), (score(1.3), 1)]);
     HeldOut {
         from_day: 20_750,
         agent_days: 60,
         agent_months: 2.0,
+        steps: vec![step(20_720, 0, &Calibration::default(), 0), step(20_750, 60, &drawn, 1)],
         tiers: vec![
             (Verdict::Kill, trial(0.02, None, None, 0)),
             (Verdict::Fence, fence),
@@ -58,12 +72,15 @@ fn held_out() -> HeldOut {
         others: vec![trial(0.02, None, None, 0), fence],
         reliability: vec![Reliability {
             nominal: 0.1,
+            agent_days: 60,
             passed: 1,
             realised: Rate { seen: 1.0 / 60.0, low: 0.000_422, high: 0.089_399 },
         }],
         recent: Recent {
+            from_day: 20_740,
             days: 30,
             passed: [(Verdict::Kill, 0), (Verdict::Fence, 1), (Verdict::Alert, 0)].into(),
+            killed: 0,
             stopped: vec![Stopped {
                 day: 20_765,
                 agent: Untrusted::borrowed(HOSTILE).into_owned(),
@@ -86,6 +103,7 @@ pub(crate) fn with_account(look: impl FnOnce(&Account<'_>)) {
         backtest: &backtest,
         agents: [(&bot, well), (&new, badly)].into(),
         kills_by_rule: 1,
+        relearned: Some(Relearned { every_days: 7, times: 8, promotions: 16, waiting: 3 }),
     });
 }
 
@@ -121,10 +139,32 @@ fn without_a_day_there_is_still_a_sentence() {
     backtest.held_out.recent.stopped.clear();
     backtest.held_out.recent.passed.clear();
     backtest.held_out.tiers.clear();
-    let account = Account { backtest: &backtest, agents: BTreeMap::new(), kills_by_rule: 0 };
+    let said = |backtest: &Backtest| {
+        let agents = BTreeMap::new();
+        sentence(&Account { backtest, agents, kills_by_rule: 0, relearned: None })
+    };
+    let end = " Beside that, 0 kills by rules, which need no line. All this is of baselines that nobody \
+               learns anew. Armed agents: none; still learning: none.";
     assert_eq!(
-        sentence(&account),
-        "With this budget, over the last 30 days: 0 fences, at most 0 kills. Beside that, 0 kills by \
-         rules, which need no line. Armed agents: none; still learning: none."
+        said(&backtest),
+        format!("With this budget, over the last 30 days: 0 fences, at most 0 kills.{end}")
+    );
+    backtest.held_out.recent.passed.insert(Verdict::Kill, 3);
+    backtest.held_out.recent.killed = 1;
+    let relearned = Some(Relearned { every_days: 1, times: 2, promotions: 0, waiting: 0 });
+    let told = sentence(&Account {
+        backtest: &backtest,
+        agents: BTreeMap::new(),
+        kills_by_rule: 0,
+        relearned,
+    });
+    assert!(told.contains(" 0 fences, 1 kill and 2 more held back to a fence."), "{told}");
+    backtest.held_out.recent.days = 0;
+    assert_eq!(
+        said(&backtest),
+        format!(
+            "No line could be tried: this history is one step long, and lines are held against days that \
+             come after those they are drawn on.{end}"
+        )
     );
 }

@@ -5,19 +5,22 @@ use std::io::{self, Write};
 use maud::{Markup, html};
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_detector::{Score, Verdict};
-use tripline_engine::{AgentDays, Backtest, HeldOut, ModelId, Stopped, TIERS, Trial};
+use tripline_engine::{AgentDays, Backtest, HeldOut, ModelId, ReplayStep, Stopped, TIERS, Trial};
 
 use super::charts;
 use super::frame::{self, scroll, thousands, tile};
 use super::island::code;
 use crate::backtest::{
-    Account, KILL_TAKES_MORE, bounded, day, distance, extent, missing, second_half, sentence,
-    stopped_more, stopped_title,
+    Account, HELD_AGAINST, bounded, day, distance, extent, held, judged_by, kill_takes_more,
+    last_steps, missing, of_step, sentence, stopped_more, stopped_title,
 };
 use crate::table::cut;
 
 /// How many agents have a row of their own.
 const AGENTS_MAX: usize = 500;
+
+/// How many steps have, the last ones.
+const STEPS_MAX: usize = 400;
 
 /// How long a name may be on the page, in characters.
 const NAME_CHARS_MAX: usize = 120;
@@ -27,7 +30,7 @@ const NAME_CHARS_MAX: usize = 120;
 pub struct AboutBacktest<'a> {
     /// When it was made.
     pub made: EventTime,
-    /// What was judged by.
+    /// What the last days were judged by.
     pub model: ModelId,
     /// What was read.
     pub tally: &'a Tally,
@@ -45,19 +48,20 @@ pub fn write_backtest(
     let sections = [
         ("said", "Before arming"),
         ("lines", "Lines"),
+        ("steps", "Steps"),
         ("others", "Other budgets"),
         ("reliability", "Reliability"),
         ("agents", "Agents"),
         ("read", "What was read"),
     ];
-    let half = second_half(account);
-    let half = html! { "Lines of the first half of a history, held against " (half) "." };
+    let held = html! { (HELD_AGAINST) ", " (held(account)) "." };
     let body = html! {
         a class="skip" href="#said" { "To what comes out" }
-        (frame::head("Tripline backtest", &half, about.made, &sections))
+        (frame::head("Tripline backtest", &held, about.made, &sections))
         main {
             (said(account))
             (lines(account))
+            (steps(account))
             (others(account))
             (reliability(&account.backtest.held_out))
             (agents(account))
@@ -116,10 +120,57 @@ fn lines(account: &Account<'_>) -> Markup {
     html! {
         section id="lines" aria-labelledby="lines-title" {
             h2 id="lines-title" { "Lines" }
-            p { (extent(account)) "." }
+            p { (extent(account)) ". " (judged_by(account)) }
             (charts::heights(account.backtest))
             (trials(account, "Tiers", tiers.iter().map(|(tier, trial)| (Some(*tier), trial))))
-            p class="note" { (KILL_TAKES_MORE) }
+            p class="note" { (kill_takes_more(account)) }
+        }
+    }
+}
+
+/// Each step, with what its lines were drawn from and came to.
+fn steps(account: &Account<'_>) -> Markup {
+    let (steps, before) = last_steps(account, STEPS_MAX);
+    let row = |step: &ReplayStep| {
+        html! {
+            tr {
+                th scope="row" { (day(step.from_day)) }
+                td class="number" { (thousands(step.drawn_from)) }
+                td class="number" { (thousands(step.agent_days)) }
+                @for tier in TIERS {
+                    @match of_step(step, tier) {
+                        Some((line, passed)) => {
+                            td class="number" { (power(line)) }
+                            td class="number" { (thousands(passed)) }
+                        }
+                        None => td class="number" colspan="2" { "–" }
+                    }
+                }
+            }
+        }
+    };
+    html! {
+        section id="steps" aria-labelledby="steps-title" {
+            h2 id="steps-title" { "Step by step: its lines, and the days past them" }
+            (scroll("Steps", &html! {
+                table {
+                    thead { tr {
+                        th { "From" }
+                        th class="number" { "Drawn from agent-days" }
+                        th class="number" { "Its agent-days" }
+                        @for tier in TIERS {
+                            th class="number" { "Line of " (tier) }
+                            th class="number" { "Days" }
+                        }
+                    } }
+                    tbody { @for step in steps { (row(step)) } }
+                }
+            }))
+            @if before > 0 { p class="note" { "And " (before) " before these." } }
+            p class="note" {
+                "The lines of a step are drawn from the days before it alone: no day is held against a \
+                 line that it helped to draw. A day counts for the strongest line that it passed."
+            }
         }
     }
 }
@@ -150,10 +201,11 @@ fn trials<'t>(
                     (None, Some(line)) => {
                         td class="number" { (power(line)) }
                         td class="number" { (thousands(trial.passed)) }
+                        td class="number" { (thousands(trial.agent_days)) }
                         td class="number" { (bounded(trial.per_agent_month, 3)) }
                         td { (charts::strip(trial)) }
                     }
-                    (why, _) => td colspan="4" { (why.unwrap_or_default()) }
+                    (why, _) => td colspan="5" { (why.unwrap_or_default()) }
                 }
             }
         }
@@ -168,8 +220,9 @@ fn trials<'t>(
                     @if has_tiers { th { "Tier" } }
                     th class="number" { "Budget" }
                     th class="number" { "To arm" }
-                    th class="number" { "Tried" }
+                    th class="number" { "Last" }
                     th class="number" { "Days" }
+                    th class="number" { "Of" }
                     th class="number" { "Per agent-month (95 %)" }
                     th { "Against its budget" }
                 } }
@@ -185,7 +238,7 @@ fn reliability(held_out: &HeldOut) -> Markup {
         section id="reliability" aria-labelledby="reliability-title" {
             h2 id="reliability-title" { "Whether a line keeps its share of the days" }
             @if kept.is_empty() {
-                p { "The first half of this history is too short for a line of any share." }
+                p { "Before its last step this history is too short for a line of any share." }
             } @else {
                 (charts::reliability(kept))
                 (scroll("Nominal and realised shares", &html! {
@@ -193,6 +246,7 @@ fn reliability(held_out: &HeldOut) -> Markup {
                         thead { tr {
                             th class="number" { "Nominal" }
                             th class="number" { "Days" }
+                            th class="number" { "Of" }
                             th class="number" { "Realised (95 %)" }
                             th class="number" { "Ratio" }
                         } }
@@ -200,6 +254,7 @@ fn reliability(held_out: &HeldOut) -> Markup {
                             tr {
                                 td class="number" { (one.nominal) }
                                 td class="number" { (thousands(one.passed)) }
+                                td class="number" { (thousands(one.agent_days)) }
                                 td class="number" { (bounded(one.realised, 6)) }
                                 td class="number" { (format!("{:.2}", one.realised.seen / one.nominal)) }
                             }
@@ -278,7 +333,7 @@ fn foot(about: &AboutBacktest<'_>) -> Markup {
             h2 { "What was read" }
             (frame::counts(about.tally))
             ul { (frame::problems(about.tally)) }
-            p class="note" { "Judged by model " code { (about.model.to_string()) } "." }
+            p class="note" { "Judged by model " code { (about.model.to_string()) } ", in the end." }
         }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use tripline_attribution::AgentId;
-use tripline_engine::HEIGHT;
+use tripline_engine::{HEIGHT, Outcome};
 
 use super::*;
 
@@ -17,6 +17,22 @@ fn outcome(day: u32, agent: &str, hundredths: u16) -> Outcome {
         killing: Score::default(),
         verdict: if hundredths > 300 { Verdict::Alert } else { Verdict::Normal },
     }
+}
+
+/// That of outcomes in two steps, cut where a test wants it.
+fn backtest(outcomes: &[Outcome], budgets: &Budgets, cut: u32) -> Backtest {
+    in_steps(outcomes, &[0, cut]).backtest(budgets).unwrap()
+}
+
+fn in_steps(outcomes: &[Outcome], steps: &[u32]) -> History {
+    let mut history = History::default();
+    let ends = steps.iter().skip(1).chain([&u32::MAX]);
+    for (from_day, end) in steps.iter().zip(ends) {
+        let is_within =
+            |outcome: &&Outcome| (*from_day..*end).contains(&(outcome.start_minute / DAY_MINUTES));
+        history.add(*from_day, outcomes.iter().filter(is_within)).unwrap();
+    }
+    history
 }
 
 /// Two agents over sixty days, two episodes a day; one of them has an odd one in each half.
@@ -55,22 +71,26 @@ fn what_lacks_a_kind_or_was_reached_before_kills_nobody() {
     outcomes.extend([of(60, "a1", 800, 800), of(61, "a2", 900, 0), of(62, "new", 900, 900)]);
     let budgets = Budgets::new(5.0, 1.0, 0.9).unwrap();
     let passed = |outcomes: &[Outcome]| {
-        let backtest = backtest(outcomes, &budgets).unwrap();
+        let backtest = backtest(outcomes, &budgets, 45);
         let kills = &backtest.held_out.recent.stopped;
         let kills = kills.iter().filter(|stopped| stopped.verdict == Verdict::Kill).count();
-        (of_tier(&backtest, Verdict::Kill), kills)
+        let killed: u64 = backtest.held_out.steps.iter().map(|step| step.killed).sum();
+        assert_eq!(backtest.held_out.recent.killed, killed);
+        (of_tier(&backtest, Verdict::Kill), kills, killed)
     };
-    let (kill, stopped) = passed(&outcomes);
+    let (kill, stopped, killed) = passed(&outcomes);
     assert!(kill.line.is_some(), "{kill:?}");
-    assert_eq!((kill.passed, stopped), (0, 0));
-    outcomes.push(of(63, "a3", 900, 900));
-    let (kill, stopped) = passed(&outcomes);
-    assert_eq!((kill.passed, stopped), (1, 1));
+    assert_eq!((kill.passed, stopped, killed), (0, 0, 0));
+    // Two of a class at once: the second is held back when it is judged.
+    outcomes.push(Outcome { verdict: Verdict::Kill, ..of(63, "a3", 900, 900) });
+    outcomes.push(Outcome { verdict: Verdict::Fence, ..of(63, "a4", 900, 900) });
+    let (kill, stopped, killed) = passed(&outcomes);
+    assert_eq!((kill.passed, stopped, killed), (2, 2, 1));
 }
 
 #[test]
 fn what_lines_are_drawn_on_is_not_held_against_them() {
-    let backtest = backtest(&two_agents(), &Budgets::default()).unwrap();
+    let backtest = backtest(&two_agents(), &Budgets::default(), 30);
     let HeldOut { from_day, agent_days, agent_months, .. } = backtest.held_out;
     assert_eq!((from_day, agent_days, agent_months), (30, 60, 2.0));
     // One fence a month: the odd one of the first half is below its line, and that of the second above.
@@ -85,6 +105,10 @@ fn what_lines_are_drawn_on_is_not_held_against_them() {
     assert!((seen - 0.5).abs() < 1e-12, "{fence:?}");
     assert!((low - 30.0 * (1.0 - 0.975_f64.powf(1.0 / 60.0))).abs() < 1e-9, "{fence:?}");
     assert!((high - 30.0 * 0.0894).abs() < 0.01, "{fence:?}");
+    assert_eq!((fence.from_day, fence.agent_days, fence.agent_months), (30, 60, 2.0));
+    let steps = backtest.held_out.steps.iter();
+    let steps: Vec<_> = steps.map(|it| (it.from_day, it.drawn_from, it.agent_days)).collect();
+    assert_eq!(steps, [(0, 0, 60), (30, 60, 60)]);
     // Fifty months would be needed.
     let kill = of_tier(&backtest, Verdict::Kill);
     assert_eq!((kill.line, kill.armed, kill.passed), (None, None, 0));
@@ -95,15 +119,15 @@ fn what_lines_are_drawn_on_is_not_held_against_them() {
     assert_eq!(backtest.asked, [(Verdict::Normal, 238), (Verdict::Alert, 2)].into());
     // A line for one in ten takes nine days, one for a hundredth a hundred.
     let reliability = backtest.held_out.reliability.as_slice();
-    let [Reliability { nominal, passed, realised }] = reliability else {
+    let [Reliability { nominal, agent_days, passed, realised }] = reliability else {
         panic!("{reliability:?}")
     };
-    assert_eq!((*nominal, *passed, realised.seen), (0.1, 1, 1.0 / 60.0));
+    assert_eq!((*nominal, *agent_days, *passed, realised.seen), (0.1, 60, 1, 1.0 / 60.0));
 }
 
 #[test]
 fn agents_are_told_by_how_close_they_came() {
-    let backtest = backtest(&two_agents(), &Budgets::default()).unwrap();
+    let backtest = backtest(&two_agents(), &Budgets::default(), 30);
     let told: Vec<_> = backtest.agents.iter().map(|it| (it.agent.as_unescaped(), it)).collect();
     let [("a", a), ("b", b)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!((a.episodes, a.at_work, a.days, a.highest), (120, 60, 60, Score::of(3.45)));
@@ -113,7 +137,7 @@ fn agents_are_told_by_how_close_they_came() {
     let quantiles: Vec<_> = backtest.quantiles.iter().map(|(_, score)| score.log10()).collect();
     assert_eq!(quantiles, [0.0, 0.0, 3.07, 3.45]);
     assert_eq!(backtest.heights, [(Score::of(0.0), 118), (Score::of(3.0), 2)].into());
-    let Recent { days, passed, stopped } = &backtest.held_out.recent;
+    let Recent { days, passed, stopped, .. } = &backtest.held_out.recent;
     assert_eq!(*days, 30);
     assert_eq!(*passed, [(Verdict::Kill, 0), (Verdict::Fence, 1), (Verdict::Alert, 0)].into());
     let [one] = stopped.as_slice() else { panic!("{stopped:?}") };
@@ -123,7 +147,7 @@ fn agents_are_told_by_how_close_they_came() {
 
 #[test]
 fn of_nothing_nothing_is_told() {
-    let none = backtest(&[], &Budgets::default()).unwrap();
+    let none = backtest(&[], &Budgets::default(), 30);
     assert_eq!(none.calibration, Calibration::default());
     assert_eq!((none.agents.len(), none.quantiles.len(), none.heights.len()), (0, 0, 0));
     assert!(none.asked.is_empty());
@@ -169,50 +193,86 @@ fn calibration_by_hand(outcomes: &[Outcome]) -> Calibration {
     calibration
 }
 
+/// Whether a day passes a line, by a loop.
+fn passes_by_hand(
+    outcomes: &[Outcome],
+    (agent, day): (&AgentId, u32),
+    cut: u32,
+    (verdict, line): (Verdict, Option<Score>),
+) -> bool {
+    let Some(line) = line else { return false };
+    let its = || outcomes.iter().filter(|outcome| outcome.agent == *agent);
+    let of_day = || its().filter(|it| it.start_minute / DAY_MINUTES == day);
+    if verdict != Verdict::Kill {
+        return of_day().any(|outcome| outcome.highest >= line);
+    }
+    let before = its().filter(|it| it.start_minute / DAY_MINUTES < cut);
+    let own = before.map(|outcome| outcome.highest).max();
+    let killing = of_day().map(|outcome| outcome.killing).max().unwrap_or_default();
+    killing >= line && own.is_some_and(|own| killing > own)
+}
+
+/// The first days of steps: 0, and some more.
+fn any_steps() -> impl Strategy<Value = Vec<u32>> {
+    let more = prop::collection::btree_set(1_u32..90, 1..6);
+    more.prop_map(|more| std::iter::once(0).chain(more).collect())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
+    /// Each day against lines that were drawn, by a loop, from the days before its step and nothing else.
     #[test]
-    fn queries_count_what_a_loop_counts(outcomes in any_outcomes()) {
-        let found = backtest(&outcomes, &Budgets::default()).unwrap();
+    fn queries_count_what_a_loop_counts(outcomes in any_outcomes(), steps in any_steps()) {
+        let budgets = Budgets::default();
+        let history = in_steps(&outcomes, &steps);
+        let found = history.backtest(&budgets).unwrap();
         let calibration = calibration_by_hand(&outcomes);
         prop_assert_eq!(&found.calibration, &calibration);
-        prop_assert_eq!(found.lines, Lines::draw(&calibration, &Budgets::default()));
+        prop_assert_eq!(&history.calibration().unwrap(), &calibration);
+        prop_assert_eq!(found.lines, Lines::draw(&calibration, &budgets));
 
         let days = days_by_hand(&outcomes);
-        let HeldOut { from_day, agent_days, agent_months, .. } = found.held_out;
-        let after: Vec<_> = days.iter().filter(|((_, day), _)| *day >= from_day).collect();
-        prop_assert_eq!(agent_days, after.len() as u64);
-        let before: Vec<_> =
-            outcomes.iter().filter(|outcome| outcome.start_minute / DAY_MINUTES < from_day).cloned().collect();
-        let drawn = Lines::draw(&calibration_by_hand(&before), &Budgets::default());
-        for (tier, trial) in &found.held_out.tiers {
-            prop_assert_eq!(trial.line, drawn.of(*tier));
-        }
-        let own = days_by_hand(&before);
-        let own = |agent: &AgentId| {
-            own.iter().filter(|((of, _), _)| of == agent).map(|(_, score)| *score).max()
-        };
-        let others = found.held_out.others.iter().map(|trial| (Verdict::Alert, trial));
-        let tiers = found.held_out.tiers.iter().map(|(tier, trial)| (*tier, trial));
-        for (tier, trial) in tiers.chain(others) {
-            let passes = |score: Score| trial.line.is_some_and(|line| score >= line);
-            let kills = |agent: &AgentId, day: u32| {
-                let of_day = outcomes.iter().filter(|outcome| {
-                    outcome.agent == *agent && outcome.start_minute / DAY_MINUTES == day
+        let mut told = found.held_out.steps.iter();
+        let mut passed: BTreeMap<Verdict, Option<(u32, u64)>> = BTreeMap::new();
+        for (nth, cut) in steps.iter().enumerate() {
+            let end = steps.get(nth + 1).copied().unwrap_or(u32::MAX);
+            let own: Vec<_> = days.keys().filter(|(_, day)| (*cut..end).contains(day)).collect();
+            if own.is_empty() {
+                continue;
+            }
+            let before = |outcome: &&Outcome| outcome.start_minute / DAY_MINUTES < *cut;
+            let before: Vec<_> = outcomes.iter().filter(before).cloned().collect();
+            let drawn = calibration_by_hand(&before);
+            let lines = Lines::draw(&drawn, &budgets);
+            let step = told.next().unwrap();
+            prop_assert_eq!(step.from_day, *cut);
+            prop_assert_eq!(step.drawn_from, drawn.agent_days());
+            prop_assert_eq!(step.agent_days, own.len() as u64);
+            prop_assert_eq!(step.lines, lines);
+            for tier in TIERS {
+                let passes = own.iter().filter(|(agent, day)| {
+                    passes_by_hand(&outcomes, (agent, *day), *cut, (tier, lines.of(tier)))
                 });
-                let killing = of_day.map(|outcome| outcome.killing).max().unwrap_or_default();
-                passes(killing) && own(agent).is_some_and(|own| killing > own)
-            };
-            let passed = after.iter().filter(|((agent, day), score)| match tier {
-                Verdict::Kill => kills(agent, *day),
-                _ => passes(**score),
-            });
-            let passed = passed.count();
-            prop_assert_eq!(trial.passed, passed as u64);
+                let count = passes.count() as u64;
+                let so_far = passed.entry(tier).or_default();
+                *so_far = lines.of(tier).map(|_| {
+                    let (from_day, before) = so_far.unwrap_or((*cut, 0));
+                    (from_day, before + count)
+                });
+            }
+        }
+        prop_assert!(told.next().is_none());
+        for (tier, trial) in &found.held_out.tiers {
+            let tried = passed.get(tier).copied().flatten();
+            prop_assert_eq!(trial.passed, tried.map_or(0, |(_, passed)| passed));
+            prop_assert_eq!(trial.line.is_some(), tried.is_some());
+            let after = |(_, day): &&(AgentId, u32)| tried.is_some_and(|(from, _)| *day >= from);
+            prop_assert_eq!(trial.agent_days, days.keys().filter(after).count() as u64);
             let Rate { seen, low, high } = trial.per_agent_month;
             prop_assert!(low <= seen && seen <= high);
-            prop_assert!(agent_days == 0 || (seen * agent_months - passed as f64).abs() < 1e-9);
+            let months = trial.agent_months;
+            prop_assert!(months == 0.0 || (seen * months - trial.passed as f64).abs() < 1e-9);
         }
         let mut highest: Vec<Score> = days.values().copied().collect();
         highest.sort_unstable();
@@ -230,14 +290,26 @@ proptest! {
     }
 
     #[test]
-    fn order_does_not_matter(outcomes in any_outcomes()) {
+    fn order_does_not_matter(outcomes in any_outcomes(), every in 1_u32..40) {
         let mut backwards = outcomes.clone();
         backwards.reverse();
-        let (one, other) = (
-            backtest(&outcomes, &Budgets::default()).unwrap(),
-            backtest(&backwards, &Budgets::default()).unwrap(),
-        );
-        prop_assert_eq!(one, other);
+        let of = |outcomes: &[Outcome]| {
+            History::in_steps(outcomes, every).unwrap().backtest(&Budgets::default()).unwrap()
+        };
+        prop_assert_eq!(of(&outcomes), of(&backwards));
+    }
+
+    /// What comes later changes nothing of what was said of a step.
+    #[test]
+    fn the_future_is_not_looked_at(outcomes in any_outcomes(), steps in any_steps()) {
+        let of = |outcomes: &[Outcome], steps: &[u32]| {
+            in_steps(outcomes, steps).backtest(&Budgets::default()).unwrap().held_out.steps
+        };
+        let (cut, before) = steps.split_last().unwrap();
+        let is_before = |outcome: &&Outcome| outcome.start_minute / DAY_MINUTES < *cut;
+        let past: Vec<Outcome> = outcomes.iter().filter(is_before).cloned().collect();
+        let (whole, past) = (of(&outcomes, &steps), of(&past, before));
+        prop_assert_eq!(&whole[..past.len()], past.as_slice());
     }
 
     /// A line keeps its promise on average: here over all ways to hold one of the days out, which is the
@@ -247,11 +319,11 @@ proptest! {
         let mut passed = 0;
         for held_out in 0..scores.len() {
             let row = |(nth, score): (usize, &u16)| {
-                // The days of one half, in whatever order, and the other half's only one.
+                // The days of one step, in whatever order, and the other one's only one.
                 outcome(if nth == held_out { 100 } else { nth as u32 }, "a", *score)
             };
             let outcomes: Vec<_> = scores.iter().enumerate().map(row).collect();
-            let found = backtest(&outcomes, &Budgets::default()).unwrap();
+            let found = backtest(&outcomes, &Budgets::default(), 50);
             prop_assert_eq!(found.held_out.agent_days, 1);
             passed += found.held_out.reliability[0].passed;
         }
