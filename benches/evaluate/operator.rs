@@ -72,7 +72,8 @@ impl<'s> Operator<'s> {
         raid: &dyn Fn(&Shift) -> Option<Raid>,
         each: &mut dyn FnMut(&Shift, &Desk),
     ) -> BatchReport {
-        let mut batch = Batch::new(&self.config, model, &self.filter, purpose, 1);
+        let batch = Batch::new(&self.config, model, &self.filter, purpose, 1);
+        let mut batch = batch.keeping_outcomes();
         let mut desk = Desk::default();
         for shift in shifts {
             desk.write(self.simulation, &shift, raid(&shift).as_ref());

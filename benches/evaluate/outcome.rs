@@ -36,6 +36,8 @@ pub(crate) struct Benign {
     /// Whether the agent was known well enough to be acted on; the others accept all.
     pub(crate) is_mature: bool,
     pub(crate) score: f64,
+    /// What of it counts for a kill.
+    pub(crate) killing: f64,
     pub(crate) verdicts: Verdicts,
     /// Its strongest reasons, if they were asked for.
     pub(crate) why: Vec<String>,
@@ -136,10 +138,18 @@ impl std::ops::AddAssign for Work {
 
 /// The highest score of each day of an agent.
 pub(crate) fn by_day<'b>(benign: impl Iterator<Item = &'b Benign>) -> Vec<f64> {
+    highest_by_day(benign, |one| one.score)
+}
+
+/// The highest of something on each day of an agent.
+pub(crate) fn highest_by_day<'b>(
+    benign: impl Iterator<Item = &'b Benign>,
+    of: impl Fn(&Benign) -> f64,
+) -> Vec<f64> {
     let mut days: BTreeMap<(u64, u32, u32), f64> = BTreeMap::new();
     for one in benign {
         let highest = days.entry((one.seed, one.agent, one.day)).or_default();
-        *highest = highest.max(one.score);
+        *highest = highest.max(of(one));
     }
     days.into_values().collect()
 }

@@ -6,14 +6,16 @@ use rayon::prelude::*;
 use tripline_attribution::{EpisodeCutter, EpisodeId};
 use tripline_cloudtrail::{EventId, EventTime};
 use tripline_detector::{Calibration, Score, Verdict};
-use tripline_engine::{Model, Purpose, Scored};
+use tripline_engine::{BatchReport, Model, Purpose, Scored};
 use tripline_testkit::simulation::{Raid, RaidKind, Shift, Temper};
 use tripline_testkit::{Class, Rng, Simulation};
 use tripline_text::Untrusted;
 
 use crate::Arguments;
 use crate::operator::{Desk, Operator};
-use crate::outcome::{Benign, METHODS, Outcome, Run, Trace, Verdicts, Work, by_day, evidence};
+use crate::outcome::{
+    Benign, METHODS, Outcome, Run, Trace, Verdicts, Work, by_day, evidence, highest_by_day,
+};
 use crate::rivals;
 
 const LEARNED: u32 = 30;
@@ -78,12 +80,15 @@ fn calibration(operator: &Operator<'_>, outcome: &Outcome) -> Calibration {
     for (worker, agent) in (0..).zip(operator.simulation.workers()) {
         let Some(work) = outcome.of_agents.get(&worker) else { continue };
         let own = outcome.calibration.iter().filter(|it| it.agent == worker && it.is_mature);
-        let scores = by_day(own);
-        let silent = work.agent_days.saturating_sub(scores.len() as u64);
-        let scores = scores.into_iter().map(|score| (Score::of(score), 1));
+        let of_days = |scores: Vec<f64>| {
+            let silent = work.agent_days.saturating_sub(scores.len() as u64);
+            let scores = scores.into_iter().map(|score| (Score::of(score), 1));
+            scores.chain([(Score::default(), silent)])
+        };
         let name = Untrusted::borrowed(agent.id());
-        let scores = scores.chain([(Score::default(), silent)]);
+        let scores = of_days(by_day(own.clone()));
         calibration.add(&name, work.days, work.episodes, scores);
+        calibration.add_killing(of_days(highest_by_day(own, |it| it.killing)));
     }
     calibration
 }
@@ -154,12 +159,16 @@ fn score(
                 let shifts = operator.shifts(worker, day..day + 1);
                 operator.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
             });
-            (worker, episodes, calls, report.scored, armed.unwrap_or_default())
+            let BatchReport { scored, outcomes, .. } = report;
+            // A shift is one lineage, and its episodes have a start each.
+            let killing: BTreeMap<u32, f64> =
+                outcomes.iter().map(|it| (it.start_minute, it.killing.log10())).collect();
+            (worker, episodes, calls, scored, killing, armed.unwrap_or_default())
         })
         .collect();
     let mut told = Vec::new();
     let is_test = day >= TEST_FROM;
-    for (worker, episodes, calls, scored, armed) in days {
+    for (worker, episodes, calls, scored, killing, armed) in days {
         let is_mature = operator.is_mature(worker);
         if is_mature {
             if is_test {
@@ -179,6 +188,7 @@ fn score(
             day,
             is_mature,
             score: 0.0,
+            killing: 0.0,
             verdicts: Verdicts::default(),
             why: Vec::new(),
         };
@@ -189,6 +199,8 @@ fn score(
         for one in &scored {
             let entry = by_episode.entry(one.episode.clone()).or_insert_with(silent);
             entry.score = evidence(one, entry.score).max(entry.score);
+            let start = u32::try_from(one.episode.start.unix_minutes()).unwrap();
+            entry.killing = killing.get(&start).copied().unwrap_or_default();
             if !is_test {
                 entry.verdicts = entry.verdicts.max(Verdicts::of(one));
             }

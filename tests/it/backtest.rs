@@ -337,7 +337,7 @@ fn hostile_names_are_seen_as_text() {
         HOSTILE.iter().map(|name| name.replace("\\u202e", "\u{202e}")).collect();
     let outcomes: Vec<Outcome> =
         names.iter().flat_map(|name| (0..60).map(move |nth| day(nth, name))).collect();
-    let history = History::in_steps(&outcomes, 7).unwrap();
+    let history = History::in_steps(&outcomes, 7, None).unwrap();
     let backtest = history.backtest(&Budgets::default()).unwrap();
     let names: Vec<Untrusted<'_>> = names.into_iter().map(Untrusted::new).collect();
     let maturity = Maturity { episodes: 300, days: 30, draws: 3_000, news: 0, is_whole: true };

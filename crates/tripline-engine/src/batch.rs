@@ -10,7 +10,7 @@ use tripline_cloudtrail::{EventTime, Limits, Reader, Tally};
 use tripline_text::Untrusted;
 
 use crate::config::Config;
-use crate::drift::{Remembered, Worked};
+use crate::drift::{Outcome, Remembered, Worked};
 use crate::filter::Filter;
 use crate::held::{Hold, Key};
 use crate::incident::Incident;
@@ -36,6 +36,7 @@ pub struct Batch<'m> {
     view: View,
     expected: Option<&'m Decisions>,
     remembered: Option<Remembered>,
+    keeps_outcomes: bool,
 }
 
 /// What a [`Batch`] found.
@@ -53,6 +54,9 @@ pub struct BatchReport {
     pub baselines: Vec<Baseline>,
     /// What was read.
     pub tally: Tally,
+    /// What the episodes of agents that are known well came to, in order of time; nothing unless it was
+    /// asked for.
+    pub outcomes: Vec<Outcome>,
     /// What each lineage came to on each day; nothing unless it is live.
     pub(crate) worked: Vec<Worked>,
 }
@@ -78,7 +82,14 @@ impl<'m> Batch<'m> {
             view: View::Whole,
             expected: None,
             remembered: None,
+            keeps_outcomes: false,
         }
+    }
+
+    /// The same, and what episodes came to is kept.
+    #[must_use]
+    pub fn keeping_outcomes(self) -> Self {
+        Self { keeps_outcomes: true, ..self }
     }
 
     /// The same, of some lineages only, at this moment, with what is remembered of others.
@@ -152,6 +163,9 @@ impl<'m> Batch<'m> {
         if let Some(remembered) = self.remembered {
             judge = judge.remembering(remembered);
         }
+        if self.keeps_outcomes {
+            judge = judge.keeping_outcomes();
+        }
         let mut scored = Vec::new();
         let mut sink = |one| {
             scored.push(one);
@@ -159,11 +173,14 @@ impl<'m> Batch<'m> {
         };
         duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
-        let Judged { incidents, sessions, flagged, worked, .. } = judge.finish(self.view, config);
+        let Judged { incidents, sessions, flagged, worked, outcomes } =
+            judge.finish(self.view, config);
         let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
         let coverage = sessions.coverage();
         let tally = self.tally;
-        Ok(BatchReport { scored, incidents, sessions, coverage, baselines, tally, worked })
+        Ok(BatchReport {
+            scored, incidents, sessions, coverage, baselines, tally, outcomes, worked,
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use tripline_baseline::{
     Approval, Baseline, Decisions, Held, HeldBack, HoldReason, Promotion, Whose, promote,
 };
 use tripline_cloudtrail::{EventTime, Tally};
-use tripline_detector::Calibration;
+use tripline_detector::{Calibration, Forecast};
 use tripline_engine::{Filter, Model, Outcome, Purpose, Relearned, is_sensitive};
 use tripline_iam::Catalogue;
 use tripline_runtime::{
@@ -58,6 +58,8 @@ pub struct Replayed {
     pub from_day: u32,
     /// What its episodes came to, in order of time; as for [`backtest`](crate::backtest).
     pub outcomes: Vec<Outcome>,
+    /// What the model expects that it was judged by.
+    pub forecast: Option<Forecast>,
     /// How much was kept of it.
     pub bytes: u64,
 }
@@ -144,7 +146,8 @@ impl<'j> Replay<'j> {
         let model = self.declared.clone().with_learned(learned, self.job.hash_seed)?;
         // An exception holds from its decision on.
         let model = model.with_decisions(self.decisions.clone());
-        self.model = match calibration {
+        let forecast = model.forecast();
+        self.model = match calibration.map(|it| it.with_forecast(forecast.clone())) {
             Some(calibration) => model.with_calibration(calibration, self.job.config.budgets),
             None => model,
         };
@@ -157,7 +160,7 @@ impl<'j> Replay<'j> {
         self.tally.read_turned_duplicate(judged.tally.records.duplicate);
         let (from_day, bytes) = (step.from_day, step.bytes);
         self.judged = Some(step);
-        Ok(Some(Replayed { from_day, outcomes: judged.outcomes, bytes }))
+        Ok(Some(Replayed { from_day, outcomes: judged.outcomes, forecast, bytes }))
     }
 
     /// Ends the replay.

@@ -100,7 +100,7 @@ mod told {
         loop {
             let before = (!history.is_empty()).then(|| history.calibration()).transpose()?;
             let Some(step) = replay.step(before)? else { break };
-            history.add(step.from_day, &step.outcomes)?;
+            history.add(step.from_day, &step.outcomes, step.forecast)?;
             bar.file(step.bytes, 0);
         }
         bar.finish();
@@ -116,7 +116,7 @@ mod told {
         bar.finish();
         let by_rule = report.incidents.iter().filter(|incident| incident.rests_on_rule());
         Ok(Scored {
-            history: History::in_steps(&outcomes, STEP_DAYS)?,
+            history: History::in_steps(&outcomes, STEP_DAYS, prepared.model.forecast().as_ref())?,
             relearned: None,
             kills_by_rule: by_rule.count(),
             tally: report.tally,

@@ -9,7 +9,7 @@ use polars::prelude::{
 };
 use thiserror::Error;
 use tripline_attribution::AgentId;
-use tripline_detector::{Calibration, Lines, Score, Verdict};
+use tripline_detector::{Calibration, Forecast, Lines, Score, Verdict};
 use tripline_engine::{AgentDays, HEIGHT, Outcome, Stopped, TIERS};
 use tripline_text::Untrusted;
 
@@ -37,13 +37,21 @@ pub struct History {
     /// The number of each agent, in the order in which they came.
     numbers: BTreeMap<AgentId, i64>,
     /// `agent` by its number, `day` counted from 1970, the highest `score` in hundredths, the highest
-    /// `killing` (the same where there were kinds of evidence enough for a kill), the strongest `verdict`
-    /// (0 for none to 3 for a kill), and how many `episodes`.
+    /// `killing` (what of it counts for a kill), the strongest `verdict` (0 for none to 3 for a kill), and
+    /// how many `episodes`.
     days: Option<DataFrame>,
     /// What the evidence of episodes asked for.
     pub(super) asked: BTreeMap<Verdict, u64>,
-    /// The first day of each step.
-    pub(super) steps: Vec<u32>,
+    pub(super) steps: Vec<StepOf>,
+}
+
+/// A step of a history.
+#[derive(Debug)]
+pub(super) struct StepOf {
+    /// Its first day.
+    pub(super) from_day: u32,
+    /// What the model that judged it expects.
+    pub(super) forecast: Option<Forecast>,
 }
 
 /// Days on which an agent worked: `agent` by its place, and the rest as in [`History`].
@@ -53,11 +61,16 @@ pub(super) struct Days<'o> {
 }
 
 impl History {
-    /// That of episodes in any order, in steps of so many days, counted from the first of them.
+    /// That of episodes in any order, in steps of so many days, counted from the first of them, all judged
+    /// by a model that expects this.
     ///
     /// # Errors
     /// When a query fails.
-    pub fn in_steps(outcomes: &[Outcome], every_days: u32) -> Result<Self> {
+    pub fn in_steps(
+        outcomes: &[Outcome],
+        every_days: u32,
+        forecast: Option<&Forecast>,
+    ) -> Result<Self> {
         let day = |outcome: &Outcome| outcome.start_minute / DAY_MINUTES;
         let first = outcomes.iter().map(day).min().unwrap_or_default();
         let mut steps: BTreeMap<u32, Vec<&Outcome>> = BTreeMap::new();
@@ -67,12 +80,13 @@ impl History {
         }
         let mut history = Self::default();
         for (from_day, outcomes) in steps {
-            history.add(from_day, outcomes)?;
+            history.add(from_day, outcomes, forecast.cloned())?;
         }
         Ok(history)
     }
 
-    /// Adds the episodes of a step that began with this day, counted from 1970; after those of all before.
+    /// Adds the episodes of a step that began with this day, counted from 1970, and was judged by a model
+    /// that expects this; after those of all before.
     ///
     /// # Errors
     /// When a query fails.
@@ -80,8 +94,9 @@ impl History {
         &mut self,
         from_day: u32,
         outcomes: impl IntoIterator<Item = &'o Outcome>,
+        forecast: Option<Forecast>,
     ) -> Result<()> {
-        self.steps.push(from_day);
+        self.steps.push(StepOf { from_day, forecast });
         let mut columns: [Vec<i64>; 5] = Default::default();
         let [agents, days, scores, killings, verdicts] = &mut columns;
         for outcome in outcomes {
@@ -130,7 +145,14 @@ impl History {
     /// # Errors
     /// When a query fails.
     pub fn calibration(&self) -> Result<Calibration> {
-        self.days()?.map_or_else(|| Ok(Calibration::default()), |days| days.calibration())
+        let days = self.days()?;
+        days.map_or_else(|| Ok(Calibration::default()), |days| self.calibration_of(&days))
+    }
+
+    /// The same of what [`History::days`] gave.
+    pub(super) fn calibration_of(&self, days: &Days<'_>) -> Result<Calibration> {
+        let last = self.steps.last().and_then(|step| step.forecast.clone());
+        Ok(days.calibration()?.with_forecast(last))
     }
 
     /// The days, if there are any.
@@ -250,6 +272,10 @@ impl<'o> Days<'o> {
         for ((agent, score), days) in rows.zip(counts(&by_score, "days")?) {
             calibration.add(&agent, 0, 0, [(score, days)]);
         }
+        let killing = self.table.clone().group_by([col("killing")]);
+        let killing = killing.agg([whole(len()).alias("days")]).collect()?;
+        let days = counts(&killing, "days")?;
+        calibration.add_killing(scores(&killing, "killing")?.into_iter().zip(days));
         Ok(calibration)
     }
 

@@ -9,7 +9,7 @@ use tripline_engine::{
 };
 
 use super::bounds::clopper_pearson;
-use super::episodes::{Days, History, Result};
+use super::episodes::{Days, History, Result, StepOf};
 
 /// The shares of which it is asked whether they are kept.
 const NOMINAL: [f64; 4] = [1e-1, 1e-2, 1e-3, 1e-4];
@@ -29,7 +29,7 @@ impl History {
     /// When a query fails.
     pub fn backtest(&self, budgets: &Budgets) -> Result<Backtest> {
         let Some(days) = self.days()? else { return Ok(of_nothing(budgets)) };
-        let calibration = days.calibration()?;
+        let calibration = self.calibration_of(&days)?;
         Ok(Backtest {
             lines: Lines::draw(&calibration, budgets),
             agents: days.agents()?,
@@ -67,7 +67,7 @@ fn of_nothing(budgets: &Budgets) -> Backtest {
 
 fn held_out(
     days: &Days<'_>,
-    steps: &[u32],
+    steps: &[StepOf],
     all: &Calibration,
     budgets: &Budgets,
 ) -> Result<HeldOut> {
@@ -76,11 +76,13 @@ fn held_out(
     let questions = Question::all(budgets);
     let mut answers = vec![Answer::default(); questions.len()];
     let mut told = Vec::new();
-    let ends = steps.iter().skip(1).copied().chain([u32::MAX]);
-    for (from_day, end) in steps.iter().copied().zip(ends) {
+    let ends = steps.iter().skip(1).map(|step| step.from_day).chain([u32::MAX]);
+    for (StepOf { from_day, forecast }, end) in steps.iter().zip(ends) {
+        let from_day = *from_day;
         // Here, and nowhere else, a line meets the days that it is held against.
         let (before, after) = days.split(from_day)?;
-        let (drawn, own) = (before.calibration()?, after.until(end));
+        let drawn = before.calibration()?.with_forecast(forecast.clone());
+        let own = after.until(end);
         let agent_days = own.count()?;
         if agent_days == 0 {
             continue;

@@ -30,7 +30,7 @@ fn in_steps(outcomes: &[Outcome], steps: &[u32]) -> History {
     for (from_day, end) in steps.iter().zip(ends) {
         let is_within =
             |outcome: &&Outcome| (*from_day..*end).contains(&(outcome.start_minute / DAY_MINUTES));
-        history.add(*from_day, outcomes.iter().filter(is_within)).unwrap();
+        history.add(*from_day, outcomes.iter().filter(is_within), None).unwrap();
     }
     history
 }
@@ -294,7 +294,7 @@ proptest! {
         let mut backwards = outcomes.clone();
         backwards.reverse();
         let of = |outcomes: &[Outcome]| {
-            History::in_steps(outcomes, every).unwrap().backtest(&Budgets::default()).unwrap()
+            History::in_steps(outcomes, every, None).unwrap().backtest(&Budgets::default()).unwrap()
         };
         prop_assert_eq!(of(&outcomes), of(&backwards));
     }
