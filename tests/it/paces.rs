@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tripline_baseline::{Approval, Decisions, Feature, RateClass, promote};
+use tripline_baseline::{Approval, Baseline, Decisions, Feature, RateClass, promote};
 use tripline_cloudtrail::{EventId, EventTime};
 use tripline_detector::{Assessment, Invariants};
 use tripline_engine::{Batch, Config, Filter, Model, Provenance, Purpose, Scored, is_sensitive};
@@ -74,17 +74,21 @@ fn page(records: &[Value]) -> Page {
     Page { file: Arc::new(Untrusted::borrowed("a.json")), bytes }
 }
 
-/// An agent that has read eight objects five times each, ten times a day for a month.
-fn model(config: &Config) -> Model {
+/// What is learned of an agent that has read eight objects five times each, ten times a day for a month.
+fn learned(config: &Config, more: &Value) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
     for nth in 0..300 {
         let at = FIRST + i64::try_from(nth).unwrap() * DAY / 10;
-        let Page { file, bytes } = page(&session(nth, at, 8, &json!({})));
+        let Page { file, bytes } = page(&session(nth, at, 8, more));
         batch.read(&file, &bytes);
     }
-    let learned = batch.finish(config).unwrap().baselines.remove(0);
+    batch.finish(config).unwrap().baselines.remove(0)
+}
+
+fn model(config: &Config) -> Model {
+    let learned = learned(config, &json!({}));
     let limits = learned.limits();
     let limit = limits.iter().find(|limit| limit.class == RateClass::Resources).unwrap();
     assert_eq!(limit.to_string(), "different resources: at most 1 in 10 s, 8 in an hour");
@@ -123,8 +127,11 @@ fn whoever_reads_each_thing_once_reads_more_things() {
     assert!(!found.is_empty() && found.iter().all(|(what, _)| what.starts_with("resources ")));
     let said = |text: &str| found.iter().any(|(_, detail)| detail.contains(text));
     assert!(said("34 different resources within 10m; at most 8 in 300 episodes"), "{found:?}");
-    // What is refused touches nothing.
-    let refused = of(session(900, TODAY, READS, &json!({"errorCode": "AccessDenied"})));
+    // What is refused touches nothing, when it is learned as when it is judged.
+    let denied = json!({"errorCode": "AccessDenied"});
+    let limits = learned(&config, &denied).limits();
+    assert!(limits.iter().all(|limit| limit.class != RateClass::Resources), "{limits:?}");
+    let refused = of(session(900, TODAY, READS, &denied));
     assert!(refused.iter().all(|(what, _)| !what.starts_with("resources ")), "{refused:?}");
 }
 
