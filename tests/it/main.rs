@@ -23,6 +23,7 @@ mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
 mod look;
+mod paces;
 mod program;
 mod report;
 mod samples;

@@ -11,13 +11,14 @@ mod pattern;
 mod resources;
 mod scope;
 mod tenant;
+mod touched;
 mod user_agent;
 
 pub use bytes::bytes_out;
 pub use call::{Call, Outcome};
 pub use learned::{
     AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
-    BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
+    BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, Counts, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
     Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX,
     EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES,
     GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, Held, HeldBack, HoldReason, Home, KeyName,
@@ -34,4 +35,5 @@ pub use scope::{
     Scope, ScopeError, ScopeProblem, Subject, Window,
 };
 pub use tenant::{InvalidTenantPattern, TenantPattern, TenantRules};
+pub use touched::{Touched, TouchedSet, Touching};
 pub use user_agent::UserAgentFamily;

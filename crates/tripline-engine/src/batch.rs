@@ -179,7 +179,14 @@ impl<'m> Batch<'m> {
         let coverage = sessions.coverage();
         let tally = self.tally;
         Ok(BatchReport {
-            scored, incidents, sessions, coverage, baselines, tally, outcomes, worked,
+            scored,
+            incidents,
+            sessions,
+            coverage,
+            baselines,
+            tally,
+            outcomes,
+            worked,
         })
     }
 }

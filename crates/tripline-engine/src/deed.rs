@@ -4,7 +4,9 @@
 //! asked about it later.
 
 use smallvec::SmallVec;
-use tripline_baseline::{Call, Draw, Family, Home, Outcome, RateClass, RateClasses};
+use tripline_baseline::{
+    Call, Counts, Draw, Family, Home, Outcome, RateClass, RateClasses, Touched,
+};
 use tripline_iam::{AccessLevel, Action, Catalogue, Risk};
 use tripline_text::Untrusted;
 
@@ -59,6 +61,12 @@ impl Deed<'_> {
         around.chain(error).chain(done.into_iter().flatten())
     }
 
+    /// What it touched, as it is counted; as above, nothing where it was refused.
+    pub(crate) fn touched(&self) -> Touched {
+        let resources = self.resources.iter().copied();
+        if self.is_denied { Touched::NOTHING } else { Touched::of(resources) }
+    }
+
     /// Where the caller is at home.
     pub(crate) fn home(&self) -> Home<'_> {
         Home { account: self.account, region: Some(self.region) }
@@ -78,6 +86,16 @@ pub(crate) fn rate_classes(action: &Action) -> RateClasses {
         true => classes.with(RateClass::Data),
         false => classes,
     }
+}
+
+/// What is counted of a call that counts as these.
+pub(crate) fn counts_of(call: &Call, classes: RateClasses) -> Counts {
+    let resources = call.resources.iter().map(Untrusted::as_unescaped);
+    let touched = match call.outcome {
+        Outcome::Denied(_) => Touched::NOTHING,
+        Outcome::Ok | Outcome::Failed(_) => Touched::of(resources),
+    };
+    Counts { classes, bytes_out: call.bytes_out, touched }
 }
 
 /// How a call counts in rates.

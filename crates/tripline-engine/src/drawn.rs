@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use tripline_baseline::{Call, RateClass, RateClasses, bytes_out, each_passed_role, each_resource};
+use tripline_baseline::{
+    Call, Counts, RateClass, RateClasses, bytes_out, each_passed_role, each_resource,
+};
 use tripline_cloudtrail::{JsonText, Record};
 use tripline_iam::Action;
 
@@ -135,7 +137,7 @@ fn append(texts: &mut Vec<u8>, text: &str) {
 pub(crate) fn read<T>(
     row: &[u8],
     words: &Vocabulary,
-    look: impl FnOnce(&Deed<'_>, RateClasses) -> T,
+    look: impl FnOnce(&Deed<'_>, &Counts) -> T,
 ) -> Result<T, DamagedRow> {
     let (head, mut rest): (Head<'_>, _) = postcard::take_from_bytes(row).map_err(|_| DamagedRow)?;
     let mut texts = |count| -> Result<SmallVec<[&str; 4]>, DamagedRow> {
@@ -172,5 +174,6 @@ pub(crate) fn read<T>(
         passed_roles,
     };
     let classes = if head.error.is_some() { classes.with(RateClass::Error) } else { classes };
-    Ok(look(&deed, classes))
+    let counts = Counts { classes, bytes_out: deed.bytes_out, touched: deed.touched() };
+    Ok(look(&deed, &counts))
 }

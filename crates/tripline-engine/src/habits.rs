@@ -190,9 +190,13 @@ impl<'m> Habits<'m> {
         let what = match (class, window) {
             (RateClass::All, RateWindow::Episode) => "calls in an episode".to_owned(),
             (RateClass::Bytes, RateWindow::Episode) => "bytes out in an episode".to_owned(),
+            (RateClass::Resources, RateWindow::Episode) => {
+                "different resources in an episode".to_owned()
+            }
             (class, RateWindow::Episode) => format!("{class} calls in an episode"),
             (RateClass::All, window) => format!("calls within {window}"),
             (RateClass::Bytes, window) => format!("bytes out within {window}"),
+            (RateClass::Resources, window) => format!("different resources within {window}"),
             (class, window) => format!("{class} calls within {window}"),
         };
         Some(Reason {

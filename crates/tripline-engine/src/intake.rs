@@ -4,11 +4,11 @@
 use tripline_attribution::{
     Attributor, Facts, Met, Recent, StoredMint, Use, is_failed_mint, may_mint,
 };
-use tripline_baseline::{Call, RateClass, RateClasses, UserAgentFamily, bytes_out};
+use tripline_baseline::{Call, Counts, RateClass, Touched, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
-use crate::deed::rate_classes;
+use crate::deed::{counts_of, rate_classes};
 use crate::drawn::DrawnWriter;
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
@@ -106,7 +106,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             agents: KnownAgents::new(hash_seed),
             attributor,
             recent: Recent::default(),
-            scratch: Scratch::default(),
+            scratch: Scratch::new(hash_seed),
             waiting: Waiting::default(),
             row: Vec::new(),
             drawn: DrawnWriter::default(),
@@ -158,7 +158,8 @@ impl<'m, A: Reach> Intake<'m, A> {
         } else {
             let met = self.meet(record);
             let event = self.vocabulary.event(record);
-            let traits = self.traits(record, event);
+            let (told, touched) = self.touched(met, event, record);
+            let traits = self.traits(record, event, touched);
             let tick = Tick::new(record.time(), record.id(), met.place(), event, traits);
             hold.tick(tick);
             let may_be = met.agent().is_some() || met.may_be_an_agent();
@@ -167,7 +168,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             }
             let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
-                false => self.worth(met, event, record),
+                false => self.worth(met, event, told, record),
             };
             match worth {
                 Worth::Nothing => {}
@@ -301,10 +302,10 @@ impl<'m, A: Reach> Intake<'m, A> {
                 let traits = match self.model.has_learned() {
                     true => {
                         let classes = self.vocabulary.classes_of(&call);
-                        Traits::new(used.is_failed_mint(), classes, call.bytes_out)
+                        Traits::new(used.is_failed_mint(), &counts_of(&call, classes))
                     }
                     // Nobody asks how it counts in rates.
-                    false => Traits::new(used.is_failed_mint(), RateClasses::default(), None),
+                    false => Traits::new(used.is_failed_mint(), &Counts::default()),
                 };
                 let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
                 hold.tick(tick);
@@ -357,7 +358,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             let is_worth_it = met.may_be_an_agent()
                 // INVARIANT: it was a record when it came in.
                 || Record::parse(text)
-                    .is_ok_and(|record| matches!(self.worth(met, call.event, &record), Worth::Holding));
+                    .is_ok_and(|record| matches!(self.worth(met, call.event, None, &record), Worth::Holding));
             if is_worth_it {
                 hold.call(call.key, self.encode_essence(call.event, text));
             }
@@ -395,7 +396,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, met: Met, event: u32, record: &Record<'_>) -> Worth {
+    fn worth(&mut self, met: Met, event: u32, told: Option<u64>, record: &Record<'_>) -> Worth {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
@@ -426,19 +427,36 @@ impl<'m, A: Reach> Intake<'m, A> {
                 return Worth::Holding;
             }
         }
-        let is_familiar = known.is_familiar(record, event, vocabulary, scratch);
+        let is_familiar = known.is_familiar(record, event, told, vocabulary, scratch);
         // Without a number nothing could be said of the call, were it one too many.
         let is_told = event != UNKNOWN || !known.habits.is_known();
         if is_familiar && is_told { Worth::Nothing } else { Worth::Holding }
     }
 
+    /// What a call touched, where somebody may ask for it, and by what that is known.
+    #[inline]
+    fn touched(&mut self, met: Met, event: u32, record: &Record<'_>) -> (Option<u64>, Touched) {
+        let Self { model, attributor, agents, scratch, .. } = self;
+        let may_be_asked = model.has_learned()
+            && match met.agent() {
+                Some(number) => known_agent(agents, model, attributor, number)
+                    .is_some_and(|known| known.counts_touched()),
+                None => met.may_be_an_agent(),
+            };
+        if !may_be_asked {
+            return (None, Touched::NOTHING);
+        }
+        let told = scratch.told(record, event);
+        (Some(told), scratch.touched(record, event, told))
+    }
+
     /// What is counted of a call.
     #[inline]
-    fn traits(&self, record: &Record<'_>, event: u32) -> Traits {
+    fn traits(&self, record: &Record<'_>, event: u32, touched: Touched) -> Traits {
         let is_failed_mint = is_failed_mint(record);
         if !self.model.has_learned() {
             // Nobody asks how it counts in rates.
-            return Traits::new(is_failed_mint, RateClasses::default(), None);
+            return Traits::new(is_failed_mint, &Counts::default());
         }
         let classes = match self.vocabulary.known_event(event) {
             Some(event) => event.classes,
@@ -446,7 +464,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        Traits::new(is_failed_mint, classes, bytes_out(record))
+        Traits::new(is_failed_mint, &Counts { classes, bytes_out: bytes_out(record), touched })
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {

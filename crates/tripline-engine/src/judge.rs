@@ -137,6 +137,7 @@ impl<'m> Judge<'m> {
         let agents = KnownAgents::new(sessions.hash_seed());
         let words = Vocabulary::new(sessions.hash_seed());
         let episodes = OpenEpisodes::new(sessions.hash_seed());
+        let scratch = Scratch::new(sessions.hash_seed());
         Self {
             model,
             expected: None,
@@ -147,7 +148,7 @@ impl<'m> Judge<'m> {
             all,
             agents,
             words,
-            scratch: Scratch::default(),
+            scratch,
             episodes,
             drift: Drift::default(),
             deployments: Deployments::default(),
@@ -207,12 +208,12 @@ impl<'m> Judge<'m> {
         let agent = self.sessions.agent_at(number)?;
         let habits = self.agents.get(self.model, number, agent)?.habits;
         let own = habits.own?;
-        let (traits, day) = (tick.traits(), Day::of(tick.time()));
+        let day = Day::of(tick.time());
         let episode = self.episodes.at(turn, number);
         if episode.enters(day) {
             self.drift.work(agent, &habits, (day, turn.root), Score::default(), self.model);
         }
-        episode.pace.note(&own.known, tick.time(), traits.classes(), traits.bytes_out())
+        episode.pace.note(&own.known, tick.time(), &tick.traits().counts())
     }
 
     /// Whether a row needs no second look: of a kind that its agent's scope is content with, and no news
@@ -246,7 +247,7 @@ impl<'m> Judge<'m> {
             return Ok(is_content);
         }
         Ok(event != UNKNOWN
-            && known.is_familiar(&Head::record(rest)?, event, words, &mut self.scratch))
+            && known.is_familiar(&Head::record(rest)?, event, None, words, &mut self.scratch))
     }
 
     /// A call of which nothing was set aside, as far as its tick tells.

@@ -1,19 +1,18 @@
 //! The agents met so far, with what is asked about their calls again and again, answered once.
 
-use std::hash::Hash;
-
 use ahash::RandomState;
 use hashbrown::HashTable;
 use smallvec::SmallVec;
 use tripline_attribution::Agent;
 use tripline_baseline::{
-    Call, Draw, Family, Home, Scope, bytes_out, each_passed_role, each_resource, touching,
+    Call, Draw, Family, Home, RateClass, RateWindow, Scope, Touched, Touching, bytes_out,
+    each_passed_role, each_resource, touching,
 };
 use tripline_cloudtrail::Record;
 use tripline_iam::AccountId;
 
 use crate::deed::{PASS_ROLE, bucket_name};
-use crate::habits::Habits;
+use crate::habits::{Habits, Learned};
 use crate::model::Model;
 use crate::vocabulary::{UNKNOWN, Vocabulary, Word, action_of, region_of};
 
@@ -78,27 +77,17 @@ pub(crate) struct KnownAgent<'m> {
     /// The same of all that a call touches, by what its record says of it: half of all calls are told
     /// in the words of one before, and their resources need not even be put together.
     touched: Remembered,
+    hasher: RandomState,
 }
 
 /// Things of which it is known that they are no news, by hashes under a secret key. Among a thousand
 /// million calls, the chance that one is taken for another is one in two million.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Remembered {
-    hasher: RandomState,
     hashes: HashTable<u64>,
 }
 
 impl Remembered {
-    fn new(hash_seed: u64, nth: u64) -> Self {
-        let hasher = RandomState::with_seeds(hash_seed, 51, 52, nth);
-        Self { hasher, hashes: HashTable::new() }
-    }
-
-    #[inline]
-    fn hash(&self, thing: impl Hash) -> u64 {
-        self.hasher.hash_one(thing)
-    }
-
     #[inline]
     fn has(&self, hash: u64) -> bool {
         self.hashes.find(hash, |it| *it == hash).is_some()
@@ -137,9 +126,17 @@ impl<'m> KnownAgent<'m> {
             familiar: Vec::new(),
             networks: SmallVec::new(),
             user_agents: SmallVec::new(),
-            resources: Remembered::new(hash_seed, 53),
-            touched: Remembered::new(hash_seed, 54),
+            resources: Remembered::default(),
+            touched: Remembered::default(),
+            hasher: RandomState::with_seeds(hash_seed, 51, 52, 53),
         }
+    }
+
+    /// Whether it is known how much it touches.
+    #[inline]
+    pub(crate) fn counts_touched(&self) -> bool {
+        let most = |own: &Learned| own.known.limit(RateWindow::Episode, RateClass::Resources);
+        self.habits.own.and_then(most).is_some()
     }
 
     /// Whether there is anything that its calls are held against.
@@ -169,11 +166,13 @@ impl<'m> KnownAgent<'m> {
     }
 
     /// Whether nothing in a call is news against the agent's habits. A call of which this is said
-    /// shows no value that [`Habits::is_news`] would be said of.
+    /// shows no value that [`Habits::is_news`] would be said of. `told` is what [`Scratch::told`] says of
+    /// it, where that was asked for already.
     pub(crate) fn is_familiar(
         &mut self,
         record: &Record<'_>,
         event: u32,
+        told: Option<u64>,
         words: &mut Vocabulary,
         scratch: &mut Scratch,
     ) -> bool {
@@ -183,8 +182,8 @@ impl<'m> KnownAgent<'m> {
         }
         let (network, user_agent) = (words.network(record), words.user_agent(record));
         let words = &*words;
-        scratch.note_home(record);
-        let Scratch { text, account, .. } = scratch;
+        let told = told.unwrap_or_else(|| scratch.told(record, event));
+        let Scratch { text, account, found, .. } = scratch;
         let (action, region);
         let (action, region) = match words.known_event(event) {
             Some(event) => (event.action.as_str(), &*event.region),
@@ -237,22 +236,25 @@ impl<'m> KnownAgent<'m> {
         {
             return false;
         }
-        let Self { resources, touched, .. } = self;
-        let told = touched.hash((event, account, touching(record)));
+        let Self { hasher, resources, touched, .. } = self;
         if event != UNKNOWN && touched.has(told) {
             return true;
         }
+        found.look(record, event, told, text);
         let (mut usual, mut is_repeated) = (true, true);
-        each_resource(record, text, &mut |resource| {
-            let hash = resources.hash((event, account, resource));
-            if !usual || resources.has(hash) {
-                return;
+        for resource in found.resources() {
+            let hash = hasher.hash_one((event, account, resource));
+            if resources.has(hash) {
+                continue;
             }
             (usual, is_repeated) = (!is_new(Family::Resource, Some(action), resource), false);
-            if usual && event != UNKNOWN {
+            if !usual {
+                break;
+            }
+            if event != UNKNOWN {
                 resources.note(hash);
             }
-        });
+        }
         if usual {
             each_passed_role(record, text, &mut |role| {
                 usual = usual
@@ -298,16 +300,101 @@ fn remembered(
     is_familiar
 }
 
-/// Room for texts that have to be put together.
-#[derive(Debug, Default)]
+/// Room for texts that have to be put together, and what they came to the last time.
+#[derive(Debug)]
 pub(crate) struct Scratch {
     text: String,
     /// The account of the last call, and as text: most calls are of the same one as the call before.
     last: Option<AccountId>,
     account: String,
+    hasher: RandomState,
+    found: Found,
+    /// What calls touched, each in the place that follows from what was told of it.
+    touched: Vec<(u64, Touched)>,
+}
+
+/// The resources of one call.
+#[derive(Debug, Default)]
+struct Found {
+    /// What was told of the call; none where another one may be told of in the same words.
+    told: Option<u64>,
+    texts: String,
+    ends: Vec<usize>,
+    touched: Touched,
+}
+
+/// How many calls are remembered of which it is known what they touched: 64 KiB.
+const TOUCHED_MAX: usize = 4_096;
+
+impl Found {
+    /// Looks for the resources of a call, unless it was for them that one looked last.
+    fn look(&mut self, record: &Record<'_>, event: u32, told: u64, text: &mut String) {
+        if self.told == Some(told) {
+            return;
+        }
+        let Self { texts, ends, .. } = self;
+        texts.clear();
+        ends.clear();
+        let mut touching = Touching::default();
+        each_resource(record, text, &mut |resource| {
+            touching.add(resource);
+            texts.push_str(resource);
+            ends.push(texts.len());
+        });
+        self.touched = touching.finish();
+        self.told = (event != UNKNOWN).then_some(told);
+    }
+
+    fn resources(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(from, to)| self.texts.get(from..*to).unwrap_or_default())
+    }
 }
 
 impl Scratch {
+    /// Remembers nothing. `hash_seed` keys the tables; no result depends on it.
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        Self {
+            text: String::new(),
+            last: None,
+            account: String::new(),
+            hasher: RandomState::with_seeds(hash_seed, 51, 52, 54),
+            found: Found::default(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// All that a record says of what its call touches, as a number, once the event has one of its own.
+    #[inline]
+    pub(crate) fn told(&mut self, record: &Record<'_>, event: u32) -> u64 {
+        self.note_home(record);
+        self.hasher.hash_one((event, self.last, touching(record)))
+    }
+
+    /// What a call touched that is told of so. What was refused touched nothing.
+    pub(crate) fn touched(&mut self, record: &Record<'_>, event: u32, told: u64) -> Touched {
+        if record.is_denied() {
+            return Touched::NOTHING;
+        }
+        if self.touched.is_empty() {
+            self.touched.resize(TOUCHED_MAX, (0, Touched::NOTHING));
+        }
+        let Self { text, found, touched, .. } = self;
+        let place = told as usize % TOUCHED_MAX;
+        if event != UNKNOWN
+            && let Some((_, known)) = touched.get(place).filter(|(known, _)| *known == told)
+        {
+            return *known;
+        }
+        found.look(record, event, told, text);
+        if event != UNKNOWN
+            && let Some(place) = touched.get_mut(place)
+        {
+            *place = (told, found.touched);
+        }
+        found.touched
+    }
+
     fn note_home(&mut self, record: &Record<'_>) {
         let account = record.identity().account();
         if account == self.last {

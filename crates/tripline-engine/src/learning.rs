@@ -164,9 +164,8 @@ impl AgentLearning<'_> {
         if let Some(version) = self.learning.versions.get(owner.version as usize) {
             learner.version(episode, version.as_unescaped());
         }
-        drawn::read(row, words, |deed, classes| {
-            let (bytes, home) = (deed.bytes_out, deed.home());
-            learner.call(episode, tick.time(), classes, bytes, &home, &mut deed.draws());
+        drawn::read(row, words, |deed, counts| {
+            learner.call(episode, tick.time(), counts, &deed.home(), &mut deed.draws());
         })
     }
 

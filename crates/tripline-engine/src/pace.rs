@@ -1,6 +1,6 @@
 //! The pace of an episode against the paces that were learned.
 
-use tripline_baseline::{Known, RateClass, RateClasses, RateWindow};
+use tripline_baseline::{Counts, Known, RateClass, RateWindow, TouchedSet};
 use tripline_cloudtrail::EventTime;
 
 /// A pace above every one that was learned.
@@ -26,10 +26,11 @@ impl Exceeded {
 /// How much was done in the current bucket of each window, in one episode. Calls come in order of
 /// time.
 ///
-/// Laid out by class: a call counts as two or three of the seven, and need not touch the others.
+/// Laid out by class: a call counts as two or three of the eight, and need not touch the others.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Pace {
     classes: [[Count; RateWindow::COUNT]; RateClass::COUNT],
+    touched: TouchedSet,
 }
 
 /// What was done of one class in the current bucket of one window.
@@ -73,21 +74,18 @@ impl Pace {
         &mut self,
         known: &Known,
         time: EventTime,
-        classes: RateClasses,
-        bytes_out: u64,
+        counts: &Counts,
     ) -> Option<Exceeded> {
         let windows = RateWindow::ALL.map(|window| (window, window.bucket(time.unix_secs())));
+        let is_new = self.touched.insert(counts.touched);
         let mut worst: Option<Exceeded> = None;
-        for (class, counts) in RateClass::ALL.into_iter().zip(&mut self.classes) {
-            let more = match class {
-                RateClass::Bytes => bytes_out,
-                class => u64::from(classes.has(class)),
-            };
+        for (class, running) in RateClass::ALL.into_iter().zip(&mut self.classes) {
+            let more = counts.of(class, is_new);
             // What does not grow was held against its limit when it last did.
             if more == 0 {
                 continue;
             }
-            for ((window, bucket), count) in windows.into_iter().zip(counts) {
+            for ((window, bucket), count) in windows.into_iter().zip(running) {
                 let due = count.add(bucket, more, || known.limit(window, class));
                 let exceeded = due.map(|(count, limit)| Exceeded { window, class, count, limit });
                 if let Some(exceeded) = exceeded

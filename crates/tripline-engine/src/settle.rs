@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tripline_attribution::Attributor;
 use tripline_cloudtrail::EventId;
 
-use crate::deed::rate_classes_of;
+use crate::deed::{counts_of, rate_classes_of};
 use crate::drawn::DrawnWriter;
 use crate::held::{Held, Hold, Key, call_key, shared_bits};
 use crate::intake::Purpose;
@@ -140,8 +140,8 @@ impl<'s, H: Hold> Settler<'s, H> {
         let Held { used: Some(used), call, .. } = Held::decode(row)? else {
             return Err(DamagedRow);
         };
-        let classes = rate_classes_of(&call);
-        let traits = Traits::new(used.is_failed_mint(), classes, call.bytes_out);
+        let counts = counts_of(&call, rate_classes_of(&call));
+        let traits = Traits::new(used.is_failed_mint(), &counts);
         let place = self.attributor.observe_call(&used);
         let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
         self.hold.tick(tick);

@@ -1,7 +1,7 @@
 //! What every record leaves behind when it is taken in: a row of 32 bytes, by which it is counted
 //! once everything was read.
 
-use tripline_baseline::{RateClass, RateClasses};
+use tripline_baseline::{Counts, RateClass, RateClasses, Touched};
 use tripline_cloudtrail::{EventId, EventTime};
 
 /// When a call was, whose, and what kind of call.
@@ -10,7 +10,7 @@ use tripline_cloudtrail::{EventId, EventTime};
 /// apart they were delivered: the same record has the same time and the same id wherever it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tick {
-    /// Seconds since 1970 above, [`Traits`] in the lowest 16 bits: 32 bits of seconds leave them free.
+    /// Seconds since 1970 above, [`Traits`] in the lower 32 bits: seconds leave them free.
     secs_and_traits: u64,
     id: u128,
     /// The attributor's number for the session.
@@ -19,19 +19,21 @@ pub struct Tick {
     pub event: u32,
 }
 
-/// What is counted of a call, in 16 bits: from the lowest, whether it was a mint that failed, the five
-/// classes of rates, and how many bytes went out in four bits of magnitude and six of exponent.
+/// What is counted of a call, in 32 bits: from the lowest, whether it was a mint that failed, the five
+/// classes of rates, how many bytes went out in four bits of magnitude and six of exponent, and in the
+/// upper half what it touched.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Traits(u16);
+pub(crate) struct Traits(u32);
 
 const CLASSES: [RateClass; 5] =
     [RateClass::Read, RateClass::Data, RateClass::Write, RateClass::Permissions, RateClass::Error];
 
 impl Traits {
-    pub(crate) fn new(is_failed_mint: bool, classes: RateClasses, bytes_out: Option<u64>) -> Self {
-        let classes = (1..).zip(CLASSES).filter(|(_, class)| classes.has(*class));
+    pub(crate) fn new(is_failed_mint: bool, counts: &Counts) -> Self {
+        let classes = (1..).zip(CLASSES).filter(|(_, class)| counts.classes.has(*class));
         let bits = classes.fold(u16::from(is_failed_mint), |bits, (nth, _)| bits | 1 << nth);
-        Self(bits | coarse(bytes_out.unwrap_or(0)) << 6)
+        let bits = bits | coarse(counts.bytes_out.unwrap_or(0)) << 6;
+        Self(u32::from(counts.touched.bits()) << 16 | u32::from(bits))
     }
 
     /// It asked for a credential and got none.
@@ -39,16 +41,24 @@ impl Traits {
         self.0 & 1 == 1
     }
 
-    /// How it counts in rates.
-    pub(crate) fn classes(self) -> RateClasses {
-        let has = |nth: u16| self.0 & 1 << nth != 0;
+    /// What is counted of it. Of the bytes that went out at most an eighth is missing.
+    pub(crate) fn counts(self) -> Counts {
+        Counts {
+            classes: self.classes(),
+            bytes_out: Some(self.bytes_out()),
+            touched: Touched::from_bits((self.0 >> 16) as u16),
+        }
+    }
+
+    fn classes(self) -> RateClasses {
+        let has = |nth: u32| self.0 & 1 << nth != 0;
         let classes = (1..).zip(CLASSES).filter(|(nth, _)| has(*nth));
         classes.fold(RateClasses::default(), |classes, (_, class)| classes.with(class))
     }
 
-    /// How many bytes went out: at most an eighth less than it was, never more.
-    pub(crate) fn bytes_out(self) -> u64 {
-        let (exponent, magnitude) = (self.0 >> 10, u64::from(self.0 >> 6 & 15));
+    /// At most an eighth less than it was, never more.
+    fn bytes_out(self) -> u64 {
+        let (exponent, magnitude) = (self.0 >> 10 & 63, u64::from(self.0 >> 6 & 15));
         match exponent {
             0 => magnitude,
             exponent => (8 | magnitude & 7) << (exponent - 1).min(60),
@@ -78,18 +88,18 @@ impl Tick {
     ) -> Self {
         // INVARIANT: event times take 32 bits.
         let secs = time.unix_secs().unsigned_abs();
-        Self { secs_and_traits: secs << 16 | u64::from(traits.0), id: id.bits(), place, event }
+        Self { secs_and_traits: secs << 32 | u64::from(traits.0), id: id.bits(), place, event }
     }
 
     /// What ticks are ordered by, and are the same record by.
     #[inline]
     pub fn key(&self) -> (u64, u128) {
-        (self.secs_and_traits >> 16, self.id)
+        (self.secs_and_traits >> 32, self.id)
     }
 
     /// When the call was.
     pub fn time(&self) -> EventTime {
-        let secs = i64::try_from(self.secs_and_traits >> 16).unwrap_or(0);
+        let secs = i64::try_from(self.secs_and_traits >> 32).unwrap_or(0);
         EventTime::from_unix_secs(secs).unwrap_or(EventTime::EPOCH)
     }
 
@@ -99,7 +109,7 @@ impl Tick {
     }
 
     pub(crate) fn traits(&self) -> Traits {
-        Traits(self.secs_and_traits as u16)
+        Traits(self.secs_and_traits as u32)
     }
 
     /// The same with numbers of other tables.
@@ -138,14 +148,15 @@ mod tests {
     fn a_tick_comes_back_from_bytes() {
         let time = EventTime::from_unix_secs(i64::from(u32::MAX) - 1).unwrap();
         let classes = RateClasses::default().with(RateClass::Data).with(RateClass::Error);
-        let traits = Traits::new(true, classes, Some(1_000));
+        let touched = Touched::from_bits(0xfedc);
+        let traits = Traits::new(true, &Counts { classes, bytes_out: Some(1_000), touched });
         let tick = Tick::new(time, EventId::from_bits(u128::MAX - 7), 5, u32::MAX, traits);
         assert_eq!(size_of::<Tick>(), TICK_BYTES);
         assert_eq!(Tick::from_bytes(&tick.to_bytes()), tick);
         assert_eq!((tick.time(), tick.id().bits()), (time, u128::MAX - 7));
         assert!(tick.traits().is_failed_mint());
-        assert_eq!(tick.traits().classes(), classes);
-        assert_eq!(tick.traits().bytes_out(), 960);
+        let counts = Counts { classes, bytes_out: Some(960), touched };
+        assert_eq!(tick.traits().counts(), counts);
     }
 
     #[test]
@@ -153,9 +164,10 @@ mod tests {
         for bytes in
             (0..64).flat_map(|bit| [1_u64 << bit, (1 << bit) - 1, 3 << bit >> 1, 1 << bit | 1])
         {
-            let kept = Traits::new(false, RateClasses::default(), Some(bytes)).bytes_out();
+            let counts = Counts { bytes_out: Some(bytes), ..Counts::default() };
+            let kept = Traits::new(false, &counts).bytes_out();
             assert!(kept <= bytes && bytes - kept <= bytes / 8, "{bytes}: {kept}");
         }
-        assert_eq!(Traits::new(true, RateClasses::default(), None).bytes_out(), 0);
+        assert_eq!(Traits::new(true, &Counts::default()).bytes_out(), 0);
     }
 }

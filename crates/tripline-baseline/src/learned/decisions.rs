@@ -228,7 +228,7 @@ impl Decisions {
     /// [[rate]]                          # growth is measured from here
     /// agent = "oncall-investigator"
     /// window = "10s"                    # 1s, 10s, 1m, 10m, 1h, episode
-    /// class = "write"                   # all, read, data, write, permissions, error, bytes
+    /// class = "write"                   # all, read, data, write, permissions, error, bytes, resources
     /// anchor = 40
     /// who = "alice"
     /// when = "2026-11-20T10:00:00Z"

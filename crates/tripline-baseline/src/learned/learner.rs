@@ -13,11 +13,12 @@ use super::episode::{EpisodeDraw, EpisodeFacts, Peaks};
 use super::family::{Draw, EpisodeKey, Family, Home, minute_of};
 use super::key::KeyName;
 use super::keys::{Drawn, Found, Keys, bounded};
-use super::rate::{PeakHistogram, RateClass, RateClasses, RateWindow};
+use super::rate::{Counts, PeakHistogram, RateClass, RateWindow};
 use super::sample::{level_of, stable_hash};
 use super::token;
 use super::trie::{self, Leaf};
 use super::version::{VERSIONS_MAX, VersionEpisodes};
+use crate::touched::TouchedSet;
 
 /// An episode has ended this long after its start, whatever was called. Source: decisions.md.
 const EPISODE_MINUTES_MAX: u32 = 60;
@@ -84,6 +85,7 @@ struct Open {
     drawn: Drawn,
     versions: BTreeSet<Box<str>>,
     rates: [Rate; RateClass::COUNT],
+    touched: TouchedSet,
     /// What it drew, where somebody wants to know.
     facts: Vec<EpisodeDraw>,
 }
@@ -282,14 +284,13 @@ impl Learner {
         }
     }
 
-    /// A call of an episode: when, as what it counts, how many bytes went out, where its caller is at
-    /// home, and the values that it shows. A value may come again and again; an episode counts once.
+    /// A call of an episode: when, what is counted of it, where its caller is at home, and the values
+    /// that it shows. A value may come again and again; an episode counts once.
     pub fn call(
         &mut self,
         episode: EpisodeKey,
         time: EventTime,
-        classes: RateClasses,
-        bytes_out: Option<u64>,
+        counts: &Counts,
         home: &Home<'_>,
         draws: &mut dyn Iterator<Item = Draw<'_>>,
     ) {
@@ -298,13 +299,11 @@ impl Learner {
         let secs = time.unix_secs();
         let numbers = RateWindow::ALL.map(|window| window.bucket(secs));
         if let Some(open) = self.open.get_mut(at) {
+            let is_new = open.touched.insert(counts.touched);
             for (class, rate) in RateClass::ALL.into_iter().zip(&mut open.rates) {
-                if classes.has(class) {
-                    rate.note(&numbers, 1);
-                } else if class == RateClass::Bytes
-                    && let Some(bytes) = bytes_out
-                {
-                    rate.note(&numbers, bytes);
+                let more = counts.of(class, is_new);
+                if more > 0 {
+                    rate.note(&numbers, more);
                 }
             }
         }
@@ -451,6 +450,7 @@ impl Learner {
             });
         }
         open.rates = Default::default();
+        open.touched = TouchedSet::default();
         open.drawn.clear();
         open.versions.clear();
         if let Ok(entry) = self.by_key.find_entry(self.hasher.hash_one(key), |(it, _)| *it == key) {
@@ -549,7 +549,7 @@ mod tests {
                 action: Some("s3:GetObject"),
                 value: &value,
             });
-            learner.call(episode, time, RateClasses::default(), None, &Home::default(), &mut draws);
+            learner.call(episode, time, &Counts::default(), &Home::default(), &mut draws);
             learner.version(episode, &value);
             assert!(learner.visits.pairs.len() <= limits.visits_max);
             assert!(learner.open.len() <= 8, "{}", learner.open.len());

@@ -51,7 +51,7 @@ pub use promotion::{
     FORGOTTEN_AFTER_DAYS, Held, HeldBack, HoldReason, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
     PROMOTION_EPISODES, Promotion, PromotionError, promote,
 };
-pub use rate::{RateClass, RateClasses, RateLimit, RateWindow};
+pub use rate::{Counts, RateClass, RateClasses, RateLimit, RateWindow};
 pub use version::{GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace};
 
 #[cfg(test)]

@@ -294,8 +294,8 @@ fn rates(
             let seen = peaks.max();
             let why = |why| HeldBack { what: Held::Rate(window, class), why };
             if !next.anchors.contains_key(&pace) {
-                // Nothing of the kind was ever approved. Of calls it cannot be more than all calls
-                // may be; bytes have no such bound.
+                // Nothing of the kind was ever approved. Of calls, and of what they touch, it cannot be
+                // more than all calls may be; bytes have no such bound.
                 let all = next.anchors.get(&(window, RateClass::All)).copied();
                 let bound = match live {
                     None => Some(seen),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::touched::Touched;
+
 /// What is counted. A call counts as [`Self::All`] and as some of the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RateClass {
@@ -20,11 +22,14 @@ pub enum RateClass {
     Error,
     /// Not calls but bytes that went out.
     Bytes,
+    /// Not calls but what was touched for the first time in the episode, each at the earliest of its
+    /// times: late and repeated deliveries change nothing.
+    Resources,
 }
 
 impl RateClass {
     /// How many there are.
-    pub const COUNT: usize = 7;
+    pub const COUNT: usize = 8;
 
     /// All of them, in the order of the stored text.
     pub const ALL: [Self; Self::COUNT] = [
@@ -35,6 +40,7 @@ impl RateClass {
         Self::Permissions,
         Self::Error,
         Self::Bytes,
+        Self::Resources,
     ];
 
     /// The name in stored text.
@@ -47,6 +53,7 @@ impl RateClass {
             Self::Permissions => "permissions",
             Self::Error => "error",
             Self::Bytes => "bytes",
+            Self::Resources => "resources",
         }
     }
 
@@ -73,15 +80,43 @@ impl Default for RateClasses {
 }
 
 impl RateClasses {
-    /// Also as `class`. [`RateClass::Bytes`] is none of calls and changes nothing.
+    /// Also as `class`. [`RateClass::Bytes`] and [`RateClass::Resources`] are none of calls and change
+    /// nothing.
     #[must_use]
     pub fn with(self, class: RateClass) -> Self {
-        if class == RateClass::Bytes { self } else { Self(self.0 | 1 << class as u8) }
+        match class {
+            RateClass::Bytes | RateClass::Resources => self,
+            class => Self(self.0 | 1 << class as u8),
+        }
     }
 
     /// Whether `class` is one of them.
     pub fn has(self, class: RateClass) -> bool {
         self.0 & 1 << class as u8 != 0
+    }
+}
+
+/// All that is counted of one call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// As what it counts.
+    pub classes: RateClasses,
+    /// How many bytes went out, where that is known.
+    pub bytes_out: Option<u64>,
+    /// What it touched.
+    pub touched: Touched,
+}
+
+impl Counts {
+    /// By how much a class grows; `is_new` says whether the episode had not touched before what this
+    /// call touches.
+    #[inline]
+    pub fn of(&self, class: RateClass, is_new: bool) -> u64 {
+        match class {
+            RateClass::Bytes => self.bytes_out.unwrap_or(0),
+            RateClass::Resources => u64::from(is_new),
+            class => u64::from(self.classes.has(class)),
+        }
     }
 }
 
@@ -304,6 +339,7 @@ impl fmt::Display for RateLimit {
             RateClass::Permissions => "calls on permissions",
             RateClass::Error => "failing calls",
             RateClass::Bytes => "bytes out",
+            RateClass::Resources => "different resources",
         };
         write!(f, "{what}: at most {} in 10 s, {} in an hour", self.burst, self.per_hour)
     }

@@ -5,6 +5,7 @@ use tripline_cloudtrail::EventTime;
 use tripline_text::Untrusted;
 
 use super::*;
+use crate::touched::Touched;
 
 /// One call of a made-up history.
 #[derive(Clone, Debug)]
@@ -46,7 +47,13 @@ pub(super) fn learn_with(
             action: Some(action),
             value,
         });
-        learner.call(call.episode, time, call.classes, call.bytes_out, &HOME, &mut draws);
+        let resources = call.draws.iter().filter(|(family, _, _)| *family == Family::Resource);
+        let counts = Counts {
+            classes: call.classes,
+            bytes_out: call.bytes_out,
+            touched: Touched::of(resources.map(|(_, _, name)| name.as_str())),
+        };
+        learner.call(call.episode, time, &counts, &HOME, &mut draws);
         learner.version(call.episode, if call.secs % 7 == 0 { "v2" } else { "v1" });
     }
     learner.finish()
@@ -442,6 +449,34 @@ fn whoever_boils_slowly_ends_at_half_above_the_anchor() {
     );
 }
 
+#[test]
+fn whose_baseline_knows_no_number_of_resources_exceeds_none() {
+    let history: Vec<Made> = (0..12)
+        .map(|nth| {
+            let call = episode(0, 1, &[]);
+            let name = format!("arn:aws:s3:::b/{}", nth % 4);
+            Made { secs: call.secs + nth, draws: vec![(Family::Resource, GET, name)], ..call }
+        })
+        .collect();
+    let live = first_live(&learn(&history));
+    let limit = |of: &Baseline| of.compile(0).limit(RateWindow::Episode, RateClass::Resources);
+    assert_eq!(limit(&live), Some(4));
+    let text = live.to_text();
+    let older: String = text
+        .lines()
+        .filter(|line| !line.contains(" resources ") && !line.starts_with(super::write::DIGEST))
+        .filter(|line| !line.starts_with("# different"))
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let older = format!("{older}{}{}\n", super::write::DIGEST, super::write::hex_digest(&older));
+    assert_ne!(older, text);
+    let older = Baseline::parse(&older).unwrap();
+    assert_eq!(limit(&older), None);
+    // The next promotion knows.
+    let next = promoted(Some(&older), &learn(&history), &Decisions::default()).next;
+    assert_eq!(limit(&next), Some(4));
+}
+
 fn ceiling_of(limit: u64) -> u64 {
     limit + limit / 2
 }
@@ -535,7 +570,8 @@ fn after_a_deployment_three_episodes_will_do() {
         let mut draws =
             values.iter().map(|value| Draw { family: Family::Action, action: None, value });
         let time = EventTime::from_unix_secs(call.secs).unwrap();
-        learner.call(call.episode, time, call.classes, None, &HOME, &mut draws);
+        let counts = Counts { classes: call.classes, ..Counts::default() };
+        learner.call(call.episode, time, &counts, &HOME, &mut draws);
         learner.version(call.episode, if is_new { "2.0" } else { "1.0" });
     }
     let candidate = learner.finish();
@@ -661,7 +697,7 @@ fn errors_name_line_field_and_reason() {
     assert!(error(&text.replacen("us-east-1", "us-east-2", 1)).contains("damaged"));
     assert_eq!(
         signed("pending 20", "panding 20"),
-        "line 15, field 3: expected `pending`, `learned` or `approved,…`, found `panding`"
+        "line 21, field 3: expected `pending`, `learned` or `approved,…`, found `panding`"
     );
     assert_eq!(
         signed("state candidate", "state new"),

@@ -288,11 +288,9 @@ impl<'a> Run<'a> {
         let mode = Mode::from(self.arguments.switch.mode);
         let journal = logbook::journal(self.arguments.switch.log.state.as_ref()).await?;
         let asked = match mode {
-            Mode::Enforce => Asked::ByDetector(Evidence {
-                is_rule: true,
-                is_covered: true,
-                class: None,
-            }),
+            Mode::Enforce => {
+                Asked::ByDetector(Evidence { is_rule: true, is_covered: true, class: None })
+            }
             Mode::Approve => {
                 let question = format!("Carry out these {} steps?", plan.steps.len());
                 Asked::ByPerson { said_yes: said_yes(&question, self.arguments.switch.yes)? }

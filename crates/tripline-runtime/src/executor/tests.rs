@@ -435,8 +435,7 @@ async fn what_was_stripped_is_put_back_and_counted() {
 async fn observe_and_recommend_write_nothing() {
     let plan = kill_of("a1", 1);
     let ledger = Ledger::default();
-    let detector =
-        Asked::ByDetector(Evidence { is_rule: true, is_covered: true, class: None });
+    let detector = Asked::ByDetector(Evidence { is_rule: true, is_covered: true, class: None });
     for mode in [Mode::Observe, Mode::Recommend] {
         for asked in [Asked::ByPerson { said_yes: true }, detector.clone()] {
             let decision = authorize(&plan, mode, &asked, &Brakes::default(), &ledger, NOW_MS);
