@@ -107,6 +107,7 @@ pub(crate) fn run(seed: u64, simulation: &Simulation, plan: &[Planned]) -> Compa
                     day: day as u32,
                     is_mature: true,
                     score,
+                    killing: 0.0,
                     verdicts: Verdicts::default(),
                     why: Vec::new(),
                 };

@@ -128,12 +128,12 @@ fn used_to_mild_days(config: &Config) -> Model {
 fn what_is_odd_day_after_day_is_fenced_live_as_in_a_history() {
     let config = Config::parse(CONFIG).unwrap();
     let model = used_to_mild_days(&config);
-    let sessions = sessions((1..=5).map(mild));
+    let sessions = sessions((1..=6).map(mild));
     let (_directory, state) = state();
     let live = runtime().block_on(by_deliveries(&config, &model, &sessions, &state));
     let verdicts: Vec<Verdict> = by_day(&live).into_values().collect();
     use Verdict::{Alert, Fence};
-    assert_eq!(verdicts, [Alert, Alert, Alert, Fence, Fence]);
+    assert_eq!(verdicts, [Alert, Alert, Alert, Alert, Fence, Fence]);
     let history = by_history(&config, &model, &sessions);
     assert_eq!(by_day(&live), by_day(&history));
     let fence = live.iter().find(|it| it.assessment.verdict == Fence).unwrap();
@@ -237,7 +237,7 @@ proptest! {
     ) {
         let config = Config::parse(CONFIG).unwrap();
         let model = used_to_mild_days(&config);
-        let all = sessions((1..=4).map(mild));
+        let all = sessions((1..=5).map(mild));
         let ((last_now, last), before) = all.split_last().unwrap();
         let (_directory, state) = state();
         let runtime = runtime();

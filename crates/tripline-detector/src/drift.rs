@@ -22,6 +22,11 @@ pub struct Slow(f64);
 /// nothing is lost.
 pub const SLOW_DAYS: u32 = 32;
 
+/// Its part of a budget: lines are drawn for the other three quarters. Of agents whose every day has a
+/// score, which is the worst case, it then adds 0.15 false fences a month and 0.53 alerts to the lines' 0.75
+/// and 3.76 (two million days simulated, of even ranks); with the whole budget it would be 0.62 and 2.26.
+const PART: f64 = 0.25;
+
 /// The bet on small ranks: 0.3 p^-0.7, which is worth 1 on average (detector.md section 4).
 fn bet(chance: f64) -> f64 {
     0.3 * libm::pow(chance, -0.7)
@@ -34,11 +39,11 @@ impl Slow {
         Self(bet(calibration.chance(highest)) * (self.0 + 1.0))
     }
 
-    /// What it asks for: an alert or a fence as often as their budgets allow, never a kill.
+    /// What it asks for: an alert or a fence as often as a part of their budgets allows, never a kill.
     pub fn verdict(self, calibration: &Calibration, budgets: &Budgets) -> Verdict {
         let passes = |verdict| {
             let share = budgets.of(verdict).and_then(|it| calibration.share_of(it));
-            share.is_some_and(|share| self.0 * share >= 1.0)
+            share.is_some_and(|share| self.0 * share * PART >= 1.0)
         };
         [Verdict::Fence, Verdict::Alert].into_iter().find(|it| passes(*it)).unwrap_or_default()
     }
@@ -124,7 +129,7 @@ mod tests {
             Verdict::Normal
         );
         let mut often = slow;
-        for _ in 0..4 {
+        for _ in 0..5 {
             often = often.after(&calibration, small);
         }
         assert_eq!(often.verdict(&calibration, &budgets), Verdict::Fence);
