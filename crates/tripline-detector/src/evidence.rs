@@ -44,9 +44,11 @@ const OWN: f64 = 0.1;
 
 /// A piece of evidence weighs something from here on, log10.
 const PIECE: f64 = 1.0;
-/// What is taken from evidence of a single piece before it kills, log10: it must be ten times as strong
-/// as two pieces together.
-pub(crate) const ALONE: f64 = 1.0;
+/// What is taken from evidence of a single piece before it kills, log10: one value must be three times as
+/// strong as two pieces together, …
+const ONE_VALUE: f64 = 0.5;
+/// … and a pace ten times. How fast something is done is what regular work changes most.
+pub(crate) const ONE_PACE: f64 = 1.0;
 
 /// The evidence of one episode, as far as it has come. Its novelties and paces are to come in order of
 /// time.
@@ -132,22 +134,29 @@ impl Evidence {
 
     /// What all of it proves.
     pub fn score(&self) -> Score {
-        Score::of(self.strength(|_| true))
+        Score::of(self.of_values(|_| true).max(self.of_pace()))
     }
 
     /// What of it counts for a kill: what some mode of attack explains, since many new things at once are
-    /// what a deployment looks like as well; all of that if there are two pieces, and else a tenth.
+    /// what a deployment looks like as well; all of that if there are two pieces, and else a part.
     pub fn killing(&self) -> Score {
-        let alone = if self.pieces() < 2 { ALONE } else { 0.0 };
-        Score::of(self.strength(|mode| mode != Mode::Burst) - alone)
+        let (values, pace) = match self.pieces() {
+            0 | 1 => (ONE_VALUE, ONE_PACE),
+            _ => (0.0, 0.0),
+        };
+        let values = self.of_values(|mode| mode != Mode::Burst) - values;
+        Score::of(values.max(self.of_pace() - pace))
     }
 
-    fn strength(&self, counts: impl Fn(Mode) -> bool) -> f64 {
+    fn of_values(&self, counts: impl Fn(Mode) -> bool) -> f64 {
         let modes = || Mode::ALL.into_iter().zip(self.wealth()).filter(|(mode, _)| counts(*mode));
         let most = modes().map(|(_, log)| log).fold(f64::NEG_INFINITY, f64::max);
         let sum: f64 = modes().map(|(mode, log)| mode.share() * libm::exp10(log - most)).sum();
-        let of_novelty = most + libm::log10(sum) + NOVELTY_SHARE;
-        of_novelty.max(self.pace + PACE_SHARE)
+        most + libm::log10(sum) + NOVELTY_SHARE
+    }
+
+    fn of_pace(&self) -> f64 {
+        self.pace + PACE_SHARE
     }
 
     fn wealth(&self) -> [f64; Mode::COUNT] {
@@ -314,7 +323,7 @@ mod tests {
         evidence.add_pace(&tail, 60, 12);
         assert_eq!(evidence.pieces(), 1);
         assert_eq!(evidence.score(), Score::of(WEIGHT_MAX + PACE_SHARE));
-        assert_eq!(evidence.killing(), Score::of(WEIGHT_MAX + PACE_SHARE - ALONE));
+        assert_eq!(evidence.killing(), Score::of(WEIGHT_MAX + PACE_SHARE - ONE_PACE));
         evidence.add(&action(AccessLevel::Write, &[Risk::PrivilegeEscalation]), &calm());
         assert_eq!((evidence.pieces(), evidence.killing()), (2, evidence.score()));
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::evidence::{ALONE, PACE_SHARE, Score};
+use crate::evidence::{ONE_PACE, PACE_SHARE, Score};
 
 /// Where episodes ended up that were drawn from the model, by what [counts for a
 /// kill](crate::Evidence::killing).
@@ -43,7 +43,7 @@ impl Forecast {
         let reaching = sum(&mut self.scores.range(score..).map(|(_, count)| count));
         let novel = (f64::from(self.novel_per_million) / 1e6).min(1.0);
         // Of an episode that shows nothing new there is only the pace, and it is alone.
-        let of_pace = libm::exp10(PACE_SHARE - ALONE - score.log10());
+        let of_pace = libm::exp10(PACE_SHARE - ONE_PACE - score.log10());
         novel * (reaching + 1.0) / (drawn + 1.0) + (1.0 - novel) * of_pace
     }
 
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(forecast.line(0.0), Score::MAX);
         // Without any news there are paces, and they are calibrated by themselves.
         let calm = Forecast::new(0.0, []);
-        assert_eq!(calm.line(1e-4), Score::of(4.0 - ALONE + PACE_SHARE));
+        assert_eq!(calm.line(1e-4), Score::of(4.0 - ONE_PACE + PACE_SHARE));
     }
 
     proptest! {

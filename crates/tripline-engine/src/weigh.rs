@@ -124,6 +124,13 @@ fn summary(
 ) -> Reason {
     let mode = evidence.mode();
     let line = |of| measure.lines.and_then(|lines| lines.of(of));
+    let to_kill = line(Verdict::Kill).filter(|line| score >= *line);
+    let counts = match evidence.killing() {
+        killing if to_kill.is_some() && killing < score => {
+            format!(", of which 10^{killing} counts for a kill")
+        }
+        _ => String::new(),
+    };
     let held = |why| match line(Verdict::Kill) {
         Some(line) => format!("the line of a kill is 10^{line}, and it is no kill since {why}"),
         None => format!("it is no kill since {why}"),
@@ -134,7 +141,13 @@ fn summary(
         }
         (Some(Turned::OffCalibration), _) => held("the lines of its class do not hold any more"),
         (Some(Turned::ClassTripped), _) => held("others of its class were killed just before"),
-        (None, Some(line)) => format!("the line of a {verdict} is 10^{line}"),
+        // Whoever sees so much evidence asks why it is no kill.
+        (None, Some(line)) => match to_kill.filter(|_| verdict < Verdict::Kill) {
+            Some(to_kill) => {
+                format!("the line of a {verdict} is 10^{line}, of a kill 10^{to_kill}")
+            }
+            None => format!("the line of a {verdict} is 10^{line}"),
+        },
         (None, None) => "by the model alone: run `tripline backtest` to draw lines".to_owned(),
     };
     Reason {
@@ -142,7 +155,7 @@ fn summary(
         feature: Feature::Evidence,
         value: Untrusted::new(mode.to_string()),
         weight: 0.0,
-        detail: format!("evidence of {mode}: 10^{score}; {line}"),
+        detail: format!("evidence of {mode}: 10^{score}{counts}; {line}"),
         invariant: None,
         technique: None,
     }

@@ -43,8 +43,8 @@ const STEPS_MAX: usize = 13;
 pub(crate) fn kill_takes_more(account: &Account<'_>) -> String {
     let HeldOut { steps, tiers, .. } = &account.backtest.held_out;
     let mut said =
-        "A kill also takes two kinds of evidence, and more than its agent reached in the steps \
-                    before: of kills only such days are counted."
+        "A kill takes what a mode of attack explains, in more than one piece or ten times as strong, and \
+                    more than its agent reached in the steps before: of kills only such days are counted."
             .to_owned();
     let passed = tiers.iter().find(|(tier, _)| *tier == Verdict::Kill);
     let passed = passed.map_or(0, |(_, trial)| trial.passed);
