@@ -17,6 +17,7 @@ mod columns;
 mod days;
 mod envelopes;
 mod findings;
+mod forecast;
 mod laws;
 mod learned;
 mod live;
