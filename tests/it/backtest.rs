@@ -206,6 +206,14 @@ fn a_replay_is_what_a_person_does_who_learns_and_promotes_now_and_then() {
     came(&backtest(&["--relearn", "never", "--baselines", "baselines", "later"]), &mut fixed);
     assert_ne!(replayed, fixed);
 
+    // Who works on after midnight is known by a credential of the day before: steps of a day may cut
+    // an episode in two, and lose none.
+    let mut daily = Came::new();
+    came(&backtest(&["--relearn", "1", "--baselines", "baselines", "later"]), &mut daily);
+    let mut both =
+        fixed.iter().filter_map(|(agent, (whole, ..))| Some((*whole, daily.get(agent)?.0)));
+    assert!(both.all(|(whole, cut)| cut >= whole), "{fixed:?} {daily:?}");
+
     // An attack on the day after is killed when it is judged, by the lines of the days before.
     let attacked = backtest(&[&replay[..], &["later", "attacked"]].concat());
     let last = attacked["held_out"]["steps"].as_array().unwrap().last().unwrap();
