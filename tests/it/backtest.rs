@@ -135,6 +135,16 @@ fn lines_are_drawn_tried_and_armed() {
     adds_up(&json);
     is_seen(&past.at("backtest.html"), &json);
 
+    // Of one agent it tells nothing of the others.
+    let one = past.run(&with(&["--format", "ndjson", "--agent", "deploy-bot-2", "later"]));
+    let one: Value = serde_json::from_str(&one).unwrap();
+    let of = |told: &Value| -> Vec<Value> {
+        let agents = told["agents"].as_array().unwrap().iter();
+        agents.filter(|agent| agent["agent"] == "deploy-bot-2").cloned().collect()
+    };
+    assert_eq!(one["agents"].as_array().unwrap().len(), 1);
+    assert_eq!(of(&one)[0]["highest"], of(&json)[0]["highest"]);
+
     // An export tells the same, byte for byte.
     past.run(&["export", "--quiet", "--out", "history", "later"]);
     assert_eq!(past.run(&with(&["--save", "history"])), told);
