@@ -135,6 +135,16 @@ fn lines_are_drawn_tried_and_armed() {
     adds_up(&json);
     is_seen(&past.at("backtest.html"), &json);
 
+    // Of one agent it tells nothing of the others.
+    let one = past.run(&with(&["--format", "ndjson", "--agent", "deploy-bot-2", "later"]));
+    let one: Value = serde_json::from_str(&one).unwrap();
+    let of = |told: &Value| -> Vec<Value> {
+        let agents = told["agents"].as_array().unwrap().iter();
+        agents.filter(|agent| agent["agent"] == "deploy-bot-2").cloned().collect()
+    };
+    assert_eq!(one["agents"].as_array().unwrap().len(), 1);
+    assert_eq!(of(&one)[0]["highest"], of(&json)[0]["highest"]);
+
     // An export tells the same, byte for byte.
     past.run(&["export", "--quiet", "--out", "history", "later"]);
     assert_eq!(past.run(&with(&["--save", "history"])), told);
@@ -205,6 +215,14 @@ fn a_replay_is_what_a_person_does_who_learns_and_promotes_now_and_then() {
     let mut fixed = Came::new();
     came(&backtest(&["--relearn", "never", "--baselines", "baselines", "later"]), &mut fixed);
     assert_ne!(replayed, fixed);
+
+    // Who works on after midnight is known by a credential of the day before: steps of a day may cut
+    // an episode in two, and lose none.
+    let mut daily = Came::new();
+    came(&backtest(&["--relearn", "1", "--baselines", "baselines", "later"]), &mut daily);
+    let mut both =
+        fixed.iter().filter_map(|(agent, (whole, ..))| Some((*whole, daily.get(agent)?.0)));
+    assert!(both.all(|(whole, cut)| cut >= whole), "{fixed:?} {daily:?}");
 
     // An attack on the day after is killed when it is judged, by the lines of the days before.
     let attacked = backtest(&[&replay[..], &["later", "attacked"]].concat());

@@ -761,6 +761,10 @@ pub(crate) struct BacktestArgs {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Relearn {
     /// After so many days.
+    #[cfg_attr(
+        not(feature = "columns"),
+        expect(dead_code, reason = "what cannot be asked is typed all the same")
+    )]
     Every(NonZeroU16),
     /// They stay as they are.
     Never,

@@ -178,3 +178,53 @@ impl Writing {
         self.calls.row(key, row)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_has_its_days_and_the_mints_of_those_just_before() {
+        let day = |day, has_calls, has_mints| Day { day, has_calls, has_mints, bytes: 10 };
+        let days = vec![
+            // What minted before the time that somebody asked for.
+            day(99, false, true),
+            day(100, true, true),
+            day(105, true, false),
+            day(106, true, true),
+            // A step later, and one that nothing happened in.
+            day(107, true, true),
+            day(121, true, false),
+            day(122, false, true),
+        ];
+        let days = Days { folder: tempfile::tempdir().unwrap(), days };
+        let told = |every| -> Vec<(u32, String, u64)> {
+            let steps = days.steps(every).into_iter();
+            let name = |path: &PathBuf| {
+                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                name.replace(".partial", "")
+            };
+            let told = |step: Step| {
+                let names: Vec<String> = step.partials.iter().map(name).collect();
+                (step.from_day, names.join(" "), step.bytes)
+            };
+            steps.map(told).collect()
+        };
+        let step = |from_day, names: &str, bytes| (from_day, names.to_owned(), bytes);
+        assert_eq!(
+            told(7),
+            [
+                step(100, "99.mints 100 105 106", 30),
+                step(107, "106.mints 107", 10),
+                step(121, "121 122", 20),
+            ]
+        );
+        // A credential may be used on the day after the next one.
+        assert_eq!(told(1)[3], step(107, "106.mints 107", 10));
+        assert_eq!(told(1)[1], step(105, "105", 10));
+        assert_eq!(told(2)[2], step(106, "106 107", 20));
+        assert!(
+            Days { folder: tempfile::tempdir().unwrap(), days: Vec::new() }.steps(7).is_empty()
+        );
+    }
+}
