@@ -134,6 +134,30 @@ fn learning_again_gives_the_same_bytes_and_so_do_parts() {
 }
 
 #[test]
+fn learning_one_agent_again_leaves_the_others_among_its_peers() {
+    let world = World::new();
+    let (logs, out) = (world.path("logs"), world.path("out"));
+    fine(&["learn", "-q", "--out", &out, &logs]);
+    let together = || {
+        let texts = files(Path::new(&out)).into_iter();
+        let texts = texts.map(|(path, bytes)| (path, String::from_utf8_lossy(&bytes).into_owned()));
+        let of_many = |text: &str| text.lines().nth(1).is_some_and(|it| !it.starts_with("agent "));
+        texts
+            .filter(|(path, text)| path.ends_with("baseline.txt") && of_many(text))
+            .collect::<BTreeMap<_, _>>()
+    };
+    let before = together();
+    assert!(!before.is_empty());
+    let all = files(Path::new(&out)).into_values();
+    let texts = all.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let agents =
+        texts.filter_map(|text| Some(text.lines().nth(1)?.strip_prefix("agent ")?.to_owned()));
+    let agent = agents.map(|it| it.split(' ').next().unwrap().to_owned()).min().unwrap();
+    fine(&["learn", "-q", "--out", &out, "--agent", &agent, &logs]);
+    assert!(together() == before, "the fleet is more than {agent}");
+}
+
+#[test]
 fn what_was_learned_makes_verdicts_and_exceptions_silence_them() {
     let world = World::new();
     let (logs, out) = (world.path("logs"), world.path("b"));

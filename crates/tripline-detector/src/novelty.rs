@@ -81,10 +81,17 @@ pub struct Peers {
 const INTRUDERS_UNHEARD_OF: f64 = 0.9;
 
 impl Novelty {
-    /// Of the actions that are new to an agent: the share that is as among its class.
-    pub const OF_CLASS: f64 = 0.6;
-    /// The share that is as among the fleet; what is left may be any action.
-    pub const OF_FLEET: f64 = 0.3;
+    /// Of the actions that are new to an agent: the shares that are as among its class, and as among the
+    /// fleet, each as far as there is one; what is left may be any action.
+    pub fn spread(has_class: bool, has_fleet: bool) -> (f64, f64) {
+        match (has_class, has_fleet) {
+            (true, true) => (0.6, 0.3),
+            (true, false) => (0.6, 0.0),
+            (false, true) => (0.0, 0.9),
+            (false, false) => (0.0, 0.0),
+        }
+    }
+
     /// Of the errors that are new to an agent: the share that is refusals.
     pub const REFUSED: f64 = 0.3;
 
@@ -103,10 +110,11 @@ impl Novelty {
         };
         match self.family {
             Family::Action => {
-                let anything = 1.0 - Self::OF_CLASS - Self::OF_FLEET;
-                Self::OF_CLASS * share(self.class)
-                    + Self::OF_FLEET * share(self.fleet)
-                    + anything / ACTIONS
+                let are_any = |peers: Option<Peers>| peers.is_some_and(|it| it.agents > 0);
+                let (of_class, of_fleet) = Self::spread(are_any(self.class), are_any(self.fleet));
+                of_class * share(self.class)
+                    + of_fleet * share(self.fleet)
+                    + (1.0 - of_class - of_fleet) / ACTIONS
             }
             Family::Region | Family::Network | Family::UserAgent if self.has_peers() => {
                 let unheard_of = Self::unheard_of(self.family);

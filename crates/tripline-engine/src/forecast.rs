@@ -193,13 +193,15 @@ impl<'a> Imagined<'a> {
     }
 
     fn action(&self, chance: &mut fastrand::Rng) -> Option<Novelty> {
+        let are_any = |peers: Option<&Learned>| peers.is_some_and(|it| it.known.agents() > 1);
+        let (of_class, of_fleet) =
+            Novelty::spread(are_any(self.habits.class), are_any(self.habits.fleet));
         let at = chance.f64();
-        let of_class = (at < Novelty::OF_CLASS).then(|| self.of_class.pick(chance)).flatten();
-        let of_fleet = || {
-            let is_of_fleet = at < Novelty::OF_CLASS + Novelty::OF_FLEET;
-            is_of_fleet.then(|| self.of_fleet.pick(chance)).flatten()
-        };
-        let value = match of_class.or_else(of_fleet) {
+        // Where a class knows nothing that the agent does not, the fleet may.
+        let from_class = (at < of_class).then(|| self.of_class.pick(chance)).flatten();
+        let from_fleet =
+            || (at < of_class + of_fleet).then(|| self.of_fleet.pick(chance)).flatten();
+        let value = match from_class.or_else(from_fleet) {
             Some(value) => value,
             None => self.catalogue.get(chance.usize(0..self.catalogue.len().max(1)))?,
         };

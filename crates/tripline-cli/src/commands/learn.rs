@@ -1,6 +1,6 @@
 //! `tripline learn --out DIR PATH...`
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
@@ -12,7 +12,7 @@ use tripline_engine::is_sensitive;
 use tripline_history::{HistoryError, LearnReport, waits_for_a_person};
 use tripline_iam::Catalogue;
 use tripline_report::table;
-use tripline_runtime::{Leaf, Shelf, Staged, baseline_of, read_decisions};
+use tripline_runtime::{Leaf, Shelf, Staged, all_baselines, baseline_of, read_decisions};
 use tripline_text::Untrusted;
 
 use crate::args::LearnArgs;
@@ -53,7 +53,7 @@ fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
     if let Some(failure) = learned.failure {
         return Err(failure);
     }
-    let summary = learned.publish().map_err(failed)?;
+    let summary = learned.publish(failed)?;
     problems(&report.tally)?;
     let mut to = Output::new(input.color).for_summary(input.format, input.quiet);
     summary.write(&mut to, out)?;
@@ -114,6 +114,8 @@ struct Learned<'s> {
     by: Approval,
     staged: Staged,
     summary: Summary,
+    /// The agents that were learned.
+    seen: BTreeSet<Untrusted<'static>>,
     /// Those that went live, and those that are live already, by class.
     classes: BTreeMap<Untrusted<'static>, Peers>,
     fleet: Peers,
@@ -146,6 +148,7 @@ impl<'s> Learned<'s> {
             by,
             staged,
             summary: Summary::default(),
+            seen: BTreeSet::new(),
             classes: BTreeMap::new(),
             fleet: Peers::new(None),
             failure: None,
@@ -165,12 +168,21 @@ impl<'s> Learned<'s> {
                 return Ok(());
             }
         };
-        if let Whose::Agent { class: Some(class), .. } = live.whose() {
-            let peers = || Peers::new(Some(class.clone()));
-            self.classes.entry(class.clone()).or_insert_with(peers).add(&live);
-        }
-        self.fleet.add(&live);
+        self.join(&live);
         Ok(())
+    }
+
+    /// Adds a baseline that is in force to its class and the fleet.
+    fn join(&mut self, live: &Baseline) {
+        let Whose::Agent { agent, class } = live.whose() else { return };
+        if !self.seen.insert(agent.clone()) {
+            return;
+        }
+        if let Some(class) = class {
+            let peers = || Peers::new(Some(class.clone()));
+            self.classes.entry(class.clone()).or_insert_with(peers).add(live);
+        }
+        self.fleet.add(live);
     }
 
     /// The live baseline of an agent: its own, or the first one, made of the candidate.
@@ -194,15 +206,21 @@ impl<'s> Learned<'s> {
     }
 
     /// Puts everything in its place, with what classes and the fleet know together.
-    fn publish(mut self) -> io::Result<Summary> {
+    fn publish(mut self, failed: impl Fn(io::Error) -> Failure) -> Result<Summary, Failure> {
         if self.summary.agents > 0 {
+            // Agents that these logs do not show are peers as well.
+            for live in all_baselines(self.shelf, Leaf::Baseline)? {
+                self.join(&live?);
+            }
             for peers in self.classes.into_values().chain([self.fleet]) {
                 let together =
                     peers.finish(Some(CLASS_KEYS_MAX)).with_catalogue(Catalogue::VERSION);
-                self.staged.write(together.whose(), Leaf::Baseline, &together.to_text())?;
+                let written =
+                    self.staged.write(together.whose(), Leaf::Baseline, &together.to_text());
+                written.map_err(&failed)?;
             }
         }
-        self.staged.publish()?;
+        self.staged.publish().map_err(failed)?;
         Ok(self.summary)
     }
 }

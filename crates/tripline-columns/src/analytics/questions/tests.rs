@@ -165,22 +165,22 @@ fn any_outcomes() -> impl Strategy<Value = Vec<Outcome>> {
     prop::collection::vec(one.prop_map(outcome), 0..400)
 }
 
-/// The highest score of each agent's days, by a loop.
+/// The highest of something on each agent's days, by a loop.
 type ByHand = BTreeMap<(AgentId, u32), Score>;
 
-fn days_by_hand(outcomes: &[Outcome]) -> ByHand {
+fn days_by_hand(outcomes: &[Outcome], of: impl Fn(&Outcome) -> Score) -> ByHand {
     let mut days = ByHand::new();
     for outcome in outcomes {
         let day = (outcome.agent.clone(), outcome.start_minute / DAY_MINUTES);
         let highest = days.entry(day).or_default();
-        *highest = (*highest).max(outcome.highest);
+        *highest = (*highest).max(of(outcome));
     }
     days
 }
 
 fn calibration_by_hand(outcomes: &[Outcome]) -> Calibration {
     let mut calibration = Calibration::default();
-    let days = days_by_hand(outcomes);
+    let days = days_by_hand(outcomes, |it| it.highest);
     let agents: BTreeSet<_> = days.keys().map(|(agent, _)| agent).collect();
     for agent in agents {
         let its = days.iter().filter(|((of, _), _)| of == agent);
@@ -190,6 +190,8 @@ fn calibration_by_hand(outcomes: &[Outcome]) -> Calibration {
         let scores = its.map(|(_, score)| (*score, 1));
         calibration.add(&agent.untrusted(), span, episodes as u64, scores);
     }
+    calibration
+        .add_killing(days_by_hand(outcomes, |it| it.killing).into_values().map(|score| (score, 1)));
     calibration
 }
 
@@ -232,7 +234,7 @@ proptest! {
         prop_assert_eq!(&history.calibration().unwrap(), &calibration);
         prop_assert_eq!(found.lines, Lines::draw(&calibration, &budgets));
 
-        let days = days_by_hand(&outcomes);
+        let days = days_by_hand(&outcomes, |it| it.highest);
         let mut told = found.held_out.steps.iter();
         let mut passed: BTreeMap<Verdict, Option<(u32, u64)>> = BTreeMap::new();
         for (nth, cut) in steps.iter().enumerate() {
