@@ -164,7 +164,8 @@ impl<'s> Operator<'s> {
 
     /// Draws the lines: from now on the program is armed.
     pub(crate) fn arm(&mut self, calibration: Calibration) {
-        self.calibration = Some(calibration.with_forecast(self.model.forecast()));
+        let forecast = self.model.forecast(&calibration);
+        self.calibration = Some(calibration.with_forecast(forecast));
         self.compile();
     }
 

@@ -88,7 +88,7 @@ fn calibration(operator: &Operator<'_>, outcome: &Outcome) -> Calibration {
         let name = Untrusted::borrowed(agent.id());
         let scores = of_days(by_day(own.clone()));
         calibration.add(&name, work.days, work.episodes, scores);
-        calibration.add_killing(of_days(highest_by_day(own, |it| it.killing)));
+        calibration.add_killing(&name, of_days(highest_by_day(own, |it| it.killing)));
     }
     calibration
 }
@@ -162,7 +162,7 @@ fn score(
             let BatchReport { scored, outcomes, .. } = report;
             // A shift is one lineage, and its episodes have a start each.
             let killing: BTreeMap<u32, f64> =
-                outcomes.iter().map(|it| (it.start_minute, it.killing.log10())).collect();
+                outcomes.iter().map(|it| (it.start_minute, it.counted.log10())).collect();
             (worker, episodes, calls, scored, killing, armed.unwrap_or_default())
         })
         .collect();

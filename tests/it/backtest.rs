@@ -348,6 +348,7 @@ fn hostile_names_are_seen_as_text() {
         agent: AgentId::of(name).unwrap(),
         class: None,
         highest: Score::of(if day % 17 == 3 { 2.5 } else { 0.0 }),
+        counted: Score::default(),
         killing: Score::default(),
         verdict: Verdict::Normal,
     };

@@ -1,8 +1,9 @@
 //! What the model itself expects, against what its evidence promises: the lock of a kill that believes the
 //! model.
 
-use tripline_detector::Score;
+use tripline_detector::{Calibration, Forecast, Invariants, Score};
 use tripline_engine::{Config, Model};
+use tripline_text::Untrusted;
 
 use crate::answers;
 
@@ -10,15 +11,21 @@ fn learned() -> Model {
     answers::learned(&Config::parse("version = 1\n").unwrap())
 }
 
+/// Of a model in which this agent was at work.
+fn forecast(model: &Model, agent: &'static str) -> Option<Forecast> {
+    let mut calibration = Calibration::default();
+    calibration.add(&Untrusted::borrowed(agent), 30, 300, [(Score::default(), 30)]);
+    model.forecast(&calibration)
+}
+
 /// Evidence passes `1/α` in a share of at most `α` of the episodes that the model draws (Ville), or draws and
 /// evidence are of two models. What counts for a kill is never more.
 #[test]
 fn what_the_model_draws_keeps_the_bound_of_its_own_evidence() {
-    let forecast = learned().forecast().unwrap();
+    let forecast = forecast(&learned(), "oncall").unwrap();
     for tenths in 10..50 {
         let log = f64::from(tenths) / 10.0;
         let chance = forecast.chance(Score::of(log));
-        // One in fifty thousand is what is added for what was not drawn.
         assert!(chance <= 10.0_f64.powf(-log), "10^{log}: {chance}");
     }
     // It says something: the bound is not reached by far, and not by never drawing anything.
@@ -29,7 +36,8 @@ fn what_the_model_draws_keeps_the_bound_of_its_own_evidence() {
 
 #[test]
 fn the_same_model_expects_the_same() {
-    assert_eq!(learned().forecast(), learned().forecast());
-    let nobody = Model::new(tripline_detector::Invariants::default(), Vec::new()).unwrap();
-    assert_eq!(nobody.forecast(), None, "nobody is known");
+    assert_eq!(forecast(&learned(), "oncall"), forecast(&learned(), "oncall"));
+    assert_eq!(forecast(&learned(), "gone"), None, "nobody else was at work");
+    let nobody = Model::new(Invariants::default(), Vec::new()).unwrap();
+    assert_eq!(forecast(&nobody, "oncall"), None, "nobody is known");
 }

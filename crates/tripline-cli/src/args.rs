@@ -954,6 +954,14 @@ pub(crate) struct InputArgs<F: AnyFormat = Format> {
     pub(crate) quiet: bool,
 }
 
+impl<F: AnyFormat> InputArgs<F> {
+    /// Whether some agents, accounts or Regions are left out.
+    #[cfg(feature = "columns")]
+    pub(crate) fn leaves_out_places(&self) -> bool {
+        !(self.agent.is_empty() && self.account.is_empty() && self.region.is_empty())
+    }
+}
+
 /// What `--format` of a command may say.
 pub(crate) trait AnyFormat: ValueEnum + Copy + Default + Send + Sync + 'static {}
 

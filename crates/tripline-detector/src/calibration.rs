@@ -107,6 +107,16 @@ pub struct AgentScores {
     pub days: u32,
     /// The highest score of any.
     pub max: Score,
+    /// The highest that counted for a kill; nothing where that was not told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub killing: Option<Score>,
+}
+
+impl AgentScores {
+    /// What it did itself, and is not killed for.
+    pub fn to_beat(&self) -> Score {
+        self.killing.unwrap_or(self.max)
+    }
 }
 
 /// The days of a month, as budgets have it.
@@ -134,11 +144,17 @@ impl Calibration {
         }
     }
 
-    /// Adds how many of the days reached each score as the highest that [counts for a
-    /// kill](crate::Evidence::killing). Unless that is told of all of them, the line of a kill is drawn by
-    /// the scores, which are never lower.
-    pub fn add_killing(&mut self, scores: impl IntoIterator<Item = (Score, u64)>) {
+    /// Adds how many of an agent's days reached each score as the highest that [counts for a
+    /// kill](crate::Evidence::killing), whether or not the agent could have been killed. Unless that is told
+    /// of all of them, the line of a kill is drawn by the scores, which are never lower.
+    pub fn add_killing(
+        &mut self,
+        agent: &Untrusted<'_>,
+        scores: impl IntoIterator<Item = (Score, u64)>,
+    ) {
+        let of_agent = self.agents.entry(agent.as_unescaped().to_owned()).or_default();
         for (score, count) in scores {
+            of_agent.killing = of_agent.killing.max(Some(score));
             let total = self.killing.entry(score).or_default();
             *total = total.saturating_add(count);
         }
@@ -153,6 +169,7 @@ impl Calibration {
             at_work: all.at_work.saturating_add(one.at_work),
             days: all.days.saturating_add(one.days),
             max: all.max.max(one.max),
+            killing: all.killing.max(one.killing),
         });
         Self { agents: BTreeMap::from([(String::new(), all)]), ..self.clone() }
     }
@@ -189,7 +206,7 @@ impl Calibration {
 
     /// Episodes in all.
     pub fn episodes(&self) -> u64 {
-        self.agents.values().map(|agent| agent.episodes).sum()
+        self.agents.values().fold(0, |sum, agent| sum.saturating_add(agent.episodes))
     }
 
     /// Months of thirty days, of all agents together.
@@ -200,7 +217,7 @@ impl Calibration {
 
     /// On how many days a score was reached.
     pub fn reaching(&self, score: Score) -> u64 {
-        self.scores.range(score..).map(|(_, days)| days).sum()
+        sum(self.scores.range(score..).map(|(_, days)| days))
     }
 
     /// The chance that a benign day comes as high as this, by rank; 1 without a history. That of a single
@@ -288,6 +305,9 @@ pub enum CalibrationError {
         "is of scoring {0}, and this program scores by {SCORING}: run `tripline backtest --save` again"
     )]
     OtherScoring(u32),
+    /// A forecast that no model leads to.
+    #[error("is damaged: its forecast is of no episodes, or of more than there are")]
+    Forecast,
     /// Counts that no history leads to.
     #[error("is damaged: its agents worked on {agents} days, its scores are of {scores}")]
     DoesNotAddUp {
@@ -329,6 +349,9 @@ impl Calibration {
             return Err(CalibrationError::OtherScoring(stored.scoring));
         }
         let Stored { agents, scores, killing, forecast, .. } = stored;
+        if forecast.as_ref().is_some_and(|forecast| !forecast.is_sound()) {
+            return Err(CalibrationError::Forecast);
+        }
         let at_work = sum(agents.values().map(|agent| &agent.at_work));
         for counts in [Some(&scores), Some(&killing).filter(|it| !it.is_empty())] {
             let of_scores = counts.map_or(at_work, |counts| sum(counts.values()));
@@ -396,10 +419,12 @@ impl Lines {
             let share = calibration.episode_share_of(budget)?;
             Some(history.max(calibration.line_of_model(share)).max(LINE_MIN))
         };
+        let (alert, fence) = (of_history(budgets.alert), of_history(budgets.fence));
         Self {
-            alert: of_history(budgets.alert),
-            fence: of_history(budgets.fence),
-            kill: of_both(budgets.kill),
+            alert,
+            fence,
+            // Whoever is killed has passed the line of a fence, too.
+            kill: of_both(budgets.kill).map(|kill| kill.max(fence.unwrap_or(LINE_MIN))),
             watched: calibration.line(WATCHED),
         }
     }
@@ -414,8 +439,8 @@ impl Lines {
         }
     }
 
-    /// What an episode's evidence asks for. `highest` is the agent's own highest score in the
-    /// calibration: what it did itself, it is not killed for.
+    /// What an episode's evidence asks for. `highest` is the highest that counted for a kill of the agent's
+    /// own in the calibration: what it did itself, it is not killed for.
     pub fn verdict(&self, evidence: &Evidence, highest: Score) -> Verdict {
         let (score, killing) = (evidence.score(), evidence.killing());
         let passes = |score: Score, line: Option<Score>| line.is_some_and(|line| score >= line);
@@ -496,9 +521,11 @@ mod tests {
         calibration = calibration.with_forecast(Some(Forecast::new(0.02, drawn)));
         assert_eq!(line(&calibration), Some(hundredths(311)), "two of the days came so high");
         // What the highest of them rest on counts for less.
-        calibration.add_killing([(hundredths(0), 2_999)]);
+        let agent = Untrusted::borrowed("agent");
+        calibration.add_killing(&agent, [(hundredths(0), 2_999)]);
         assert_eq!(line(&calibration), Some(hundredths(311)), "not told of all days");
-        calibration.add_killing([(hundredths(150), 1)]);
+        calibration.add_killing(&agent, [(hundredths(150), 1)]);
+        assert_eq!(calibration.agent(&agent).unwrap().to_beat(), hundredths(150));
         let lowest = line(&calibration).unwrap();
         assert!(lowest > hundredths(300) && lowest < hundredths(311), "{lowest}: the forecast's");
         assert_eq!(Calibration::parse(&calibration.to_text().unwrap()).unwrap(), calibration);
@@ -523,6 +550,13 @@ mod tests {
             (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
             (text.replace("420", "42"), "is damaged: its agents worked on 421 days"),
             (text.replace("310", "31000"), "is no calibration: no score is above"),
+            (
+                text.replace(
+                    "\"scores\"",
+                    "\"forecast\": {\"novel_per_million\": 1, \"scores\": {\"100\": 18446744073709551615, \"200\": 1}}, \"scores\"",
+                ),
+                "is damaged: its forecast",
+            ),
             ("{}".to_owned(), "is no calibration: missing field"),
         ] {
             let error = Calibration::parse(&wrong).unwrap_err().to_string();

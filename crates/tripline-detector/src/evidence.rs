@@ -117,7 +117,11 @@ impl Evidence {
 
     /// The mode that explains the novelties best.
     pub fn mode(&self) -> Mode {
-        let best = Mode::ALL.into_iter().zip(self.wealth());
+        self.leader(|_| true)
+    }
+
+    fn leader(&self, counts: impl Fn(Mode) -> bool) -> Mode {
+        let best = Mode::ALL.into_iter().zip(self.wealth()).filter(|(mode, _)| counts(*mode));
         // Of equals the first.
         let by_wealth = |one: &(Mode, f64), other: &(Mode, f64)| {
             one.1.total_cmp(&other.1).then(other.0.cmp(&one.0))
@@ -125,10 +129,11 @@ impl Evidence {
         best.max_by(by_wealth).map_or(Mode::Burst, |(mode, _)| mode)
     }
 
-    /// How many pieces of evidence weigh something by themselves: values, in the leading mode, and the
-    /// pace.
+    /// How many pieces of evidence weigh something by themselves: values, in the mode of attack that leads,
+    /// and the pace.
     pub fn pieces(&self) -> u32 {
-        let values = self.pieces.get(self.mode() as usize).copied().unwrap_or(0);
+        let mode = self.leader(|mode| mode != Mode::Burst);
+        let values = self.pieces.get(mode as usize).copied().unwrap_or(0);
         values.saturating_add(u32::from(self.pace >= PIECE))
     }
 
@@ -359,7 +364,7 @@ mod tests {
             let pieces = |all: &mut dyn Iterator<Item = &Novelty>| {
                 let mut evidence = Evidence::default();
                 all.for_each(|novelty| { evidence.add(novelty, &calm()); });
-                (evidence.mode(), evidence.pieces())
+                (evidence.leader(|mode| mode != Mode::Burst), evidence.pieces())
             };
             let (forwards, backwards) = (pieces(&mut all.iter()), pieces(&mut all.iter().rev()));
             // Which mode is the strongest may depend on it: then it is another sum.

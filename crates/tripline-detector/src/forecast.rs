@@ -35,16 +35,25 @@ impl Forecast {
         Self { novel_per_million, scores }
     }
 
-    /// The chance that a benign episode comes as high as this, if the model is right.
+    /// Whether there is a model that this may be of.
+    pub(crate) fn is_sound(&self) -> bool {
+        let drawn = self.scores.values().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        self.novel_per_million <= 1_000_000 && drawn.is_some()
+    }
+
+    /// The chance that a benign episode comes as high as this, if the model is right: two standard errors
+    /// above what was counted, since it was drawn.
     pub fn chance(&self, score: Score) -> f64 {
-        let sum =
-            |counts: &mut dyn Iterator<Item = &u64>| counts.fold(0, |sum, it| it + sum) as f64;
+        let sum = |counts: &mut dyn Iterator<Item = &u64>| {
+            counts.fold(0_u64, |sum, count| sum.saturating_add(*count)) as f64
+        };
         let drawn = sum(&mut self.scores.values());
         let reaching = sum(&mut self.scores.range(score..).map(|(_, count)| count));
-        let novel = (f64::from(self.novel_per_million) / 1e6).min(1.0);
+        let most = (reaching + 2.0 * libm::sqrt(reaching) + 1.0).min(drawn + 1.0);
+        let novel = f64::from(self.novel_per_million) / 1e6;
         // Of an episode that shows nothing new there is only the pace, and it is alone.
         let of_pace = libm::exp10(PACE_SHARE - ONE_PACE - score.log10());
-        novel * (reaching + 1.0) / (drawn + 1.0) + (1.0 - novel) * of_pace
+        novel * most / (drawn + 1.0) + (1.0 - novel) * of_pace
     }
 
     /// The lowest score that benign episodes reach with a chance of at most `share`, if the model is
@@ -77,7 +86,9 @@ mod tests {
         assert!(line > Score::of(1.2) && line <= Score::of(3.0), "{line}");
         assert!(forecast.line(1e-4) > Score::of(3.0));
         assert!(
-            (forecast.chance(Score::of(3.0)) - (0.02 * 12.0 / 1_001.0 + 0.98e-3 * 0.03)).abs()
+            (forecast.chance(Score::of(3.0))
+                - (0.02 * (12.0 + 2.0 * 11.0_f64.sqrt()) / 1_001.0 + 0.98e-3 * 0.03))
+                .abs()
                 < 1e-6
         );
         assert_eq!(forecast.line(0.0), Score::MAX);

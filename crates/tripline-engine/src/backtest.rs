@@ -44,6 +44,8 @@ pub struct AgentDays {
     pub usual: Score,
     /// The highest of any.
     pub highest: Score,
+    /// The highest of what counts for a kill.
+    pub counted: Score,
 }
 
 /// The days of each step, held against lines drawn on the days of all steps before it: no day is held

@@ -148,9 +148,10 @@ pub struct Outcome {
     pub class: Option<AgentId>,
     /// The highest score.
     pub highest: Score,
-    /// The highest of what [counts for a kill](tripline_detector::Evidence::killing), while the agent was
-    /// known well enough to be killed. What holds a kill back besides (other agents of its class, a
-    /// calibration that does not hold) is not looked at.
+    /// The highest of what [counts for a kill](tripline_detector::Evidence::killing).
+    pub counted: Score,
+    /// The highest of that while the agent was known well enough to be killed. What holds a kill back
+    /// besides (other agents of its class, a calibration that does not hold) is not looked at.
     pub killing: Score,
     /// What the evidence asked for; rules are not part of it.
     pub verdict: Verdict,
@@ -198,7 +199,7 @@ impl Drift {
             let Some(agent) = sessions.agent_at(episode.agent) else { continue };
             let habits = model.habits_of(agent);
             let day = day_of(episode.start_minute);
-            let learned = habits.own.and_then(|own| own.until).zip(day);
+            let learned = habits.until().zip(day);
             let is_held_out = learned.is_none_or(|(until, day)| day > until);
             if habits.standing(false).maturity.is_armed() && is_held_out {
                 outcomes.push(Outcome {
@@ -206,6 +207,7 @@ impl Drift {
                     agent: agent.id.clone(),
                     class: agent.class.clone(),
                     highest: episode.highest,
+                    counted: episode.counted,
                     killing: episode.killing,
                     verdict: episode.verdict,
                 });

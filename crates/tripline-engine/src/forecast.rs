@@ -1,35 +1,38 @@
 //! What the model itself expects of benign episodes, found out by drawing some.
 
 use tripline_baseline::{Draw, Family, Home};
-use tripline_detector::{Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing};
+use tripline_detector::{
+    Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
+};
 use tripline_iam::{Catalogue, Risks};
 
 use crate::habits::{Habits, Learned, entry_of};
 use crate::model::Model;
 
 /// So many episodes with something new are drawn. One in a thousand of them is what a line of a kill is
-/// about: the error is some fourteen in a hundred of its chance, less than a tenth of a score.
-const EPISODES: usize = 50_000;
+/// about: an error of some ten in a hundred of its chance, a few hundredths of a score.
+const EPISODES: usize = 100_000;
 /// So many are drawn of one agent, one after another: preparing it takes a while.
-const OF_ONE: usize = 100;
+const OF_ONE: usize = 25;
 /// An episode that goes on and on is as good as told by then.
 const NOVELTIES_MAX: usize = 64;
 /// Any; that the same model gives the same forecast.
 const SEED: u64 = 4_212;
 
 impl Model {
-    /// What the model expects, of the agents that are known well enough to be killed; nothing if there is
-    /// none.
+    /// What the model expects of the agents that are known well enough to be killed, each with as many
+    /// episodes as it had in the calibration; nothing if there is none.
     ///
     /// Agents are drawn as often as they show something new, and then an episode of the agent: how many
     /// new values, of which families, and which of them, as the evidence holds them to be likely.
-    pub fn forecast(&self) -> Option<Forecast> {
+    pub fn forecast(&self, calibration: &Calibration) -> Option<Forecast> {
         let mut known: Vec<(Habits<'_>, Chain, f64)> = Vec::new();
         let mut episodes = 0.0;
-        for habits in self.all_habits() {
+        for (agent, habits) in self.all_habits() {
             let Some((own, chain)) = habits.own.zip(habits.chain()) else { continue };
+            let Some(scores) = calibration.agent(agent) else { continue };
             if own.maturity.is_armed_to_kill() {
-                let of_own = f64::from(own.maturity.episodes);
+                let of_own = scores.episodes as f64;
                 episodes += of_own;
                 known.push((habits, chain, of_own * chain.one_more(0)));
             }

@@ -107,6 +107,12 @@ impl<'m> Habits<'m> {
         }
     }
 
+    /// The last day that any of it was learned from.
+    pub(crate) fn until(&self) -> Option<Day> {
+        let all = [self.own, self.class, self.fleet].into_iter().flatten();
+        all.filter_map(|learned| learned.until).max()
+    }
+
     /// How likely the agent is to show anything new.
     pub(crate) fn chain(&self) -> Option<Chain> {
         let own = self.own.or(self.class)?;

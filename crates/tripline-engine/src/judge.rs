@@ -380,8 +380,10 @@ impl<'m> Judge<'m> {
         }
         episode.highest = episode.highest.max(weighed.score);
         let may_kill = standing.maturity.is_armed_to_kill() && !in_grace;
+        let killing = episode.evidence().killing();
+        episode.counted = episode.counted.max(killing);
         if may_kill {
-            episode.killing = episode.killing.max(episode.evidence().killing());
+            episode.killing = episode.killing.max(killing);
         }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());

@@ -203,11 +203,11 @@ impl Model {
         Measure { lines: self.lines().copied(), highest }
     }
 
-    /// The highest score of an agent's own episodes when the lines were drawn; nothing if it was not
-    /// there.
+    /// The highest that counted for a kill of an agent's own episodes when the lines were drawn; nothing if
+    /// it was not there.
     pub fn highest_of(&self, agent: &Untrusted<'_>) -> Option<Score> {
         let scores = self.calibration().and_then(|it| it.agent(agent));
-        let highest = scores.map(|scores| scores.max);
+        let highest = scores.map(|scores| scores.to_beat());
         highest.or_else(|| self.highest.get(agent).copied())
     }
 
@@ -306,11 +306,11 @@ impl Model {
 
     /// The habits of each agent that has a baseline, with the class that it was learned in, in order of
     /// their names.
-    pub(crate) fn all_habits(&self) -> impl Iterator<Item = Habits<'_>> {
-        let agents = self.learned.iter().filter_map(|(subject, learned)| {
-            matches!(subject, Some(Subject::Agent(_))).then_some(&**learned)
-        });
-        agents.map(|own| self.habits(Some(own), own.class.clone()))
+    pub(crate) fn all_habits(&self) -> impl Iterator<Item = (&Untrusted<'static>, Habits<'_>)> {
+        self.learned.iter().filter_map(|(subject, own)| match subject {
+            Some(Subject::Agent(name)) => Some((name, self.habits(Some(own), own.class.clone()))),
+            _ => None,
+        })
     }
 
     fn habits<'m>(

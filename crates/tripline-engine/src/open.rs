@@ -33,7 +33,9 @@ pub(crate) struct OpenEpisode {
     /// What the evidence proves; nothing since it last grew.
     score: Option<Score>,
     pub(crate) highest: Score,
-    /// The highest of what counts for a kill.
+    /// The highest of what counts for a kill, …
+    pub(crate) counted: Score,
+    /// … and of that, while the agent could be killed.
     pub(crate) killing: Score,
     pub(crate) verdict: Verdict,
     /// What was new in it.
@@ -48,6 +50,7 @@ pub(crate) struct OpenEpisode {
 pub(crate) struct Over {
     pub(crate) start_minute: u32,
     pub(crate) highest: Score,
+    pub(crate) counted: Score,
     pub(crate) killing: Score,
     pub(crate) verdict: Verdict,
     pub(crate) agent: u32,
@@ -106,8 +109,8 @@ impl OpenEpisodes {
 
 impl OpenEpisode {
     fn over(&self) -> Over {
-        let Self { start_minute, highest, killing, verdict, agent, .. } = *self;
-        Over { start_minute, highest, killing, verdict, agent }
+        let Self { start_minute, highest, counted, killing, verdict, agent, .. } = *self;
+        Over { start_minute, highest, counted, killing, verdict, agent }
     }
 
     /// Whether a call is its first on this day.

@@ -43,8 +43,8 @@ const STEPS_MAX: usize = 13;
 pub(crate) fn kill_takes_more(account: &Account<'_>) -> String {
     let HeldOut { steps, tiers, .. } = &account.backtest.held_out;
     let mut said =
-        "A kill takes what a mode of attack explains, in more than one piece or ten times as strong, and \
-                    more than its agent reached in the steps before: of kills only such days are counted."
+        "Of evidence only what a mode of attack explains counts for a kill, less where it is one piece, and \
+                    it must be more than its agent reached in the steps before."
             .to_owned();
     let passed = tiers.iter().find(|(tier, _)| *tier == Verdict::Kill);
     let passed = passed.map_or(0, |(_, trial)| trial.passed);
@@ -297,10 +297,12 @@ fn write_stopped(out: &mut impl Write, account: &Account<'_>, style: Style) -> i
     }
 }
 
-/// How far the highest score of an agent is below a line: below nothing if it passed it.
+/// How far the highest score of an agent is below a line, of a kill the highest that counts for one: below
+/// nothing if it passed it.
 pub(crate) fn distance(backtest: &Backtest, agent: &AgentDays, verdict: Verdict) -> Option<f64> {
     let line = backtest.lines.of(verdict)?;
-    Some(line.log10() - agent.highest.log10())
+    let highest = if verdict == Verdict::Kill { agent.counted } else { agent.highest };
+    Some(line.log10() - highest.log10())
 }
 
 fn write_agents(out: &mut impl Write, account: &Account<'_>, style: Style) -> io::Result<()> {

@@ -56,8 +56,8 @@ pub use notice::{Ask, DECIDED, Message, ObjectRef, PRESSED, UnknownMessage, asks
 pub use outbox::{Drained, Outbox};
 pub use responder::{Clock, Responder, SystemClock};
 pub use settings::{
-    SettingsError, SettingsProblem, all_baselines, baseline_of, hash_seed, peers_in_force,
-    read_decisions, settings, settings_to_learn, work_of,
+    SettingsError, SettingsProblem, Together, all_baselines, baseline_of, hash_seed,
+    peers_in_force, read_decisions, settings, settings_to_learn, work_of,
 };
 pub use shelf::{Leaf, Shelf, Staged, replace_file};
 #[cfg(feature = "signatures")]

@@ -178,24 +178,50 @@ pub fn all_baselines(
     Ok(paths.into_iter().map(|path| read_baseline(shelf, &path)))
 }
 
+/// How many values a class or the fleet knows before those that only one agent knows are left out.
+const PEERS_KEYS_MAX: usize = 20_000;
+
+/// What classes and the fleet know together, while their agents' baselines come in.
+#[derive(Debug)]
+pub struct Together {
+    classes: BTreeMap<Untrusted<'static>, Peers>,
+    fleet: Peers,
+}
+
+impl Default for Together {
+    fn default() -> Self {
+        Self { classes: BTreeMap::new(), fleet: Peers::new(None) }
+    }
+}
+
+impl Together {
+    /// Adds what is in force of an agent; that of others is left out.
+    pub fn add(&mut self, live: &Baseline) {
+        let Whose::Agent { class, .. } = live.whose() else { return };
+        if let Some(class) = class {
+            let peers = || Peers::new(Some(class.clone()));
+            self.classes.entry(class.clone()).or_insert_with(peers).add(live);
+        }
+        self.fleet.add(live);
+    }
+
+    /// The baselines of the classes, and of the fleet.
+    pub fn finish(self) -> impl Iterator<Item = Baseline> {
+        let together = self.classes.into_values().chain([self.fleet]);
+        together.map(|peers| peers.finish(Some(PEERS_KEYS_MAX)).with_catalogue(Catalogue::VERSION))
+    }
+}
+
 /// What classes and the fleet know together: it follows from what is in force of their agents.
 ///
 /// # Errors
 /// As [`all_baselines`].
 pub fn peers_in_force(shelf: &Shelf) -> Result<Vec<Baseline>, SettingsError> {
-    let mut classes: BTreeMap<Untrusted<'static>, Peers> = BTreeMap::new();
-    let mut fleet = Peers::new(None);
+    let mut together = Together::default();
     for live in all_baselines(shelf, Leaf::Baseline)? {
-        let live = live?;
-        let Whose::Agent { class, .. } = live.whose() else { continue };
-        if let Some(class) = class {
-            let peers = || Peers::new(Some(class.clone()));
-            classes.entry(class.clone()).or_insert_with(peers).add(&live);
-        }
-        fleet.add(&live);
+        together.add(&live?);
     }
-    let together = classes.into_values().chain([fleet]);
-    Ok(together.map(|peers| peers.finish(None).with_catalogue(Catalogue::VERSION)).collect())
+    Ok(together.finish().collect())
 }
 
 /// All declared scopes.

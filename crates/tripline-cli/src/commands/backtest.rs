@@ -40,6 +40,13 @@ mod told {
 
     pub(crate) fn run(arguments: &BacktestArgs) -> Result<Ended, Failure> {
         let input = &arguments.input;
+        if arguments.save && input.leaves_out_places() {
+            return Err(Failure::Usage {
+                message: "lines are of the whole fleet: they are not saved from a part of it"
+                    .to_owned(),
+                hint: "leave out --agent, --account and --region, or --save",
+            });
+        }
         let prepared = input.prepare(Some(&arguments.baselines))?;
         let page = arguments.html.as_deref().map(Page::at).transpose()?;
         let budgets = prepared.config().budgets;
@@ -115,8 +122,11 @@ mod told {
             tripline_history::backtest(&prepared.job(), &bar, &mut |_| Ok(()))?;
         bar.finish();
         let by_rule = report.incidents.iter().filter(|incident| incident.rests_on_rule());
+        // How often each agent is at work is all that the forecast takes from it.
+        let all = History::in_steps(&outcomes, STEP_DAYS, None)?.calibration()?;
+        let forecast = prepared.model.forecast(&all);
         Ok(Scored {
-            history: History::in_steps(&outcomes, STEP_DAYS, prepared.model.forecast().as_ref())?,
+            history: History::in_steps(&outcomes, STEP_DAYS, forecast.as_ref())?,
             relearned: None,
             kills_by_rule: by_rule.count(),
             tally: report.tally,

@@ -6,13 +6,13 @@ use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
 
 use tripline_baseline::{
-    Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Peers, Promotion, Stage, Whose, promote,
+    Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Promotion, Stage, Whose, promote,
 };
 use tripline_engine::is_sensitive;
 use tripline_history::{HistoryError, LearnReport, waits_for_a_person};
 use tripline_iam::Catalogue;
 use tripline_report::table;
-use tripline_runtime::{Leaf, Shelf, Staged, all_baselines, baseline_of, read_decisions};
+use tripline_runtime::{Leaf, Shelf, Staged, Together, all_baselines, baseline_of, read_decisions};
 use tripline_text::Untrusted;
 
 use crate::args::LearnArgs;
@@ -116,9 +116,8 @@ struct Learned<'s> {
     summary: Summary,
     /// The agents that were learned.
     seen: BTreeSet<Untrusted<'static>>,
-    /// Those that went live, and those that are live already, by class.
-    classes: BTreeMap<Untrusted<'static>, Peers>,
-    fleet: Peers,
+    /// Those that went live, and those that are live already.
+    together: Together,
     failure: Option<Failure>,
 }
 
@@ -149,8 +148,7 @@ impl<'s> Learned<'s> {
             staged,
             summary: Summary::default(),
             seen: BTreeSet::new(),
-            classes: BTreeMap::new(),
-            fleet: Peers::new(None),
+            together: Together::default(),
             failure: None,
         })
     }
@@ -174,15 +172,10 @@ impl<'s> Learned<'s> {
 
     /// Adds a baseline that is in force to its class and the fleet.
     fn join(&mut self, live: &Baseline) {
-        let Whose::Agent { agent, class } = live.whose() else { return };
-        if !self.seen.insert(agent.clone()) {
-            return;
+        let Whose::Agent { agent, .. } = live.whose() else { return };
+        if self.seen.insert(agent.clone()) {
+            self.together.add(live);
         }
-        if let Some(class) = class {
-            let peers = || Peers::new(Some(class.clone()));
-            self.classes.entry(class.clone()).or_insert_with(peers).add(live);
-        }
-        self.fleet.add(live);
     }
 
     /// The live baseline of an agent: its own, or the first one, made of the candidate.
@@ -212,9 +205,7 @@ impl<'s> Learned<'s> {
             for live in all_baselines(self.shelf, Leaf::Baseline)? {
                 self.join(&live?);
             }
-            for peers in self.classes.into_values().chain([self.fleet]) {
-                let together =
-                    peers.finish(Some(CLASS_KEYS_MAX)).with_catalogue(Catalogue::VERSION);
+            for together in self.together.finish() {
                 let written =
                     self.staged.write(together.whose(), Leaf::Baseline, &together.to_text());
                 written.map_err(&failed)?;
@@ -240,9 +231,6 @@ fn is_replaceable(path: &Path) -> Result<(), Failure> {
         }),
     }
 }
-
-/// How many values a class or the fleet knows before those that only one agent knows are left out.
-const CLASS_KEYS_MAX: usize = 20_000;
 
 impl Summary {
     fn note(&mut self, candidate: &Baseline, bytes: usize) {

@@ -37,8 +37,8 @@ pub struct History {
     /// The number of each agent, in the order in which they came.
     numbers: BTreeMap<AgentId, i64>,
     /// `agent` by its number, `day` counted from 1970, the highest `score` in hundredths, the highest
-    /// `killing` (what of it counts for a kill), the strongest `verdict` (0 for none to 3 for a kill), and
-    /// how many `episodes`.
+    /// `counted` (what counts for a kill) and `killing` (the same while the agent could be killed), the
+    /// strongest `verdict` (0 for none to 3 for a kill), and how many `episodes`.
     days: Option<DataFrame>,
     /// What the evidence of episodes asked for.
     pub(super) asked: BTreeMap<Verdict, u64>,
@@ -97,8 +97,8 @@ impl History {
         forecast: Option<Forecast>,
     ) -> Result<()> {
         self.steps.push(StepOf { from_day, forecast });
-        let mut columns: [Vec<i64>; 5] = Default::default();
-        let [agents, days, scores, killings, verdicts] = &mut columns;
+        let mut columns: [Vec<i64>; 6] = Default::default();
+        let [agents, days, scores, counted, killings, verdicts] = &mut columns;
         for outcome in outcomes {
             let next = self.numbers.len() as i64;
             let number = match self.numbers.get(&outcome.agent) {
@@ -108,6 +108,7 @@ impl History {
             agents.push(number);
             days.push(i64::from(outcome.start_minute / DAY_MINUTES));
             scores.push(i64::from(outcome.highest.hundredths()));
+            counted.push(i64::from(outcome.counted.hundredths()));
             killings.push(i64::from(outcome.killing.hundredths()));
             verdicts.push(outcome.verdict as i64);
         }
@@ -115,7 +116,7 @@ impl History {
         if episodes == 0 {
             return Ok(());
         }
-        let names = ["agent", "day", "score", "killing", "verdict"];
+        let names = ["agent", "day", "score", "counted", "killing", "verdict"];
         let columns = names.into_iter().zip(columns);
         let columns = columns.map(|(name, values)| Column::new(name.into(), values)).collect();
         let table = DataFrame::new(episodes, columns)?.lazy();
@@ -179,8 +180,9 @@ impl History {
 }
 
 /// What is told of a day.
-fn of_day(episodes: Expr) -> [Expr; 4] {
-    [col("score").max(), col("killing").max(), col("verdict").max(), episodes]
+fn of_day(episodes: Expr) -> [Expr; 5] {
+    let highest = |name| col(name).max();
+    [highest("score"), highest("counted"), highest("killing"), highest("verdict"), episodes]
 }
 
 impl<'o> Days<'o> {
@@ -192,7 +194,7 @@ impl<'o> Days<'o> {
             names: Rc::clone(&self.names),
             table: table.filter(is_in),
         };
-        let own = when(is_before()).then(col("score")).otherwise(lit(NULL));
+        let own = when(is_before()).then(col("counted")).otherwise(lit(NULL));
         let own = own.max().over([col("agent")])?;
         let is_more = col("killing").gt(own).fill_null(lit(false));
         let killing = when(is_more).then(col("killing")).otherwise(lit(NOTHING));
@@ -241,21 +243,24 @@ impl<'o> Days<'o> {
             col("episodes").sum(),
             whole(usual).alias("usual"),
             col("score").max().alias("highest"),
+            col("counted").max(),
         ];
         let table = self.table.clone().group_by([col("agent")]).agg(of_agent);
         let table = table.sort(["highest", "agent"], descending([true, false])).collect()?;
         let (at_work, days) = (counts(&table, "at work")?, counts(&table, "days")?);
         let (usual, highest) = (scores(&table, "usual")?, scores(&table, "highest")?);
         let rows = self.agents_in(&table)?.into_iter().zip(counts(&table, "episodes")?);
+        let highest = highest.into_iter().zip(scores(&table, "counted")?);
         let rows = rows.zip(at_work.into_iter().zip(days)).zip(usual.into_iter().zip(highest));
         Ok(rows
-            .map(|(((agent, episodes), (at_work, days)), (usual, highest))| AgentDays {
+            .map(|(((agent, episodes), (at_work, days)), (usual, (highest, counted)))| AgentDays {
                 agent,
                 at_work,
                 days,
                 episodes,
                 usual,
                 highest,
+                counted,
             })
             .collect())
     }
@@ -272,10 +277,12 @@ impl<'o> Days<'o> {
         for ((agent, score), days) in rows.zip(counts(&by_score, "days")?) {
             calibration.add(&agent, 0, 0, [(score, days)]);
         }
-        let killing = self.table.clone().group_by([col("killing")]);
-        let killing = killing.agg([whole(len()).alias("days")]).collect()?;
-        let days = counts(&killing, "days")?;
-        calibration.add_killing(scores(&killing, "killing")?.into_iter().zip(days));
+        let by_counted = self.table.clone().group_by([col("agent"), col("counted")]);
+        let by_counted = by_counted.agg([whole(len()).alias("days")]).collect()?;
+        let rows = self.agents_in(&by_counted)?.into_iter().zip(scores(&by_counted, "counted")?);
+        for ((agent, counted), days) in rows.zip(counts(&by_counted, "days")?) {
+            calibration.add_killing(&agent, [(counted, days)]);
+        }
         Ok(calibration)
     }
 
@@ -315,13 +322,15 @@ impl<'o> Days<'o> {
         (0..lines.len()).map(|nth| one(&table, &format!("{nth}"))).collect()
     }
 
-    /// Those that would have been stopped, the highest first, at most so many.
+    /// Those that would have been stopped, the highest first, at most so many; kills before fences.
     pub(super) fn stopped(&self, lines: &Lines, most: u32) -> Result<Vec<Stopped>> {
         let is = |verdict| reaches(verdict, lines.of(verdict));
         let is_stopped = is(Verdict::Fence).or(is(Verdict::Kill));
-        let order = descending([true, false, false]);
+        let order = descending([true, true, false, false]);
         let table = self.table.clone().filter(is_stopped);
-        let table = table.sort(["score", "day", "agent"], order).limit(most).collect()?;
+        let table = table.with_column(is(Verdict::Kill).alias("is kill"));
+        let by = ["is kill", "score", "day", "agent"];
+        let table = table.sort(by, order).limit(most).collect()?;
         let rows = self.agents_in(&table)?.into_iter().zip(counts(&table, "day")?);
         let kill = lines.of(Verdict::Kill).map_or(i64::MAX, |line| i64::from(line.hundredths()));
         let killing = table.column("killing")?.i64()?.iter();

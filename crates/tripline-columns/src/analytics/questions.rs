@@ -292,7 +292,8 @@ impl RecentSteps {
     /// Before that day nothing was held against a line.
     fn finish(self, first: u32) -> Recent {
         let Self { from_day, last, passed, killed, mut stopped } = self;
-        let order = |it: &Stopped| (Reverse(it.highest), it.day, it.agent.clone());
+        let order =
+            |it: &Stopped| (Reverse(it.verdict), Reverse(it.highest), it.day, it.agent.clone());
         stopped.sort_by_cached_key(order);
         stopped.truncate(STOPPED_MAX as usize);
         let from_day = from_day.max(first);

@@ -24,6 +24,7 @@ pub(crate) fn backtest() -> Backtest {
         episodes,
         usual: score(usual),
         highest: score(highest),
+        counted: score(highest),
     };
     let lines = Lines::draw(&calibration, &Budgets::new(5.0, 1.0, 0.02).unwrap());
     Backtest {

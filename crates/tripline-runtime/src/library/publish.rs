@@ -179,7 +179,7 @@ fn scores_by_folder(calibration: &Calibration) -> BTreeMap<String, OwnScores> {
     let own = calibration.agents().map(|(agent, scores)| {
         let name = agent.as_unescaped().to_owned();
         let whose = Whose::Agent { agent: agent.into_owned(), class: None };
-        (folder(&relative(&whose)), OwnScores { agent: name, highest: scores.max })
+        (folder(&relative(&whose)), OwnScores { agent: name, highest: scores.to_beat() })
     });
     own.collect()
 }

@@ -14,6 +14,7 @@ fn outcome(day: u32, agent: &str, hundredths: u16) -> Outcome {
         agent: AgentId::of(agent).unwrap(),
         class: None,
         highest: Score::from_hundredths(hundredths).unwrap(),
+        counted: Score::default(),
         killing: Score::default(),
         verdict: if hundredths > 300 { Verdict::Alert } else { Verdict::Normal },
     }
@@ -63,6 +64,7 @@ fn what_lacks_a_kind_or_was_reached_before_kills_nobody() {
         }
     }
     let of = |day, agent, hundredths, killing| Outcome {
+        counted: Score::from_hundredths(killing).unwrap(),
         killing: Score::from_hundredths(killing).unwrap(),
         ..outcome(day, agent, hundredths)
     };
@@ -157,9 +159,10 @@ fn of_nothing_nothing_is_told() {
 
 fn any_outcomes() -> impl Strategy<Value = Vec<Outcome>> {
     let score = || prop_oneof![Just(0_u16), 0_u16..900];
-    let one = (0_u32..90, 0_u8..4, score(), score());
-    let outcome = |(day, agent, score, killing): (u32, u8, u16, u16)| Outcome {
-        killing: Score::from_hundredths(killing.min(score)).unwrap(),
+    let one = (0_u32..90, 0_u8..4, score(), score(), any::<bool>());
+    let outcome = |(day, agent, score, killing, is_armed): (u32, u8, u16, u16, bool)| Outcome {
+        counted: Score::from_hundredths(killing.min(score)).unwrap(),
+        killing: Score::from_hundredths(if is_armed { killing.min(score) } else { 0 }).unwrap(),
         ..outcome(day, &format!("a{agent}"), score)
     };
     prop::collection::vec(one.prop_map(outcome), 0..400)
@@ -190,8 +193,9 @@ fn calibration_by_hand(outcomes: &[Outcome]) -> Calibration {
         let scores = its.map(|(_, score)| (*score, 1));
         calibration.add(&agent.untrusted(), span, episodes as u64, scores);
     }
-    calibration
-        .add_killing(days_by_hand(outcomes, |it| it.killing).into_values().map(|score| (score, 1)));
+    for ((agent, _), counted) in days_by_hand(outcomes, |it| it.counted) {
+        calibration.add_killing(&agent.untrusted(), [(counted, 1)]);
+    }
     calibration
 }
 
@@ -209,7 +213,7 @@ fn passes_by_hand(
         return of_day().any(|outcome| outcome.highest >= line);
     }
     let before = its().filter(|it| it.start_minute / DAY_MINUTES < cut);
-    let own = before.map(|outcome| outcome.highest).max();
+    let own = before.map(|outcome| outcome.counted).max();
     let killing = of_day().map(|outcome| outcome.killing).max().unwrap_or_default();
     killing >= line && own.is_some_and(|own| killing > own)
 }
