@@ -6,6 +6,8 @@ use tripline_attribution::AgentId;
 use tripline_baseline::Day;
 use tripline_text::Untrusted;
 
+use crate::drift::off_from;
+
 use super::{Answer, Check, Facts, Group};
 
 const NEXT: &str = "find out what changed in these agents' work, learn from newer logs, promote, and draw \
@@ -20,8 +22,9 @@ pub fn calibrations(fired: &BTreeMap<Option<AgentId>, Day>) -> Vec<Check> {
     }
     let fired = fired.iter().map(|(class, day)| {
         let says = format!(
-            "by {day} too many days came above the line of one in a hundred: evidence kills none of \
-             these agents any more, it fences them; rules are as they were"
+            "by {day} too many days came above the line of one in a hundred: from {} on evidence kills \
+             none of these agents any more, it fences them; rules are as they were",
+            off_from(*day),
         );
         let nobodys = Untrusted::borrowed("agents without a class");
         let about = class.as_ref().map_or(nobodys, AgentId::untrusted);
