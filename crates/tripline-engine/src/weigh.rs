@@ -161,3 +161,30 @@ fn summary(
         technique: None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tripline_attribution::{Agent, AgentId};
+    use tripline_detector::Invariants;
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn an_alert_that_only_the_days_before_make_says_so() {
+        let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+        let agent = Agent { id: AgentId::of("oncall").unwrap(), class: None };
+        let (habits, measure) = (model.habits_of(&agent), model.measure_of(&agent));
+        let why = |turned| {
+            let (score, verdict) = (Score::of(0.5), Verdict::Alert);
+            let weighed =
+                Weighed { news: Vec::new(), pace: None, score, adds: true, verdict, turned };
+            let standing = habits.standing(false);
+            weighed.reasons(&habits, standing, &measure, None, &Evidence::default(), false)
+        };
+        assert_eq!(why(None), []);
+        let [reason] = &why(Some(Turned::Slowly))[..] else { panic!() };
+        assert_eq!(reason.verdict, Verdict::Alert);
+        assert!(reason.detail.contains("an alert together with"), "{}", reason.detail);
+    }
+}
