@@ -345,12 +345,15 @@ impl<'s> Answerer<'s> {
         if !checks.is_empty() {
             outbox.put_of_itself(&Told::of_heartbeat(&checks)).await?;
         }
-        if let Some(calibration) = models.core().calibration() {
-            let checks = calibrations(&fired(&self.state, calibration).await?);
-            count("responder", &[("ClassesOffCalibration", warned(&checks))]);
-            outbox.put_of_itself(&Told::of_calibration(&checks)).await?;
-        }
-        Ok(())
+        let (off, message) = match models.core().calibration() {
+            Some(calibration) => {
+                let checks = calibrations(&fired(&self.state, calibration).await?);
+                (warned(&checks), Told::of_calibration(&checks))
+            }
+            None => (0, Told::of_no_calibration()),
+        };
+        count("responder", &[("ClassesOffCalibration", off)]);
+        Ok(outbox.put_of_itself(&message).await?)
     }
 
     async fn journal(&self) -> Result<Journal<DynamoStore>, Error> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use tripline_baseline::{Approval, Decisions, promote};
+use tripline_baseline::{Approval, Baseline, Decisions, promote};
 use tripline_chat::{Heard, Markup, Message, SigningKey, Stage, Wanted, Who};
 use tripline_cloudtrail::EventTime;
 use tripline_containment::{
@@ -163,21 +163,31 @@ pub(crate) fn page(records: &[Value]) -> Page {
     Page { file: Arc::new(Untrusted::borrowed("a.json")), bytes }
 }
 
-/// An agent that has done the same for a month, ten times a day.
-pub(crate) fn learned(config: &Config) -> Model {
+/// What is known of the agent, which has done the same for a month, ten times a day; by any name.
+pub(crate) fn baseline(config: &Config, agent: &str) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
     for nth in 0..300 {
         let at = FIRST + i64::try_from(nth).unwrap() * DAY / 10;
-        let Page { file, bytes } = page(&session(nth, at, &[]));
+        let Page { file, bytes } = page(&named(session(nth, at, &[]), agent));
         batch.read(&file, &bytes);
     }
     let learned = batch.finish(config).unwrap().baselines.remove(0);
     let by = Approval::new("somebody", time(TODAY), "a test").unwrap();
-    let promoted = promote(None, &learned, &Decisions::default(), &is_sensitive, &by).unwrap();
+    promote(None, &learned, &Decisions::default(), &is_sensitive, &by).unwrap().next
+}
+
+/// The same, done by an agent of another name.
+pub(crate) fn named(records: Vec<Value>, agent: &str) -> Vec<Value> {
+    let named = Value::from(records).to_string().replace("\"oncall\"", &format!("\"{agent}\""));
+    serde_json::from_str(&named).unwrap()
+}
+
+/// A model that knows the agent.
+pub(crate) fn learned(config: &Config) -> Model {
     let model = Model::new(Invariants::default(), Vec::new()).unwrap();
-    model.with_learned([Ok::<_, ()>(promoted.next)], 1).unwrap()
+    model.with_learned([Ok::<_, ()>(baseline(config, "oncall"))], 1).unwrap()
 }
 
 /// The same with lines to be killed by.

@@ -102,9 +102,14 @@ fn what_is_no_export_is_refused_by_name_and_nothing_is_overwritten() {
     let missing = refused(&learn, &history);
     assert!(missing.contains("promises"), "{missing}");
 
-    fs::write(history.join("_tripline.json"), "{\"format\": 9, \"new\": []}").unwrap();
-    let newer = refused(&learn, &history);
-    assert!(newer.contains("has format 9; this program reads format 1"), "{newer}");
+    // One from before episodes counted resources, and one from a later program.
+    for format in [1, 9] {
+        let label = format!("{{\"format\": {format}, \"new\": []}}");
+        fs::write(history.join("_tripline.json"), label).unwrap();
+        let other = refused(&learn, &history);
+        let expected = format!("has format {format}; this program reads format 2: export it again");
+        assert!(other.contains(&expected), "{other}");
+    }
 }
 
 /// Where `tests/components` installed what reads Parquet besides this program.

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tripline_baseline::Day;
+use tripline_baseline::{Day, Peers};
 use tripline_chat::{Message, Stage};
-use tripline_detector::{Budgets, Calibration, Score, Verdict};
+use tripline_detector::{Budgets, Calibration, Invariants, Score, Verdict};
 use tripline_engine::doctor::calibrations;
 use tripline_engine::{
     Batch, Config, Entry, Filter, Model, PartitionId, Provenance, Purpose, Scored,
@@ -17,9 +17,35 @@ use tripline_runtime::{EmbeddedState, Live, Models, Page, State, StateError, fir
 use tripline_testkit::Rng;
 use tripline_text::Untrusted;
 
-use crate::answers::{DAY, TODAY, learned, model, odd, page, session, time};
+use crate::answers::{DAY, TODAY, baseline, named, odd, page, session, time};
 
 const CONFIG: &str = "version = 1\n";
+
+/// A model that knows these agents, and them together.
+fn learned_of(config: &Config, agents: &[&str]) -> Model {
+    let mut known: Vec<_> = agents.iter().map(|agent| baseline(config, agent)).collect();
+    let mut fleet = Peers::new(None);
+    known.iter().for_each(|agent| fleet.add(agent));
+    known.push(fleet.finish(None));
+    let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+    model.with_learned(known.into_iter().map(Ok::<_, ()>), 1).unwrap()
+}
+
+fn learned(config: &Config) -> Model {
+    learned_of(config, &["oncall"])
+}
+
+/// The same with lines to be killed by.
+fn with_lines(model: Model) -> Model {
+    let mut calibration = Calibration::default();
+    let benign = std::iter::once((Score::default(), 3_000));
+    calibration.add(&Untrusted::borrowed("oncall"), 3_000, 42_000, benign);
+    model.with_calibration(calibration, Budgets::default())
+}
+
+fn model(config: &Config) -> Model {
+    with_lines(learned(config))
+}
 
 /// The agent does what it always did, once, from somewhere else.
 fn mild(nth: u64) -> Vec<Value> {
@@ -47,8 +73,16 @@ fn by_day<'f>(findings: impl IntoIterator<Item = &'f Scored>) -> BTreeMap<Day, V
 }
 
 fn by_history(config: &Config, model: &Model, sessions: &[(i64, Vec<Value>)]) -> Vec<Scored> {
-    let filter = Filter::default();
-    let mut batch = Batch::new(config, model, &filter, Purpose::ShowFindings, 1);
+    shown(config, model, sessions, &Filter::default())
+}
+
+fn shown(
+    config: &Config,
+    model: &Model,
+    sessions: &[(i64, Vec<Value>)],
+    filter: &Filter,
+) -> Vec<Scored> {
+    let mut batch = Batch::new(config, model, filter, Purpose::ShowFindings, 1);
     for (_, records) in sessions {
         let Page { file, bytes } = page(records);
         batch.read(&file, &bytes);
@@ -185,6 +219,27 @@ fn a_calibration_that_does_not_hold_kills_nobody_live_as_in_a_history() {
         live.take_in(&[(page(&last[0].1), Provenance::Trail)], time(last[0].0)).await.unwrap()
     });
     assert_eq!(strongest(&live.findings), Some(Verdict::Kill));
+}
+
+#[test]
+fn whoever_asks_about_one_agent_is_told_the_same_of_it() {
+    let config = Config::parse(CONFIG).unwrap();
+    let model = with_lines(learned_of(&config, &["oncall", "nightly"]));
+    let mut sessions = sessions((1..=11).map(mild).chain([odd()]));
+    let last = sessions.len() - 1;
+    for (_, records) in &mut sessions[..last] {
+        *records = named(std::mem::take(records), "nightly");
+    }
+    let agents = [Untrusted::borrowed("oncall")].into();
+    let one = Filter { agents, ..Filter::default() };
+    let of_one = shown(&config, &model, &sessions, &one);
+    let of_all = by_history(&config, &model, &sessions);
+    let is_one = |it: &&Scored| it.agent.as_ref().is_some_and(|it| it.untrusted() == "oncall");
+    let expected: Vec<Scored> = of_all.iter().filter(is_one).cloned().collect();
+    assert!(expected.len() < of_all.len());
+    // Not a kill: the other one has turned the lines off.
+    assert_eq!(by_day(&expected).into_values().collect::<Vec<_>>(), [Verdict::Fence]);
+    assert_eq!(of_one, expected);
 }
 
 #[test]

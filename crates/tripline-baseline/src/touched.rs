@@ -5,7 +5,9 @@
 ///
 /// It is a hash, so that some things are taken for one: of 1,000 about eight, of 10,000 about 730. The
 /// hash is the same everywhere and for ever, since it decides what is stored, and is no secret: whoever
-/// would hide behind it could take one object in 65,535.
+/// would hide behind it, and finds the names as they are, could take one object in 65,535. Whoever chooses
+/// one of the names in a call (the target of a copy, a name in a list that does not exist) can choose it
+/// so that calls count as one thing: then nothing bounds what it hides, but the calls are still counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Touched(u16);
 

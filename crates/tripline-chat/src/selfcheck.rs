@@ -41,7 +41,7 @@ impl Message {
     }
 
     /// Of which classes the calibration does not hold any more, by the checks of it: evidence kills none of
-    /// their agents then. It says the same until an answer turns.
+    /// their agents from the days on that these name. It says the same until an answer turns.
     pub fn of_calibration(checks: &[Check]) -> Self {
         let bad: Vec<&Check> = checks.iter().filter(|check| is_bad(check)).collect();
         let name = |check: &&Check| check.about.as_ref().map(Line::name).unwrap_or_default();
@@ -58,13 +58,26 @@ impl Message {
                     "the lines of evidence do not hold for {count} of the classes of agents: what they \
                      do has changed, or an attack goes through all of them"
                 ),
-                listed("evidence fences, and kills none any more of: ", &bad, name),
+                listed(
+                    "from the day named above on, evidence fences, and kills none any more of: ",
+                    &bad,
+                    name,
+                ),
                 "none by itself; rules and scopes kill as before",
             ),
         };
         let reason = |check: &&Check| name(check).and(format!(": {}", check.says));
         let reasons = bad.iter().map(reason).collect();
         Self::of_itself("calibration", (stage, headline), reasons, done, damage)
+    }
+
+    /// That there are no lines any more which could hold or not: the end of what
+    /// [`Self::of_calibration`] told.
+    pub fn of_no_calibration() -> Self {
+        let headline = "there are no lines of evidence any more, so that none can fail to hold";
+        let done = Line::ours("without lines nothing is killed by evidence, in any class");
+        let damage = "rules and scopes kill as before";
+        Self::of_itself("calibration", (Stage::Well, headline.to_owned()), Vec::new(), done, damage)
     }
 
     /// What a doctor's visit found wrong, in a message that is the same until an answer turns: what was
@@ -198,6 +211,9 @@ mod tests {
         insta::assert_snapshot!(again.to_text());
         assert_eq!(bad.incident, again.incident);
         assert_ne!(bad.incident, Message::of_doctor(&[]).incident);
+        let gone = Message::of_no_calibration();
+        insta::assert_snapshot!(gone.to_text());
+        assert_eq!((gone.incident, gone.stage), (bad.incident, again.stage));
         assert!(bad.stage.is_urgent() && !again.stage.is_urgent());
     }
 

@@ -34,7 +34,10 @@ pub enum ColumnsProblem {
     #[error("is no `{0}` table that `tripline export` wrote")]
     Foreign(&'static str),
     /// It is one of another version.
-    #[error("has format {found}; this program reads format {}", crate::schema::FORMAT)]
+    #[error(
+        "has format {found}; this program reads format {}: export it again from its logs",
+        crate::schema::FORMAT
+    )]
     OtherFormat {
         /// The version of its format, if it is a number.
         found: u32,

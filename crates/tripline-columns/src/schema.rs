@@ -4,8 +4,9 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 
-/// The version of the format. Another one is refused.
-pub const FORMAT: u32 = 1;
+/// The version of the format. Another one is refused. In version 1 the peaks of episodes lacked those of
+/// `resources`.
+pub const FORMAT: u32 = 2;
 /// The file that says that a folder is an export; it is written last.
 pub const LABEL: &str = "_tripline.json";
 

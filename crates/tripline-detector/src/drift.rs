@@ -22,9 +22,10 @@ pub struct Slow(f64);
 /// nothing is lost.
 pub const SLOW_DAYS: u32 = 32;
 
-/// Its part of a budget: lines are drawn for the other three quarters. Of agents whose every day has a
-/// score, which is the worst case, it then adds 0.15 false fences a month and 0.53 alerts to the lines' 0.75
-/// and 3.76 (two million days simulated, of even ranks); with the whole budget it would be 0.62 and 2.26.
+/// Its part of a budget. It is not the quarter that lines leave: that is their margin, since what they are
+/// held against comes later and agents change. It comes on top of the lines in the worst case, agents whose
+/// every day has a score: 0.15 false fences a month and 0.53 alerts beside the lines' 0.75 and 3.76 (two
+/// million days simulated, of even ranks); with the whole budget it would be 0.62 and 2.26.
 const PART: f64 = 0.25;
 
 /// The bet on small ranks: 0.3 p^-0.7, which is worth 1 on average (detector.md section 4).

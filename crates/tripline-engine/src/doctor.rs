@@ -199,12 +199,23 @@ pub struct Facts {
     pub models: Found<ModelFacts>,
     /// The classes of which the calibration does not hold, each with the day on which that turned out.
     pub fired: Found<BTreeMap<Option<AgentId>, Day>>,
+    /// Whose calibration that is.
+    pub lines_of: LinesOf,
     /// Everything about the switch.
     pub stop: StopFacts,
     /// The channels that are set up.
     pub chat: Vec<ChannelFacts>,
     /// What keeps people's answers from being believed; none where nobody may answer.
     pub answers: Option<Vec<AnswerProblem>>,
+}
+
+/// Whose lines are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinesOf {
+    /// Those that the deployment follows.
+    Deployment,
+    /// Those of the baselines at hand: what a deployment has in its package cannot be read from here.
+    Folder,
 }
 
 /// What is thought of the facts, in the order in which it is told.

@@ -130,11 +130,16 @@ impl Course {
         }
     }
 
-    /// Whether its lines hold for nothing on a day. Live, a day is only known for good in the course of the
-    /// next one.
+    /// Whether its lines hold for nothing on a day.
     fn is_off(&self, day: Day) -> bool {
-        self.fired.is_some_and(|fired| day.since(fired) > 1)
+        self.fired.is_some_and(|fired| day >= off_from(fired))
     }
+}
+
+/// The first day on which lines hold for nothing that turned out not to hold on another. Live, a day is only
+/// known for good in the course of the next one.
+pub(crate) fn off_from(fired: Day) -> Day {
+    fired.next().next()
 }
 
 /// What an episode came to, of an agent that is known well.
@@ -233,7 +238,9 @@ impl Drift {
             Some(days) => days.note(day, score),
             None => self.days.entry(agent.id.clone()).or_default().note(day, score),
         };
-        let peers = habits.class.or(habits.fleet).map_or(1, |peers| peers.known.agents());
+        // Where nobody knows how many there are, there may be many.
+        let peers = habits.class.or(habits.fleet);
+        let peers = peers.map_or(UNCOUNTED, |peers| peers.known.agents());
         let is_followed = is_followed(&agent.id, day, peers);
         match &mut self.watch {
             Watch::Here(classes) => {
@@ -326,6 +333,9 @@ impl Watch {
 /// and so many tell.
 const FOLLOWED: u32 = 256;
 
+/// How many agents a class is taken to have of which that is not known: one in sixteen is followed.
+const UNCOUNTED: u32 = 16 * FOLLOWED;
+
 /// Whether an agent is one of those by whom its class is watched on a day: all of them in most, and some in
 /// a large one, each day others.
 fn is_followed(agent: &AgentId, day: Day, peers: u32) -> bool {
@@ -405,5 +415,8 @@ mod tests {
             |at: u32| (0..9_000).filter(move |nth| is_followed(&name(*nth), day(at), 9_000));
         assert!((150..400).contains(&followed(1).count()), "{}", followed(1).count());
         assert!(followed(1).ne(followed(2)));
+        let of_unknown =
+            (0..4_096).filter(|nth| is_followed(&name(*nth), day(1), UNCOUNTED)).count();
+        assert!((150..400).contains(&of_unknown), "{of_unknown}");
     }
 }

@@ -265,9 +265,6 @@ impl<'m> Judge<'m> {
     ) -> Option<Scored> {
         let session = self.sessions.session_at(turn.session);
         let agent = session.agent();
-        if !self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref()) {
-            return None;
-        }
         let number = self.sessions.agent_number_at(turn.session);
         let known = agent.zip(number).and_then(|(agent, number)| {
             let known = self.agents.get(self.model, number, agent)?;
@@ -320,7 +317,9 @@ impl<'m> Judge<'m> {
             call,
             assessment,
         };
-        if scored.is_finding() {
+        // What is not shown was judged all the same: verdicts look at others of the class too.
+        let is_shown = self.filter.shows(agent.map(|agent| agent.id.untrusted()).as_ref());
+        if is_shown && scored.is_finding() {
             self.incidents.note(&session, &scored, &self.sessions);
         }
         match scored.assessment.verdict {
@@ -328,7 +327,7 @@ impl<'m> Judge<'m> {
             Verdict::Fence => self.flagged.fence(turn.root, turn.episode_start),
             Verdict::Kill => self.flagged.kill(turn.root, turn.episode_start),
         }
-        Some(scored)
+        is_shown.then_some(scored)
     }
 
     /// Weighs a call against the habits of its agent: the evidence of its episode so far, and why the

@@ -86,8 +86,8 @@ impl Weighed<'_> {
         (self.verdict, self.turned) = (verdict, turned);
     }
 
-    /// Why it has its verdict: what adds to the evidence, and from a fence on, the evidence itself.
-    /// With `all` also what adds nothing.
+    /// Why it has its verdict: what adds to the evidence, and the evidence itself from a fence on, or where
+    /// it alone asks for something else. With `all` also what adds nothing.
     pub(crate) fn reasons(
         self,
         habits: &Habits<'_>,
@@ -108,7 +108,7 @@ impl Weighed<'_> {
         for reason in reasons.iter_mut().filter(|reason| reason.weight > 0.0) {
             reason.verdict = self.verdict;
         }
-        if self.verdict >= Verdict::Fence {
+        if self.verdict >= Verdict::Fence || self.turned.is_some() {
             reasons.push(summary(self.verdict, self.turned, self.score, measure, evidence));
         }
         reasons
@@ -137,7 +137,8 @@ fn summary(
     };
     let line = match (turned, line(verdict)) {
         (Some(Turned::Slowly), _) => {
-            format!("a {verdict} together with the agent's days before, by their ranks")
+            let article = if verdict == Verdict::Alert { "an" } else { "a" };
+            format!("{article} {verdict} together with the agent's days before, by their ranks")
         }
         (Some(Turned::OffCalibration), _) => held("the lines of its class do not hold any more"),
         (Some(Turned::ClassTripped), _) => held("others of its class were killed just before"),
@@ -158,5 +159,32 @@ fn summary(
         detail: format!("evidence of {mode}: 10^{score}{counts}; {line}"),
         invariant: None,
         technique: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_attribution::{Agent, AgentId};
+    use tripline_detector::Invariants;
+
+    use super::*;
+    use crate::model::Model;
+
+    #[test]
+    fn an_alert_that_only_the_days_before_make_says_so() {
+        let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+        let agent = Agent { id: AgentId::of("oncall").unwrap(), class: None };
+        let (habits, measure) = (model.habits_of(&agent), model.measure_of(&agent));
+        let why = |turned| {
+            let (score, verdict) = (Score::of(0.5), Verdict::Alert);
+            let weighed =
+                Weighed { news: Vec::new(), pace: None, score, adds: true, verdict, turned };
+            let standing = habits.standing(false);
+            weighed.reasons(&habits, standing, &measure, None, &Evidence::default(), false)
+        };
+        assert_eq!(why(None), []);
+        let [reason] = &why(Some(Turned::Slowly))[..] else { panic!() };
+        assert_eq!(reason.verdict, Verdict::Alert);
+        assert!(reason.detail.contains("an alert together with"), "{}", reason.detail);
     }
 }

@@ -10,7 +10,7 @@ use tripline_baseline::{Scope, Whose};
 use tripline_chat::{Message, Ways};
 use tripline_cloudtrail::EventTime;
 use tripline_engine::doctor::{
-    BucketFacts, ChannelFacts, DataEvents, Deployment, Facts, Found, FunctionFacts, Guard,
+    BucketFacts, ChannelFacts, DataEvents, Deployment, Facts, Found, FunctionFacts, Guard, LinesOf,
     ModelFacts, Notifications, QueueFacts, QueueState, QueueUse, Reached, Rights, RoleState,
     StopFacts, TableState, TrailFacts, Unknown, data_events_of,
 };
@@ -94,6 +94,7 @@ struct Parts {
     buckets: BTreeSet<String>,
     queues: Vec<(String, QueueUse)>,
     slack: Option<String>,
+    models: Option<String>,
 }
 
 /// What was gathered, and what a deployment keeps elsewhere.
@@ -105,6 +106,8 @@ pub struct Examined {
     pub table: Option<String>,
     /// The secret that is the webhook of the deployment.
     pub slack: Option<String>,
+    /// Where its models are: a folder in its package, or an address that it follows.
+    pub models: Option<String>,
 }
 
 const NO_STACK: Unknown = Unknown::NotAsked("no deployment is named: --stack NAME");
@@ -152,6 +155,7 @@ pub async fn examine(
         table,
         models: Err(NOT_ASKED),
         fired: Err(NOT_ASKED),
+        lines_of: LinesOf::Folder,
         stop: StopFacts {
             responder: responder.ok_or(NOT_ASKED),
             is_halted: Err(NOT_ASKED),
@@ -163,7 +167,7 @@ pub async fn examine(
         chat: Vec::new(),
         answers: None,
     };
-    Examined { facts, table: parts.table.ok(), slack: parts.slack }
+    Examined { facts, table: parts.table.ok(), slack: parts.slack, models: parts.models }
 }
 
 /// The functions of the stack, and what their environment names.
@@ -176,6 +180,7 @@ async fn parts(probe: &impl Probe, asked: &Asked) -> Parts {
         buckets: BTreeSet::new(),
         queues: Vec::new(),
         slack: None,
+        models: None,
     };
     let Some(stack) = &asked.stack else { return nothing(NO_STACK) };
     let detector = match probe.function(&format!("{stack}-detector")).await {
@@ -207,6 +212,7 @@ async fn parts(probe: &impl Probe, asked: &Asked) -> Parts {
             .get("TRIPLINE_SLACK_WEBHOOK_SECRET")
             .filter(|name| !name.is_empty())
             .cloned(),
+        models: responder.environment.get("TRIPLINE_CONFIG").cloned(),
         deployment: Ok(Deployment { mode, functions: vec![detector.facts, responder.facts] }),
     }
 }

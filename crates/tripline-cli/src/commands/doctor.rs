@@ -22,18 +22,19 @@ mod with_aws {
 
     use aws_config::{BehaviorVersion, SdkConfig};
     use tripline_attribution::AgentId;
-    use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState};
+    use tripline_aws::{Approving, ApprovingError, AwsProbe, DynamoState, S3Depot};
     use tripline_baseline::Day;
     use tripline_chat::Message;
+    use tripline_detector::Calibration;
     use tripline_engine::doctor::{
-        Answer, AnswerProblem, Check, Found, ModelFacts, Unknown, judge,
+        Answer, AnswerProblem, Check, Found, LinesOf, ModelFacts, Unknown, judge,
     };
     use tripline_engine::{Beat, Channel, Config, SecretRef, Source};
     use tripline_iam::Arn;
     use tripline_report::doctor as report;
     use tripline_runtime::{
-        Asked, Channel as Post, EmbeddedState, LOG_FILE, Outbox, SystemClock, beats, examine,
-        fired, models_of, reach, read_log, settings,
+        Asked, Channel as Post, EmbeddedState, LOG_FILE, Library, Outbox, SystemClock, beats,
+        examine, fired, hash_seed, models_of, reach, read_log, settings,
     };
     use tripline_text::{Untrusted, escape};
 
@@ -65,7 +66,9 @@ mod with_aws {
             let examined = examine(&probe, &asked, &config, hands.identity(), now()).await;
             let mut facts = examined.facts;
             facts.beats = heard(&aws, examined.table.clone(), &config).await;
-            facts.fired = held(&aws, examined.table.clone(), &models).await;
+            let here = models.as_ref().ok().and_then(|models| models.calibration.as_ref());
+            let place = examined.models.as_deref();
+            (facts.lines_of, facts.fired) = held(&aws, examined.table.clone(), place, here).await;
             facts.models = models;
             let log = arguments.switch.log.state.as_ref();
             facts.stop.is_halted = is_halted(examined.table, log).await;
@@ -151,21 +154,38 @@ mod with_aws {
             .map_err(|error| Unknown::refused(error.to_string()))
     }
 
-    /// Of which classes the calibration does not hold, by the state of the deployment.
+    /// Of which classes the calibration does not hold, by the state of the deployment. It is that of the
+    /// models which the deployment follows at `place`, else the one `here`.
     async fn held(
         aws: &SdkConfig,
         table: Option<String>,
-        models: &Found<ModelFacts>,
-    ) -> Found<BTreeMap<Option<AgentId>, Day>> {
+        place: Option<&str>,
+        here: Option<&Calibration>,
+    ) -> (LinesOf, Found<BTreeMap<Option<AgentId>, Day>>) {
+        let depot = place.and_then(|place| S3Depot::parse(aws, place));
+        let lines_of = if depot.is_some() { LinesOf::Deployment } else { LinesOf::Folder };
         let Some(table) = table else {
-            return Err(Unknown::NotAsked("no deployment is named: --stack NAME"));
+            let unknown = Unknown::NotAsked("no deployment is named: --stack NAME");
+            return (lines_of, Err(unknown));
         };
-        let calibration = models.as_ref().ok().and_then(|models| models.calibration.as_ref());
+        let refused = |error: &dyn ToString| Unknown::refused(error.to_string());
+        let edition = match depot {
+            Some(depot) => match Library::open(Box::new(depot), hash_seed(), now()).await {
+                Ok(library) => Some(library.edition(now()).await),
+                Err(error) => return (lines_of, Err(refused(&error))),
+            },
+            None => None,
+        };
+        let calibration = match &edition {
+            Some(edition) => edition.core().calibration(),
+            None => here,
+        };
         let Some(calibration) = calibration else {
-            return Err(Unknown::NotAsked("no lines were drawn: tripline backtest --save"));
+            let unknown = Unknown::NotAsked("no lines were drawn: tripline backtest --save");
+            return (lines_of, Err(unknown));
         };
         let state = DynamoState::new(aws, table);
-        fired(&state, calibration).await.map_err(|error| Unknown::refused(error.to_string()))
+        (lines_of, fired(&state, calibration).await.map_err(|error| refused(&error)))
     }
 
     /// Whether the brake is on: by the log of the deployment, else by this machine's.

@@ -229,11 +229,13 @@ impl<'a> Watcher<'a> {
         if !checks.is_empty() {
             self.say(Message::of_heartbeat(&checks)).await?;
         }
-        if let Some(calibration) = self.model.calibration() {
-            let checks = calibrations(&fired(self.state, calibration).await?);
-            self.say(Message::of_calibration(&checks)).await?;
-        }
-        Ok(())
+        let message = match self.model.calibration() {
+            Some(calibration) => {
+                Message::of_calibration(&calibrations(&fired(self.state, calibration).await?))
+            }
+            None => Message::of_no_calibration(),
+        };
+        self.say(message).await
     }
 
     async fn say(&mut self, message: Message) -> Result<(), Failure> {

@@ -114,6 +114,7 @@ fn healthy() -> Facts {
             calibration: None,
         }),
         fired: Ok(Default::default()),
+        lines_of: LinesOf::Deployment,
         stop: StopFacts {
             responder: Ok(Arn::parse("arn:aws:iam::111122223333:role/TriplineResponder").unwrap()),
             is_halted: Ok(false),
@@ -238,6 +239,16 @@ fn a_class_whose_calibration_does_not_hold_is_told() {
     only(&facts, "calibration: warning: by ");
     let about = judge(&facts).into_iter().find(|it| it.id == "calibration").unwrap().about;
     assert_eq!(about.unwrap().as_unescaped(), "agents without a class");
+    // It says so where it may be of other lines than those in force.
+    let says = |facts: &Facts| {
+        let checks = judge(facts);
+        checks.into_iter().find(|it| it.id == "calibration").unwrap().says
+    };
+    assert!(!says(&facts).contains("in the folder"));
+    facts.lines_of = LinesOf::Folder;
+    assert!(says(&facts).contains("in the folder"));
+    facts.fired = Ok(Default::default());
+    assert!(says(&facts).contains("in the folder"));
 }
 
 #[test]

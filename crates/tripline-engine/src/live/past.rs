@@ -123,8 +123,10 @@ impl Past {
                 let class = self.classes.entry(class.clone()).or_default();
                 for stood in elements::<Stood>(value)? {
                     // Whoever added up what another had not seen yet came to something else; one of them
-                    // counts, and everybody takes the same: nothing is added to both.
-                    let rank = |it: &Stood| (it.until, it.agent_days, encoded(it));
+                    // counts, and everybody takes the same: nothing is added to both. What was told not
+                    // to hold (`Fired`) does not hold, by its earliest day.
+                    let fired = |it: &Stood| it.course.fired.map(std::cmp::Reverse);
+                    let rank = |it: &Stood| (fired(it), it.until, it.agent_days, encoded(it));
                     if class.stood.as_ref().is_none_or(|known| rank(known) < rank(&stood)) {
                         class.stood = Some(stood);
                     }
@@ -441,6 +443,30 @@ mod tests {
         let watched = agent(&Look { agent: 0, class: 1, day: 0, score: 0 });
         let past = read(&state, &model, std::slice::from_ref(&watched), day(40).start());
         assert!(past.unsettled(past.classes.get(&watched.class).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn of_two_standings_the_one_counts_that_was_told() {
+        let model = model();
+        let calibration = model.calibration().unwrap();
+        let mut fired = Course::default();
+        while fired.fired.is_none() {
+            fired.note(day(9), Count { agents: 9, above: 9 }, calibration);
+        }
+        let stood = |until, agent_days, course: &Course| {
+            let course = course.clone();
+            encoded(&Stood { until: day(until), agent_days, course })
+        };
+        let calm = Course::default();
+        let standings = [stood(10, 9, &fired), stood(10, 99, &calm), stood(12, 99, &calm)];
+        let partition = Partition::Watchdog(model.calibration_id().unwrap(), None);
+        for (one, other) in [(0, 1), (1, 0), (0, 2), (2, 0)] {
+            let mut past = Past::of(model.calibration_id().unwrap(), day(13).start());
+            past.give(&partition, &standings[one]).unwrap();
+            past.give(&partition, &standings[other]).unwrap();
+            let remembered = past.remembered(calibration);
+            assert_eq!(remembered.courses.get(&None), Some(&fired), "{one} {other}");
+        }
     }
 
     #[test]
