@@ -164,7 +164,7 @@ impl<'s> Operator<'s> {
 
     /// Draws the lines: from now on the program is armed.
     pub(crate) fn arm(&mut self, calibration: Calibration) {
-        let forecast = self.model.forecast(&calibration);
+        let forecast = self.model.forecast(&calibration, &Budgets::default());
         self.calibration = Some(calibration.with_forecast(forecast));
         self.compile();
     }

@@ -1,7 +1,7 @@
 //! What the model itself expects, against what its evidence promises: the lock of a kill that believes the
 //! model.
 
-use tripline_detector::{Calibration, Forecast, Invariants, Score};
+use tripline_detector::{Budgets, Calibration, Forecast, Invariants, Score};
 use tripline_engine::{Config, Model};
 use tripline_text::Untrusted;
 
@@ -14,8 +14,8 @@ fn learned() -> Model {
 /// Of a model in which this agent was at work.
 fn forecast(model: &Model, agent: &'static str) -> Option<Forecast> {
     let mut calibration = Calibration::default();
-    calibration.add(&Untrusted::borrowed(agent), 30, 300, [(Score::default(), 30)]);
-    model.forecast(&calibration)
+    calibration.add(&Untrusted::borrowed(agent), 3_000, 30_000, [(Score::default(), 3_000)]);
+    model.forecast(&calibration, &Budgets::default())
 }
 
 /// Evidence passes `1/α` in a share of at most `α` of the episodes that the model draws (Ville), or draws and
@@ -38,6 +38,10 @@ fn what_the_model_draws_keeps_the_bound_of_its_own_evidence() {
 fn the_same_model_expects_the_same() {
     assert_eq!(forecast(&learned(), "oncall"), forecast(&learned(), "oncall"));
     assert_eq!(forecast(&learned(), "gone"), None, "nobody else was at work");
+    let mut short = Calibration::default();
+    short.add(&Untrusted::borrowed("oncall"), 30, 300, [(Score::default(), 30)]);
+    let of_a_month = learned().forecast(&short, &Budgets::default());
+    assert_eq!(of_a_month, None, "nothing is armed by it");
     let nobody = Model::new(Invariants::default(), Vec::new()).unwrap();
     assert_eq!(forecast(&nobody, "oncall"), None, "nobody is known");
 }

@@ -244,7 +244,12 @@ impl Calibration {
         self.line_of(&self.scores, share)
     }
 
-    /// The same by what counts for a kill.
+    /// Whether the history is long enough for a line of a kill of this budget.
+    pub fn certifies(&self, budget: f64) -> bool {
+        self.share_of(budget).and_then(|share| self.line_to_kill(share)).is_some()
+    }
+
+    /// The lowest line by what counts for a kill.
     fn line_to_kill(&self, share: f64) -> Option<Score> {
         let is_whole = sum(self.killing.values()) == self.agent_days;
         self.line_of(if is_whole { &self.killing } else { &self.scores }, share)

@@ -2,7 +2,8 @@
 
 use tripline_baseline::{Draw, Family, Home};
 use tripline_detector::{
-    Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
+    Budgets, Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
+    Verdict,
 };
 use tripline_iam::{Catalogue, Risks};
 
@@ -21,11 +22,15 @@ const SEED: u64 = 4_212;
 
 impl Model {
     /// What the model expects of the agents that are known well enough to be killed, each with as many
-    /// episodes as it had in the calibration; nothing if there is none.
+    /// episodes as it had in the calibration; nothing if there is none, or if the history is too short for a
+    /// kill of that budget anyway. Takes about a second.
     ///
     /// Agents are drawn as often as they show something new, and then an episode of the agent: how many
     /// new values, of which families, and which of them, as the evidence holds them to be likely.
-    pub fn forecast(&self, calibration: &Calibration) -> Option<Forecast> {
+    pub fn forecast(&self, calibration: &Calibration, budgets: &Budgets) -> Option<Forecast> {
+        if !budgets.of(Verdict::Kill).is_some_and(|budget| calibration.certifies(budget)) {
+            return None;
+        }
         let mut known: Vec<(Habits<'_>, Chain, f64)> = Vec::new();
         let mut episodes = 0.0;
         for (agent, habits) in self.all_habits() {

@@ -146,9 +146,10 @@ impl<'j> Replay<'j> {
         let model = self.declared.clone().with_learned(learned, self.job.hash_seed)?;
         // An exception holds from its decision on.
         let model = model.with_decisions(self.decisions.clone());
-        let forecast = calibration.as_ref().and_then(|before| model.forecast(before));
+        let budgets = self.job.config.budgets;
+        let forecast = calibration.as_ref().and_then(|before| model.forecast(before, &budgets));
         self.model = match calibration.map(|it| it.with_forecast(forecast.clone())) {
-            Some(calibration) => model.with_calibration(calibration, self.job.config.budgets),
+            Some(calibration) => model.with_calibration(calibration, budgets),
             None => model,
         };
         let job = job_of(self.job, &step, &self.model);

@@ -124,7 +124,7 @@ mod told {
         let by_rule = report.incidents.iter().filter(|incident| incident.rests_on_rule());
         // How often each agent is at work is all that the forecast takes from it.
         let all = History::in_steps(&outcomes, STEP_DAYS, None)?.calibration()?;
-        let forecast = prepared.model.forecast(&all);
+        let forecast = prepared.model.forecast(&all, &prepared.config().budgets);
         Ok(Scored {
             history: History::in_steps(&outcomes, STEP_DAYS, forecast.as_ref())?,
             relearned: None,
