@@ -68,7 +68,7 @@ fn decision() {
         objects.iter().for_each(|object| batch.read(&name, object));
         let report = batch.finish(&config).unwrap();
         let plan = report.incidents[0].plan.as_ref().unwrap();
-        let evidence = Evidence { is_rule: true, kinds: 0, is_covered: true, class: None };
+        let evidence = Evidence { is_rule: true, is_covered: true, class: None };
         let now = report.incidents[0].opened.unix_secs() * 1_000;
         let decision = authorize(
             plan,
