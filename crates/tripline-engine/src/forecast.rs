@@ -17,6 +17,8 @@ const EPISODES: usize = 100_000;
 const OF_ONE: usize = 25;
 /// An episode that goes on and on is as good as told by then.
 const NOVELTIES_MAX: usize = 64;
+/// So often another value is drawn where one is none that the agent can show.
+const TRIES: usize = 16;
 /// Any; that the same model gives the same forecast.
 const SEED: u64 = 4_212;
 
@@ -151,7 +153,9 @@ impl<'a> Imagined<'a> {
             if shown > 0 && chance.f64() >= self.chain.one_more(shown) {
                 break;
             }
-            if let Some(novelty) = self.novelty(chance) {
+            // Of what it cannot show, such as new resources where all slots are open, it shows something else.
+            let novelty = (0..TRIES).find_map(|_| self.novelty(chance));
+            if let Some(novelty) = novelty {
                 evidence.add(&novelty, self.chain);
                 highest = highest.max(evidence.killing());
             }
