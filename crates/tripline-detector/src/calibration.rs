@@ -311,7 +311,7 @@ pub enum CalibrationError {
     )]
     OtherScoring(u32),
     /// A forecast that no model leads to.
-    #[error("is damaged: its forecast is of no episodes, or of more than there are")]
+    #[error("is damaged: its forecast counts more episodes than there can be")]
     Forecast,
     /// Counts that no history leads to.
     #[error("is damaged: its agents worked on {agents} days, its scores are of {scores}")]
@@ -409,9 +409,9 @@ pub struct Lines {
 
 impl Lines {
     /// Draws the lines. That of a kill is the higher of what the history and what the model says (two
-    /// locks): it holds if either is right. The others are the history's alone, with a margin; but nothing below ten to one is
-    /// made anything of: in a history in which nothing happened, the next best thing would be more than
-    /// all of it.
+    /// locks): it holds if either is right. The others are the history's alone, with a margin; but nothing
+    /// below ten to one is made anything of: in a history in which nothing happened, the next best thing
+    /// would be more than all of it.
     pub fn draw(calibration: &Calibration, budgets: &Budgets) -> Self {
         let of_history = |budget| {
             let share = calibration.share_of(budget)?;
@@ -422,7 +422,7 @@ impl Lines {
         let of_both = |budget| {
             let history = calibration.line_to_kill(calibration.share_of(budget)?)?;
             let share = calibration.episode_share_of(budget)?;
-            Some(history.max(calibration.line_of_model(share)).max(LINE_MIN))
+            Some(history.max(calibration.line_of_model(share)))
         };
         let (alert, fence) = (of_history(budgets.alert), of_history(budgets.fence));
         Self {

@@ -106,17 +106,7 @@ impl Model {
                 return Err(ScopeTwice { subject });
             }
         }
-        Ok(Self {
-            invariants: Arc::new(invariants),
-            of_agent,
-            of_class,
-            learned: BTreeMap::new(),
-            decisions: Arc::default(),
-            calibration: None,
-            highest: BTreeMap::new(),
-            budgets: Budgets::default(),
-            id: OnceLock::new(),
-        })
+        Ok(Self::of_scopes(Arc::new(invariants), of_agent, of_class))
     }
 
     /// The same with learned baselines, taken in one at a time; a second one of the same agent, class
@@ -145,10 +135,19 @@ impl Model {
     /// The same with nothing that was learned, decided or drawn: what is declared, and the invariants.
     #[must_use]
     pub fn declared(&self) -> Self {
+        let (of_agent, of_class) = (self.of_agent.clone(), self.of_class.clone());
+        Self::of_scopes(Arc::clone(&self.invariants), of_agent, of_class)
+    }
+
+    fn of_scopes(
+        invariants: Arc<Invariants>,
+        of_agent: BTreeMap<Untrusted<'static>, Arc<Scope>>,
+        of_class: BTreeMap<Untrusted<'static>, Arc<Scope>>,
+    ) -> Self {
         Self {
-            invariants: Arc::clone(&self.invariants),
-            of_agent: self.of_agent.clone(),
-            of_class: self.of_class.clone(),
+            invariants,
+            of_agent,
+            of_class,
             learned: BTreeMap::new(),
             decisions: Arc::default(),
             calibration: None,
