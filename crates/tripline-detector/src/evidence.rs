@@ -36,6 +36,9 @@ pub const SCORING: u32 = 3;
 const NOVELTY_SHARE: f64 = -0.155;
 pub(crate) const PACE_SHARE: f64 = -0.523;
 
+/// No pace is taken to be rarer, log10.
+const PACE_MAX: f64 = 9.0;
+
 /// How sure an intruder is to show one more new thing.
 const GOES_ON: f64 = 0.95;
 /// How much of a novelty may be the agent's own, in the middle of an attack: no single one costs a
@@ -52,7 +55,7 @@ pub(crate) const ONE_PACE: f64 = 1.0;
 
 /// The evidence of one episode, as far as it has come. Its novelties and paces are to come in order of
 /// time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Evidence {
     /// log10 of each mode's wealth, by what it was won with.
     won: [[f64; Family::COUNT]; Mode::COUNT],
@@ -61,14 +64,17 @@ pub struct Evidence {
     pieces: [u32; Mode::COUNT],
     /// How many new values there were.
     shown: usize,
-    /// The strongest pace.
+    /// How rare the strongest pace of each window and class of calls is, log10, by their number; in
+    /// order, and only those that are rare.
+    paces: Vec<(u16, f64)>,
+    /// What all of them weigh together.
     pace: f64,
 }
 
 impl Default for Evidence {
     fn default() -> Self {
         let nothing = [[0.0; Family::COUNT]; Mode::COUNT];
-        Self { won: nothing, pieces: [0; Mode::COUNT], shown: 0, pace: 0.0 }
+        Self { won: nothing, pieces: [0; Mode::COUNT], shown: 0, paces: Vec::new(), pace: 0.0 }
     }
 }
 
@@ -97,16 +103,27 @@ impl Evidence {
         weights.get(self.mode() as usize).copied().unwrap_or(0.0)
     }
 
-    /// Adds a pace above every one that was learned; what it weighs. Any of `pairs` of a window and a
-    /// class of calls could have been the one.
-    pub fn add_pace(&mut self, tail: &Tail, count: u64, pairs: usize) -> f64 {
+    /// Adds a pace above every one that was learned, of the `nth` of `pairs` of a window and a class of
+    /// calls; what all paces weigh then, or nothing if this is no excess.
+    ///
+    /// Each of the pairs could have been the one, and a burst shows in many of them at once: the mean of
+    /// `1/p` over all pairs is taken for one over the chance of all of it (the harmonic mean p-value:
+    /// Wilson, PNAS 116, 2019), which is never less than the rarest one times their number.
+    pub fn add_pace(&mut self, nth: u16, tail: &Tail, count: u64, pairs: usize) -> f64 {
         if !tail.is_excess(count) {
             return 0.0;
         }
-        let weight = -tail.log_chance(count) - libm::log10(pairs.max(1) as f64);
-        let weight = weight.clamp(0.0, WEIGHT_MAX);
-        self.pace = self.pace.max(weight);
-        weight
+        let rare = (-tail.log_chance(count)).clamp(0.0, PACE_MAX);
+        match self.paces.binary_search_by_key(&nth, |(nth, _)| *nth) {
+            Ok(at) => {
+                let Some((_, known)) = self.paces.get_mut(at) else { return self.pace };
+                *known = known.max(rare);
+            }
+            Err(at) => self.paces.insert(at, (nth, rare)),
+        }
+        let sum: f64 = self.paces.iter().map(|(_, rare)| libm::exp10(*rare)).sum();
+        self.pace = (libm::log10(sum) - libm::log10(pairs.max(1) as f64)).clamp(0.0, WEIGHT_MAX);
+        self.pace
     }
 
     /// With a pace of a chance of `10^-weight`, whatever it was.
@@ -321,11 +338,11 @@ mod tests {
     fn a_pace_alone_is_one_piece_and_must_be_ten_times_as_strong_to_kill() {
         let mut evidence = Evidence::default();
         let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
-        assert_eq!(evidence.add_pace(&tail, 50, 12), 0.0);
-        let weight = evidence.add_pace(&tail, 51, 12);
+        assert_eq!(evidence.add_pace(3, &tail, 50, 12), 0.0);
+        let weight = evidence.add_pace(3, &tail, 51, 12);
         assert!((2.8..3.1).contains(&weight), "{weight}");
-        evidence.add_pace(&tail, 400, 12);
-        evidence.add_pace(&tail, 60, 12);
+        evidence.add_pace(3, &tail, 400, 12);
+        evidence.add_pace(3, &tail, 60, 12);
         assert_eq!(evidence.pieces(), 1);
         assert_eq!(evidence.score(), Score::of(WEIGHT_MAX + PACE_SHARE));
         assert_eq!(evidence.killing(), Score::of(WEIGHT_MAX + PACE_SHARE - ONE_PACE));

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tripline_baseline::{Family, Maturity, Stage};
-use tripline_iam::{AccessLevel, Risk, Risks};
+use tripline_iam::{AccessLevel, Aims, Risk, Risks};
 
 use crate::evidence::ACTIONS;
 
@@ -24,6 +24,8 @@ pub struct Novelty {
     pub level: Option<AccessLevel>,
     /// The harm that the action can do; of other values than actions and resources none is at stake.
     pub risks: Risks,
+    /// What intruders were reported to use the action for.
+    pub aims: Aims,
     /// What else there is to it.
     pub detail: Detail,
     /// What may lessen it.
@@ -227,6 +229,7 @@ pub(crate) mod tests {
             fleet: peers(knowing),
             level: None,
             risks,
+            aims: Aims::default(),
             detail: match family {
                 Family::Resource => Detail::Slot { surprise: 1.0, alike: 1.0 },
                 Family::Error => Detail::Denied(true),

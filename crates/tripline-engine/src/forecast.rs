@@ -5,7 +5,7 @@ use tripline_detector::{
     Budgets, Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
     Verdict,
 };
-use tripline_iam::{Catalogue, Risks};
+use tripline_iam::{Aims, Catalogue, Risks};
 
 use crate::habits::{Habits, Learned, entry_of};
 use crate::model::Model;
@@ -199,6 +199,7 @@ impl<'a> Imagined<'a> {
             fleet: peers(self.habits.fleet),
             level: None,
             risks,
+            aims: Aims::default(),
             detail,
             standing: self.standing(),
         })

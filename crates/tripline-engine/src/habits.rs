@@ -11,7 +11,7 @@ use tripline_iam::{Action, Catalogue, Entry, Risk, Risks};
 use tripline_text::Untrusted;
 
 use crate::open::OpenEpisode;
-use crate::pace::Exceeded;
+use crate::pace::{Exceeded, Excess};
 
 /// A baseline made ready for questions.
 #[derive(Debug)]
@@ -162,26 +162,30 @@ impl<'m> Habits<'m> {
                 .map(|it| peers(it, draw, home)),
             level: entry.map(|entry| entry.level()),
             risks,
+            aims: entry.map(|entry| entry.aims()).unwrap_or_default(),
             detail,
             standing,
         })
     }
 
-    /// Adds a pace above every one that was learned to the evidence; what it weighs, in hundredths.
+    /// Adds paces above every one that was learned to the evidence; what all paces weigh, in hundredths.
     pub(crate) fn add_pace(
         &self,
-        exceeded: &Exceeded,
+        excess: &Excess,
         standing: Standing,
         episode: &mut OpenEpisode,
     ) -> Option<f64> {
         let own = self.own?;
-        let tail = own.known.tail(exceeded.window, exceeded.class)?;
         // A deployment brings new paces.
-        let weight = match standing.in_grace {
-            true => 0.0,
-            false => episode.evidence_mut().add_pace(&tail, exceeded.count, own.known.paces()),
-        };
-        Some(hundredths(weight))
+        if standing.in_grace {
+            return Some(0.0);
+        }
+        let (evidence, pairs) = (episode.evidence_mut(), own.known.paces());
+        let weights = excess.all.iter().filter_map(|it| {
+            let tail = own.known.tail(it.window, it.class)?;
+            Some(evidence.add_pace(it.nth(), &tail, it.count, pairs))
+        });
+        Some(hundredths(weights.fold(0.0, f64::max)))
     }
 
     /// What is to be said of a pace that weighs so much.

@@ -23,7 +23,7 @@ use crate::known::{KnownAgents, Scratch};
 use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
-use crate::pace::Exceeded;
+use crate::pace::Excess;
 use crate::target::View;
 use crate::tick::Tick;
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
@@ -178,22 +178,22 @@ impl<'m> Judge<'m> {
     ) -> Result<Option<Scored>, DamagedRow> {
         let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
         let number = self.sessions.agent_number_at(turn.session);
-        let exceeded = number.and_then(|number| self.count_pace(number, &turn, &tick));
+        let excess = number.and_then(|number| self.count_pace(number, &turn, &tick));
         if self.episodes.has_over() {
             let over = self.episodes.take_over();
             self.drift.note(&over, self.model, &self.sessions);
         }
         match row {
-            Some(row) if exceeded.is_none() && self.is_surely_normal(number, row)? => Ok(None),
+            Some(row) if excess.is_none() && self.is_surely_normal(number, row)? => Ok(None),
             Some(row) => {
                 let Self { words, .. } = self;
                 let family = |record: &Record<'_>| words.user_agent_family(record);
                 let Held { call, reasons, .. } = Held::decode_by(row, family)?;
-                Ok(self.judge(&turn, call, reasons, exceeded))
+                Ok(self.judge(&turn, call, reasons, excess))
             }
-            None if exceeded.is_some() => {
+            None if excess.is_some() => {
                 let Some(call) = self.sketch(part, &tick) else { return Ok(None) };
-                Ok(self.judge(&turn, call, Vec::new(), exceeded))
+                Ok(self.judge(&turn, call, Vec::new(), excess))
             }
             None => Ok(None),
         }
@@ -201,7 +201,7 @@ impl<'m> Judge<'m> {
 
     /// Counts a call to the pace of its episode; the excess over what was learned, if there is one.
     #[inline]
-    fn count_pace(&mut self, number: u32, turn: &Turn, tick: &Tick) -> Option<Exceeded> {
+    fn count_pace(&mut self, number: u32, turn: &Turn, tick: &Tick) -> Option<Excess> {
         if !self.model.has_learned() {
             return None;
         }
@@ -261,7 +261,7 @@ impl<'m> Judge<'m> {
         turn: &Turn,
         call: Call,
         mut reasons: Vec<Reason>,
-        exceeded: Option<Exceeded>,
+        excess: Option<Excess>,
     ) -> Option<Scored> {
         let session = self.sessions.session_at(turn.session);
         let agent = session.agent();
@@ -299,7 +299,7 @@ impl<'m> Judge<'m> {
             let in_grace = is_new_version
                 .is_some_and(|version| self.deployments.in_grace(number, version, turn));
             let (weighed, why) =
-                self.weigh(agent, number, turn, &call, habits, in_grace, exceeded.as_ref());
+                self.weigh(agent, number, turn, &call, habits, in_grace, excess.as_ref());
             score = Some(weighed.log10());
             reasons.extend(why);
         }
@@ -344,7 +344,7 @@ impl<'m> Judge<'m> {
         call: &Call,
         habits: Habits<'m>,
         in_grace: bool,
-        exceeded: Option<&Exceeded>,
+        excess: Option<&Excess>,
     ) -> (Score, Vec<Reason>) {
         let texts = DeedTexts::of(call);
         let deed = Deed::of(call, &texts);
@@ -358,7 +358,7 @@ impl<'m> Judge<'m> {
         };
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
-        let mut weighed = weigh(&habits, standing, &measure, episode, &deed, exceeded, expected);
+        let mut weighed = weigh(&habits, standing, &measure, episode, &deed, excess, expected);
         let is_armed = standing.maturity.is_armed() && !in_grace;
         if weighed.adds && is_armed {
             let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
@@ -386,7 +386,7 @@ impl<'m> Judge<'m> {
         }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());
-        (score, weighed.reasons(&habits, standing, &measure, exceeded, evidence, self.all))
+        (score, weighed.reasons(&habits, standing, &measure, excess, evidence, self.all))
     }
 
     /// The same, with exceptions beside the model's.

@@ -13,6 +13,12 @@ pub(crate) struct Exceeded {
 }
 
 impl Exceeded {
+    /// The number of its window and class among all pairs of them.
+    pub(crate) fn nth(&self) -> u16 {
+        // INVARIANT: there are six windows and eight classes.
+        (self.window as u16) * RateClass::COUNT as u16 + self.class as u16
+    }
+
     /// Whether it is more out of proportion; of equals the shorter window.
     fn is_worse_than(&self, other: &Self) -> bool {
         // Compared by cross-multiplication.
@@ -21,6 +27,15 @@ impl Exceeded {
         let first = (self.window, self.class) < (other.window, other.class);
         mine > theirs || mine == theirs && first
     }
+}
+
+/// Paces above every one that was learned, all of one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Excess {
+    /// The one that is most out of proportion: what is told.
+    pub(crate) worst: Exceeded,
+    /// All of them.
+    pub(crate) all: Vec<Exceeded>,
 }
 
 /// How much was done in the current bucket of each window, in one episode. Calls come in order of
@@ -69,16 +84,16 @@ impl Count {
 }
 
 impl Pace {
-    /// Counts a call; the excess that is most out of proportion, if there is a new one.
+    /// Counts a call; the excesses that are new, if there are any.
     pub(crate) fn note(
         &mut self,
         known: &Known,
         time: EventTime,
         counts: &Counts,
-    ) -> Option<Exceeded> {
+    ) -> Option<Excess> {
         let windows = RateWindow::ALL.map(|window| (window, window.bucket(time.unix_secs())));
         let is_new = self.touched.insert(counts.touched);
-        let mut worst: Option<Exceeded> = None;
+        let mut excess: Option<Excess> = None;
         for (class, running) in RateClass::ALL.into_iter().zip(&mut self.classes) {
             let more = counts.of(class, is_new);
             // What does not grow was held against its limit when it last did.
@@ -88,14 +103,16 @@ impl Pace {
             for ((window, bucket), count) in windows.into_iter().zip(running) {
                 let due = count.add(bucket, more, || known.limit(window, class));
                 let exceeded = due.map(|(count, limit)| Exceeded { window, class, count, limit });
-                if let Some(exceeded) = exceeded
-                    && worst.as_ref().is_none_or(|worst| exceeded.is_worse_than(worst))
-                {
-                    worst = Some(exceeded);
+                let Some(exceeded) = exceeded else { continue };
+                let excess =
+                    excess.get_or_insert_with(|| Excess { worst: exceeded, all: Vec::new() });
+                if exceeded.is_worse_than(&excess.worst) {
+                    excess.worst = exceeded;
                 }
+                excess.all.push(exceeded);
             }
         }
-        worst
+        excess
     }
 }
 

@@ -8,7 +8,7 @@ use crate::deed::Deed;
 use crate::drift::Turned;
 use crate::habits::{Habits, reason};
 use crate::open::OpenEpisode;
-use crate::pace::Exceeded;
+use crate::pace::Excess;
 
 /// A call as weighed against the habits of its agent.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ pub(crate) fn weigh<'d>(
     measure: &Measure,
     episode: &mut OpenEpisode,
     deed: &'d Deed<'_>,
-    exceeded: Option<&Exceeded>,
+    excess: Option<&Excess>,
     is_expected: impl Fn(&Draw<'_>) -> bool,
 ) -> Weighed<'d> {
     let home = deed.home();
@@ -70,7 +70,7 @@ pub(crate) fn weigh<'d>(
         is_harmful |= novelty.is_harmful();
         news.push(News { draw, novelty, weight });
     }
-    let pace = exceeded.and_then(|it| habits.add_pace(it, standing, episode));
+    let pace = excess.and_then(|it| habits.add_pace(it, standing, episode));
     adds |= pace.is_some_and(|weight| weight > 0.0);
     let score = episode.score();
     let verdict = match adds {
@@ -93,7 +93,7 @@ impl Weighed<'_> {
         habits: &Habits<'_>,
         standing: Standing,
         measure: &Measure,
-        exceeded: Option<&Exceeded>,
+        excess: Option<&Excess>,
         evidence: &Evidence,
         all: bool,
     ) -> Vec<Reason> {
@@ -102,8 +102,8 @@ impl Weighed<'_> {
             return Vec::new();
         }
         let news = self.news.iter().map(|it| reason(&it.draw, &it.novelty, it.weight));
-        let pace = exceeded.zip(self.pace);
-        let pace = pace.and_then(|(it, weight)| habits.pace_reason(it, weight, standing));
+        let pace = excess.zip(self.pace);
+        let pace = pace.and_then(|(it, weight)| habits.pace_reason(&it.worst, weight, standing));
         let mut reasons: Vec<Reason> = news.chain(pace).collect();
         for reason in reasons.iter_mut().filter(|reason| reason.weight > 0.0) {
             reason.verdict = self.verdict;

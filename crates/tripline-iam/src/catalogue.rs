@@ -13,6 +13,7 @@ use crate::action::Action;
 
 const LEVELS: &str = include_str!("../data/levels.csv");
 const RISKS: &str = include_str!("../data/risks.csv");
+const REPORTED: &str = include_str!("../data/reported.csv");
 
 /// How deep an action reaches, in AWS's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +111,69 @@ impl Risks {
     }
 }
 
+/// What intruders were reported to use an action for. Unlike a [`Risk`] it says nothing about what the
+/// action can do, only that somebody has done it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aim {
+    /// Looking around.
+    Reconnaissance,
+    /// More permissions, a lasting way in, the next machine.
+    Escalation,
+    /// Taking credentials.
+    CredentialTheft,
+    /// Taking data away.
+    Exfiltration,
+    /// Deleting, locking, blinding.
+    Impact,
+    /// Running things at somebody else's expense.
+    Hijacking,
+}
+
+impl Aim {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Reconnaissance,
+        Self::Escalation,
+        Self::CredentialTheft,
+        Self::Exfiltration,
+        Self::Impact,
+        Self::Hijacking,
+    ];
+
+    /// The name in `data/reported.csv`.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reconnaissance => "reconnaissance",
+            Self::Escalation => "escalation",
+            Self::CredentialTheft => "credential-theft",
+            Self::Exfiltration => "exfiltration",
+            Self::Impact => "impact",
+            Self::Hijacking => "hijacking",
+        }
+    }
+}
+
+/// A set of what an action was used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Aims(u8);
+
+impl Aims {
+    /// These.
+    pub fn of(aims: &[Aim]) -> Self {
+        Self(aims.iter().fold(0, |bits, aim| bits | 1 << *aim as u8))
+    }
+
+    /// Whether `aim` is among them.
+    pub fn contains(self, aim: Aim) -> bool {
+        self.0 & 1 << aim as u8 != 0
+    }
+
+    /// Whether nobody was reported to use it.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
 /// What is known of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -118,6 +182,7 @@ pub struct Entry {
     takes_resources: bool,
     risks: Risks,
     techniques: &'static str,
+    aims: Aims,
 }
 
 impl Entry {
@@ -141,6 +206,11 @@ impl Entry {
         self.risks
     }
 
+    /// What intruders were reported to use it for.
+    pub fn aims(&self) -> Aims {
+        self.aims
+    }
+
     /// The MITRE ATT&CK techniques that it serves, such as `T1098.001`.
     pub fn techniques(&self) -> impl Iterator<Item = &'static str> {
         self.techniques.split('+').filter(|id| !id.is_empty())
@@ -152,8 +222,8 @@ impl Entry {
 pub struct Catalogue;
 
 impl Catalogue {
-    /// The version of the package, and of our classes.
-    pub const VERSION: &'static str = "iam-data-0.21.202609261/risks-1";
+    /// The version of the package, of our classes, and of what was reported.
+    pub const VERSION: &'static str = "iam-data-0.21.202609261/risks-1/reported-1";
 
     /// What is known of an action; nothing where its name is none of IAM's, as some events' are not.
     /// Case does not matter. Takes some twenty comparisons.
@@ -169,7 +239,9 @@ impl Catalogue {
             }
             None => (Risks::default(), ""),
         };
-        Some(Entry { name, level, takes_resources, risks, techniques })
+        let reported = line_of(REPORTED, action.as_str()).and_then(|line| line.split(',').nth(1));
+        let aims = reported.map_or(Aims::default(), aims);
+        Some(Entry { name, level, takes_resources, risks, techniques, aims })
     }
 
     /// Every action, sorted without regard to case.
@@ -193,6 +265,11 @@ fn level(letter: &str) -> Option<AccessLevel> {
 fn risks(names: &str) -> Risks {
     let named = |name: &str| Risk::ALL.into_iter().find(|risk| risk.name() == name);
     Risks::of(&names.split('+').filter_map(named).collect::<Vec<_>>())
+}
+
+fn aims(names: &str) -> Aims {
+    let named = |name: &str| Aim::ALL.into_iter().find(|aim| aim.name() == name);
+    Aims::of(&names.split('+').filter_map(named).collect::<Vec<_>>())
 }
 
 /// The lines of a table, without its head.
@@ -234,13 +311,19 @@ mod tests {
 
     #[test]
     fn every_line_is_found_and_in_order() {
-        for table in [LEVELS, RISKS] {
+        for table in [LEVELS, RISKS, REPORTED] {
             assert!(table.is_ascii() && table.ends_with('\n'));
             let names: Vec<&str> = lines(table).filter_map(|line| line.split(',').next()).collect();
             assert!(names.is_sorted_by(|one, other| compare(one, other) == Ordering::Less));
             for line in lines(table) {
                 assert_eq!(line_of(table, line.split(',').next().unwrap()), Some(line));
             }
+        }
+        for line in lines(REPORTED) {
+            let (name, uses) = line.split_once(',').unwrap();
+            let entry = find(name).unwrap_or_else(|| panic!("{name} is no action"));
+            let of_entry = Aim::ALL.into_iter().filter(|aim| entry.aims().contains(*aim));
+            assert_eq!((entry.name(), of_entry.count()), (name, uses.split('+').count()), "{line}");
         }
         // One action has a name that policies cannot hold (`vpc-lattice:AssociateViaAWSService-EventsAndStates`).
         assert_eq!(Catalogue::iter().count(), lines(LEVELS).count() - 1);

@@ -14,7 +14,7 @@ mod tag;
 
 pub use action::{Action, ActionPattern};
 pub use arn::{Arn, PrincipalId};
-pub use catalogue::{AccessLevel, Catalogue, Entry, Risk, Risks};
+pub use catalogue::{AccessLevel, Aim, Aims, Catalogue, Entry, Risk, Risks};
 pub use id::{
     AccessKeyId, AccessKeyKind, AccountId, InvalidId, Partition, Region, RoleName, RoleSessionName,
     SourceIdentity, UniqueId, UniqueIdKind, UserName,

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use tripline_baseline::Family;
-use tripline_iam::{AccessLevel, Risk};
+use tripline_iam::{AccessLevel, Aim, Risk};
 
 use crate::novelty::{Detail, Novelty};
 
@@ -70,10 +70,35 @@ impl Mode {
     fn harms(self) -> &'static [(Risk, f64)] {
         match self {
             Self::Recon | Self::Hijacking | Self::Burst => &[],
-            Self::Escalation => &[(Risk::PrivilegeEscalation, 0.9)],
-            Self::CredentialTheft => &[(Risk::CredentialExposure, 0.5)],
-            Self::Exfiltration => &[(Risk::DataAccess, 0.5), (Risk::ResourceExposure, 0.4)],
-            Self::Impact => &[(Risk::Destruction, 0.6), (Risk::DefenceEvasion, 0.3)],
+            Self::Escalation => &[(Risk::PrivilegeEscalation, 0.45)],
+            Self::CredentialTheft => &[(Risk::CredentialExposure, 0.35)],
+            Self::Exfiltration => &[(Risk::DataAccess, 0.35), (Risk::ResourceExposure, 0.25)],
+            Self::Impact => &[(Risk::Destruction, 0.35), (Risk::DefenceEvasion, 0.15)],
+        }
+    }
+
+    /// What it is reported to be out for, with the share of its actions that others were reported to
+    /// use for just that.
+    fn aim(self) -> Option<(Aim, f64)> {
+        Some(match self {
+            Self::Recon => (Aim::Reconnaissance, 0.3),
+            Self::Escalation => (Aim::Escalation, 0.3),
+            Self::CredentialTheft => (Aim::CredentialTheft, 0.1),
+            Self::Exfiltration => (Aim::Exfiltration, 0.15),
+            Self::Impact => (Aim::Impact, 0.25),
+            Self::Hijacking => (Aim::Hijacking, 0.4),
+            Self::Burst => return None,
+        })
+    }
+
+    /// The share of its actions that are any that look, or of [`Self::Hijacking`] any that change something
+    /// and do no harm.
+    fn others(self) -> f64 {
+        match self {
+            Self::Recon => 0.45,
+            Self::CredentialTheft => 0.3,
+            Self::Hijacking => 0.35,
+            Self::Escalation | Self::Exfiltration | Self::Impact | Self::Burst => 0.0,
         }
     }
 
@@ -112,28 +137,50 @@ impl Mode {
     fn bet_on_action(self, novelty: &Novelty) -> f64 {
         let harmless = novelty.risks.is_empty();
         let looks = matches!(novelty.level, Some(AccessLevel::List | AccessLevel::Read));
-        let anything = 0.1 / ACTIONS;
+        let anything = ANYTHING / ACTIONS;
+        // Whoever takes data or buys machines looks around first, and makes himself at home.
+        let reported = if novelty.aims.is_empty() { 0.0 } else { REPORTED / REPORTED_ACTIONS };
+        let aim = self.aim().filter(|(aim, _)| novelty.aims.contains(*aim));
+        let aimed = aim.map_or(0.0, |(aim, share)| share / actions_used_for(aim));
         let harm: f64 = self
             .harms()
             .iter()
             .filter(|(risk, _)| novelty.risks.contains(*risk))
             .map(|(risk, share)| share / actions_that_do(*risk))
             .sum();
-        let look = match self {
-            Self::Recon if looks => 0.9 / READING_ACTIONS,
-            Self::CredentialTheft if looks => 0.4 / READING_ACTIONS,
-            Self::Hijacking if harmless && !looks => 0.9 / WRITING_ACTIONS,
+        let other = match self {
+            Self::Recon | Self::CredentialTheft if looks => self.others() / READING_ACTIONS,
+            Self::Hijacking if harmless && !looks => self.others() / WRITING_ACTIONS,
             _ => 0.0,
         };
-        anything + harm + look
+        anything + reported + aimed + harm + other
     }
 }
+
+/// The share of any mode's actions that nobody would have thought of, …
+const ANYTHING: f64 = 0.1;
+/// … and that are among those which intruders use, whatever for.
+const REPORTED: f64 = 0.15;
 
 /// How many actions IAM has, in round numbers, and how many of them read, write, and do each kind of
 /// harm: bets only need the magnitude. Counted in the catalogue.
 pub(crate) const ACTIONS: f64 = 22_000.0;
 const READING_ACTIONS: f64 = 9_600.0;
 const WRITING_ACTIONS: f64 = 11_400.0;
+
+/// How many actions intruders were reported to use.
+const REPORTED_ACTIONS: f64 = 430.0;
+
+fn actions_used_for(aim: Aim) -> f64 {
+    match aim {
+        Aim::Reconnaissance => 170.0,
+        Aim::Escalation => 105.0,
+        Aim::CredentialTheft => 13.0,
+        Aim::Exfiltration => 37.0,
+        Aim::Impact => 80.0,
+        Aim::Hijacking => 34.0,
+    }
+}
 
 fn actions_that_do(risk: Risk) -> f64 {
     match risk {
@@ -178,7 +225,9 @@ mod tests {
             let sum: f64 = families.iter().sum();
             assert!((0.99..=1.0 + 1e-9).contains(&sum), "{mode}: {sum}");
             let harms: f64 = mode.harms().iter().map(|(_, share)| share).sum();
-            assert!(harms <= 0.9, "{mode}: {harms}");
+            let aimed = mode.aim().map_or(0.0, |(_, share)| share);
+            let actions = ANYTHING + REPORTED + harms + aimed + mode.others();
+            assert!((0.95..=1.0 + 1e-9).contains(&actions), "{mode}: {actions}");
         }
     }
 
@@ -187,12 +236,17 @@ mod tests {
         use tripline_iam::Catalogue;
         let (mut all, mut reads, mut writes) = (0.0, 0.0, 0.0);
         let mut harms = Risk::ALL.map(|risk| (risk, 0.0));
+        let (mut reported, mut aims) = (0.0, Aim::ALL.map(|aim| (aim, 0.0)));
         for entry in Catalogue::iter() {
             all += 1.0;
             match entry.level() {
                 AccessLevel::List | AccessLevel::Read => reads += 1.0,
                 AccessLevel::Write => writes += 1.0,
                 AccessLevel::Tagging | AccessLevel::PermissionsManagement => {}
+            }
+            reported += if entry.aims().is_empty() { 0.0 } else { 1.0 };
+            for (aim, count) in &mut aims {
+                *count += if entry.aims().contains(*aim) { 1.0 } else { 0.0 };
             }
             for (risk, count) in &mut harms {
                 *count += if entry.risks().contains(*risk) { 1.0 } else { 0.0 };
@@ -202,6 +256,10 @@ mod tests {
         assert!(
             near(all, ACTIONS) && near(reads, READING_ACTIONS) && near(writes, WRITING_ACTIONS)
         );
+        assert!(near(reported, REPORTED_ACTIONS), "{reported}");
+        for (aim, count) in aims {
+            assert!(near(count, actions_used_for(aim)), "{aim:?}: {count}");
+        }
         for (risk, count) in harms {
             assert!(near(count, actions_that_do(risk)), "{risk}: {count}");
         }
