@@ -143,6 +143,12 @@ impl Novelty {
         self.class.into_iter().chain(self.fleet).any(|peers| peers.knowing > 0)
     }
 
+    /// Whether it comes from where none of its peers comes from: a stolen credential does, and a deployment
+    /// moves nobody there.
+    pub fn is_foreign(&self) -> bool {
+        self.family == Family::Network && self.has_peers() && !self.is_heard_of()
+    }
+
     /// Whether it is an action that can do more harm than reading what is stored.
     pub fn is_harmful(&self) -> bool {
         self.family == Family::Action && self.risks.iter().any(|risk| risk != Risk::DataAccess)

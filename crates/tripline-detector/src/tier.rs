@@ -27,7 +27,8 @@ const FENCE: f64 = 4.0;
 /// call shows an action, new to the agent, that can do more harm than reading what is stored.
 ///
 /// What the history has not certified is not armed: without lines nothing is killed, and only harm is
-/// fenced. An agent that is not known yet, or has just been deployed anew, is not acted on at all.
+/// fenced. An agent that is not known yet is not acted on at all; one that has just been deployed anew is
+/// not killed, and only lines fence it: little of what is new then counts.
 pub fn verdict(
     evidence: &Evidence,
     measure: &Measure,
@@ -40,21 +41,23 @@ pub fn verdict(
         return Verdict::Normal;
     }
     let told = if score >= ALERT { Verdict::Alert } else { Verdict::Normal };
-    if !standing.maturity.is_armed() || standing.in_grace {
+    if !standing.maturity.is_armed() {
         return told;
     }
     match measure.lines {
         Some(lines) => {
             // An agent without a history of its own is not killed.
             let highest = measure.highest.unwrap_or(Score::MAX);
-            let most = match standing.maturity.is_armed_to_kill() {
+            let most = match standing.maturity.is_armed_to_kill() && !standing.in_grace {
                 true => Verdict::Kill,
                 false => Verdict::Fence,
             };
             let verdict = lines.verdict(evidence, highest).min(most);
             if lines.of(Verdict::Alert).is_some() { verdict } else { verdict.max(told) }
         }
-        None if is_harmful && score >= FENCE && stage == Stage::Mature => Verdict::Fence,
+        None if is_harmful && score >= FENCE && stage == Stage::Mature && !standing.in_grace => {
+            Verdict::Fence
+        }
         None => told,
     }
 }
@@ -115,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_acted_on_while_it_is_learned_or_deployed() {
+    fn nobody_is_acted_on_while_it_is_learned_or_killed_while_it_is_deployed() {
         let measure = Measure { lines: Some(lines(3_000)), highest: Some(Score::default()) };
         let learning = Maturity { episodes: 41, days: 9, draws: 900, news: 2, ..MATURE };
         let immature = Maturity { episodes: 12, ..learning };
@@ -123,7 +126,9 @@ mod tests {
             verdict(&theft(), &measure, standing(maturity, in_grace), is_harmful)
         };
         assert_eq!(judged(learning, false, true), Verdict::Fence, "known well enough for that");
-        assert_eq!(judged(MATURE, true, true), Verdict::Alert);
+        assert_eq!(judged(MATURE, true, true), Verdict::Fence);
+        let unlined = Measure { lines: None, ..measure };
+        assert_eq!(verdict(&theft(), &unlined, standing(MATURE, true), true), Verdict::Alert);
         assert_eq!(judged(immature, false, true), Verdict::Alert);
         assert_eq!(judged(immature, false, false), Verdict::Normal);
         let none = Evidence::default();

@@ -2,7 +2,7 @@
 
 use tripline_baseline::{
     Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, Maturity, RateClass, RateWindow,
-    Stage, Whose,
+    Stage, Tail, Whose,
 };
 use tripline_detector::{
     Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
@@ -86,6 +86,10 @@ pub(crate) struct Habits<'m> {
     pub(crate) class: Option<&'m Learned>,
     pub(crate) fleet: Option<&'m Learned>,
 }
+
+/// A deployment brings new paces: within its grace what was learned is taken for so many times as much.
+/// More is a loop, which comes with a new version more often than without.
+const GRACE_TIMES: u64 = 3;
 
 impl<'m> Habits<'m> {
     /// Whether there is anything to compare with: the agent's own baseline, or its class's until it
@@ -176,13 +180,11 @@ impl<'m> Habits<'m> {
         episode: &mut OpenEpisode,
     ) -> Option<f64> {
         let own = self.own?;
-        // A deployment brings new paces.
-        if standing.in_grace {
-            return Some(0.0);
-        }
+        let times = if standing.in_grace { GRACE_TIMES } else { 1 };
         let (evidence, pairs) = (episode.evidence_mut(), own.known.paces());
         let weights = excess.all.iter().filter_map(|it| {
             let tail = own.known.tail(it.window, it.class)?;
+            let tail = Tail { limit: tail.limit.saturating_mul(times), ..tail };
             Some(evidence.add_pace(it.nth(), &tail, it.count, pairs))
         });
         Some(hundredths(weights.fold(0.0, f64::max)))

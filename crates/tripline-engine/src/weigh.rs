@@ -62,8 +62,8 @@ pub(crate) fn weigh<'d>(
             continue;
         };
         let Some(chain) = habits.chain() else { continue };
-        // A deployment brings new work; what does harm is weighed all the same.
-        let is_excused = standing.in_grace && !novelty.is_harmful();
+        // A deployment brings new work; what does harm, or comes from elsewhere, is weighed all the same.
+        let is_excused = standing.in_grace && !novelty.is_harmful() && !novelty.is_foreign();
         let counts = !is_excused && !of_new_action(&draw) && episode.discovers(&draw);
         let weight = if counts { episode.evidence_mut().add(&novelty, &chain) } else { 0.0 };
         adds |= weight > 0.0;

@@ -47,9 +47,14 @@ impl Mode {
     ];
 
     /// Its share in the whole. That one new thing follows another is the most that is known of attacks
-    /// nobody has thought of, and what a mode is worth by itself is not lost in the others.
+    /// nobody has thought of; a key that was stolen and is used elsewhere is how most intruders come in,
+    /// and what they do then is anything.
     pub(super) fn share(self) -> f64 {
-        if self == Self::Burst { 0.4 } else { 0.1 }
+        match self {
+            Self::Burst => 0.3,
+            Self::CredentialTheft => 0.2,
+            _ => 0.1,
+        }
     }
 
     /// Its bets on families, in the order of [`Family::ALL`]; none of [`Self::Burst`], which bets as
@@ -58,7 +63,7 @@ impl Mode {
         Some(match self {
             Self::Recon => [0.60, 0.10, 0.05, 0.03, 0.02, 0.20, 0.00],
             Self::Escalation => [0.70, 0.10, 0.02, 0.03, 0.03, 0.12, 0.00],
-            Self::CredentialTheft => [0.30, 0.10, 0.05, 0.30, 0.20, 0.05, 0.00],
+            Self::CredentialTheft => [0.22, 0.07, 0.04, 0.38, 0.25, 0.04, 0.00],
             Self::Exfiltration => [0.25, 0.40, 0.02, 0.05, 0.03, 0.05, 0.20],
             Self::Impact => [0.65, 0.25, 0.02, 0.03, 0.02, 0.03, 0.00],
             Self::Hijacking => [0.45, 0.10, 0.30, 0.05, 0.05, 0.05, 0.00],
@@ -71,7 +76,7 @@ impl Mode {
         match self {
             Self::Recon | Self::Hijacking | Self::Burst => &[],
             Self::Escalation => &[(Risk::PrivilegeEscalation, 0.45)],
-            Self::CredentialTheft => &[(Risk::CredentialExposure, 0.35)],
+            Self::CredentialTheft => &[(Risk::CredentialExposure, 0.35), (Risk::DataAccess, 0.15)],
             Self::Exfiltration => &[(Risk::DataAccess, 0.35), (Risk::ResourceExposure, 0.25)],
             Self::Impact => &[(Risk::Destruction, 0.35), (Risk::DefenceEvasion, 0.15)],
         }
@@ -96,7 +101,7 @@ impl Mode {
     fn others(self) -> f64 {
         match self {
             Self::Recon => 0.45,
-            Self::CredentialTheft => 0.3,
+            Self::CredentialTheft => 0.15,
             Self::Hijacking => 0.35,
             Self::Escalation | Self::Exfiltration | Self::Impact | Self::Burst => 0.0,
         }
