@@ -18,6 +18,7 @@ mod days;
 mod envelopes;
 mod findings;
 mod forecast;
+mod grace;
 mod laws;
 mod learned;
 mod live;

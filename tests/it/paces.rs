@@ -13,13 +13,13 @@ use tripline_runtime::{EmbeddedState, Live, Models, Page};
 use tripline_testkit::Rng;
 use tripline_text::Untrusted;
 
-const DAY: i64 = 86_400;
-const FIRST: i64 = 1_790_000_000;
-const TODAY: i64 = FIRST + 40 * DAY;
+pub(crate) const DAY: i64 = 86_400;
+pub(crate) const FIRST: i64 = 1_790_000_000;
+pub(crate) const TODAY: i64 = FIRST + 40 * DAY;
 /// How often a session reads something.
-const READS: u64 = 40;
+pub(crate) const READS: u64 = 40;
 
-fn time(secs: i64) -> EventTime {
+pub(crate) fn time(secs: i64) -> EventTime {
     EventTime::from_unix_secs(secs).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn record(at: i64, nth: u64, more: &Value) -> Value {
 }
 
 /// A session of the agent that reads now and then, of so many objects one after the other.
-fn session(nth: u64, at: i64, objects: u64, more: &Value) -> Vec<Value> {
+pub(crate) fn session(nth: u64, at: i64, objects: u64, more: &Value) -> Vec<Value> {
     let key = format!("ASIA{nth:016}");
     let role = "arn:aws:iam::111122223333:role/Agents";
     let user = format!("arn:aws:sts::111122223333:assumed-role/Agents/s{nth}");
@@ -75,7 +75,7 @@ fn page(records: &[Value]) -> Page {
 }
 
 /// What is learned of an agent that has read eight objects five times each, ten times a day for a month.
-fn learned(config: &Config, more: &Value) -> Baseline {
+pub(crate) fn learned(config: &Config, more: &Value) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
@@ -98,7 +98,12 @@ fn model(config: &Config) -> Model {
     model.with_learned([Ok::<_, ()>(promoted.next)], 1).unwrap()
 }
 
-fn scored(config: &Config, model: &Model, pages: &[Vec<Value>], all: bool) -> Vec<Scored> {
+pub(crate) fn scored(
+    config: &Config,
+    model: &Model,
+    pages: &[Vec<Value>],
+    all: bool,
+) -> Vec<Scored> {
     let filter = Filter::default();
     let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
     let mut batch = Batch::new(config, model, &filter, purpose, 1);

@@ -551,7 +551,7 @@ mod tests {
         let text = of(&[(0, 420), (310, 1)], 30).to_text().unwrap();
         assert_eq!(Calibration::parse(&text).unwrap(), of(&[(0, 420), (310, 1)], 30));
         for (wrong, said) in [
-            (text.replace("\"scoring\": 3", "\"scoring\": 2"), "is of scoring 2, and this program"),
+            (text.replace("\"scoring\": 4", "\"scoring\": 2"), "is of scoring 2, and this program"),
             (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
             (text.replace("420", "42"), "is damaged: its agents worked on 421 days"),
             (text.replace("310", "31000"), "is no calibration: no score is above"),

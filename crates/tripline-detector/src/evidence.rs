@@ -350,6 +350,27 @@ mod tests {
         assert_eq!((evidence.pieces(), evidence.killing()), (2, evidence.score()));
     }
 
+    #[test]
+    fn a_burst_that_shows_in_many_windows_is_rarer_than_in_one() {
+        let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
+        let of = |all: &[(u16, u64)]| {
+            let mut evidence = Evidence::default();
+            all.iter().for_each(|(nth, count)| {
+                evidence.add_pace(*nth, &tail, *count, 48);
+            });
+            (evidence.score(), evidence)
+        };
+        let (one, _) = of(&[(3, 120)]);
+        let (ten, _) = of(&[3, 4, 5, 11, 12, 13, 19, 20, 21, 40].map(|nth| (nth, 120)));
+        assert_eq!(ten, Score::of(one.log10() + 1.0));
+        // All of them are the same burst: as rare as the rarest.
+        let (all, _) = of(&(0..48).map(|nth| (nth, 120)).collect::<Vec<_>>());
+        assert_eq!(all, Score::of(-tail.log_chance(120) + PACE_SHARE));
+        // In any order, and however often it is said.
+        let once = of(&[(3, 120), (9, 60)]);
+        assert_eq!(of(&[(9, 60), (3, 90), (3, 120), (9, 60)]), once);
+    }
+
     fn any_novelty() -> impl Strategy<Value = Novelty> {
         let levels = select(&[AccessLevel::List, AccessLevel::Write]);
         (select(&Family::ALL[..]), levels, prop::option::of(select(&Risk::ALL[..])), 0_u64..20)
