@@ -2,12 +2,9 @@
 //! calls from where none of the agent's peers calls from, and no loop.
 
 use serde_json::{Value, json};
-use tripline_baseline::{
-    Approval, Baseline, Decisions, Feature, Peers, Provenance, State, Whose, promote,
-};
+use tripline_baseline::{Approval, Decisions, Feature, Peers, promote};
 use tripline_detector::Invariants;
 use tripline_engine::{Config, Model, is_sensitive};
-use tripline_text::Untrusted;
 
 use crate::paces::{READS, TODAY, learned, scored, session, time};
 
