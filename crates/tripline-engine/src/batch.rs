@@ -21,7 +21,7 @@ use crate::learning::Learning;
 use crate::model::Model;
 use crate::settle::{Corrections, Settler};
 use crate::target::View;
-use crate::tick::Tick;
+use crate::tick::{CallToLearn, Tick};
 
 /// Takes files in until it is asked what there was in them.
 #[derive(Debug)]
@@ -151,15 +151,13 @@ impl<'m> Batch<'m> {
         ticks.sort_by_key(Tick::key);
         let ticks = ticks.into_iter().map(|tick| Ok((0, tick)));
         let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
-        let mut judge = Judge::new(
-            self.model,
-            self.filter,
-            &config.tenants,
-            attributor.resolve(),
-            &vocabularies,
-            all,
-        )
-        .expecting(self.expected);
+        let sessions = attributor.resolve();
+        let is_to_learn = self.purpose == Purpose::Learn;
+        let learning = is_to_learn.then(|| Learning::new(&sessions));
+        let mut by_agent: BTreeMap<u32, Vec<CallToLearn>> = BTreeMap::new();
+        let mut judge =
+            Judge::new(self.model, self.filter, &config.tenants, sessions, &vocabularies, all)
+                .expecting(self.expected);
         if let Some(remembered) = self.remembered {
             judge = judge.remembering(remembered);
         }
@@ -171,11 +169,27 @@ impl<'m> Batch<'m> {
             scored.push(one);
             Ok(())
         };
-        duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
+        let counted = |_, tick: Tick| {
+            if let Some(agent) = learning.as_ref().and_then(|it| it.agent_of(tick.place)) {
+                by_agent.entry(agent).or_default().push(tick.to_learn(0));
+            }
+        };
+        duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, counted, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
         let Judged { incidents, sessions, flagged, worked, outcomes } =
             judge.finish(self.view, config);
-        let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
+        let mut baselines = Vec::new();
+        for (number, calls) in by_agent {
+            let known = learning.as_ref();
+            let Some(mut agent) = known.and_then(|it| it.agent(number, &flagged, &vocabularies))
+            else {
+                continue;
+            };
+            for call in calls {
+                agent.call(&call, |row| read(&drawn, call.row, row))?;
+            }
+            baselines.push(agent.finish());
+        }
         let coverage = sessions.coverage();
         let tally = self.tally;
         Ok(BatchReport {
@@ -191,32 +205,17 @@ impl<'m> Batch<'m> {
     }
 }
 
-fn learn(
-    learning: &Learning<'_>,
-    drawn: Vec<(Tick, Vec<u8>)>,
-) -> Result<Vec<Baseline>, DamagedRow> {
-    let mut by_agent: BTreeMap<u32, Vec<(Tick, Vec<u8>)>> = BTreeMap::new();
-    for (tick, row) in drawn {
-        if let Some(agent) = learning.agent_of(tick.place) {
-            by_agent.entry(agent).or_default().push((tick, row));
-        }
-    }
-    let mut baselines = Vec::new();
-    for (agent, mut rows) in by_agent {
-        rows.sort_by_key(|(tick, _)| tick.key());
-        let Some(mut agent) = learning.agent(agent) else { continue };
-        for (tick, row) in rows {
-            agent.call(0, tick, &row)?;
-        }
-        baselines.push(agent.finish());
-    }
-    Ok(baselines)
+/// Puts the row at a place of `drawn` into `row`.
+fn read(drawn: &[Vec<u8>], at: u32, row: &mut Vec<u8>) -> Result<(), DamagedRow> {
+    row.clear();
+    row.extend_from_slice(drawn.get(at as usize).ok_or(DamagedRow)?);
+    Ok(())
 }
 
 /// Rows in memory, as they come.
 #[derive(Debug, Default)]
 struct MemoryRows {
-    drawn: Vec<(Tick, Vec<u8>)>,
+    drawn: Vec<Vec<u8>>,
     ticks: Vec<Tick>,
     calls: Vec<(Key, Vec<u8>)>,
     copies: Vec<(Key, Vec<u8>)>,
@@ -235,8 +234,9 @@ impl Hold for MemoryRows {
     fn call(&mut self, key: Key, row: &[u8]) {
         self.calls.push((key, row.to_vec()));
     }
-    fn drawn(&mut self, tick: Tick, row: &[u8]) {
-        self.drawn.push((tick, row.to_vec()));
+    fn drawn(&mut self, row: &[u8]) -> u32 {
+        self.drawn.push(row.to_vec());
+        self.drawn.len() as u32 - 1
     }
     fn copy(&mut self, key: Key, row: &[u8]) {
         self.copies.push((key, row.to_vec()));

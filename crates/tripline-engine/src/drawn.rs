@@ -1,21 +1,28 @@
-//! What learning keeps of a call until everything was read: a [`Deed`], in the words of its intake's
-//! vocabulary.
+//! What learning keeps of calls until everything was read: a [`Deed`], in the words of its intake's
+//! vocabulary. What many calls show alike is kept once, and each tick tells where.
 
 use std::fmt::Write as _;
 
+use ahash::RandomState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use tripline_baseline::{
-    Call, Counts, RateClass, RateClasses, bytes_out, each_passed_role, each_resource,
+    Call, Home, RateClass, RateClasses, Touched, Touching, each_passed_role, each_resource,
+    learned_name, touching,
 };
 use tripline_cloudtrail::{JsonText, Record};
 use tripline_iam::Action;
 
 use crate::deed::{Deed, DeedTexts, rate_classes};
+use crate::held::Hold;
 use crate::judge::DamagedRow;
+use crate::tick::{BytesOut, Traits};
 use crate::vocabulary::{UNKNOWN, Vocabulary, Word, action_of, region_of};
 
-/// What comes first in a row. The resources follow, then the roles handed over.
+/// Where the row of a call is that nothing can be learned from.
+pub(crate) const NOWHERE: u32 = u32::MAX;
+
+/// What comes first in a row. The resources follow, then the roles handed over, as they are learned.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head<'a> {
     event: u32,
@@ -28,83 +35,177 @@ struct Head<'a> {
     user_agent: Word<'a>,
     error: Option<&'a str>,
     is_denied: bool,
-    account: Option<&'a str>,
+    /// Only where the tick cannot tell.
     bytes_out: Option<u64>,
+    /// What its calls touched, as a number.
+    touched: u16,
     resources: usize,
     passed_roles: usize,
 }
 
-/// Writes rows, with the room that takes.
-#[derive(Debug, Default)]
+/// Writes rows, with the room that takes, and remembers where those were put that it wrote lately.
+#[derive(Debug)]
 pub(crate) struct DrawnWriter {
+    hasher: RandomState,
+    /// By what records tell.
+    told: Places,
+    /// By what came of it: ids and dates are gone.
+    written: Places,
     texts: Vec<u8>,
     scratch: String,
+    name: String,
     account: String,
     row: Vec<u8>,
 }
 
+/// Where something was put, by hashes under a secret key; in each place the newest. Among a thousand
+/// million calls, the chance that one is taken for another is one in two million.
+#[derive(Debug, Default)]
+struct Places(Vec<(u64, u32)>);
+
+/// A power of two: half a megabyte.
+const PLACES: usize = 1 << 15;
+
+impl Places {
+    #[inline]
+    fn get(&self, hash: u64) -> Option<u32> {
+        let (known, place) = self.0.get(hash as usize % PLACES)?;
+        (*known == hash && *place != NOWHERE).then_some(*place)
+    }
+
+    fn set(&mut self, hash: u64, place: u32) {
+        if self.0.is_empty() {
+            self.0.resize(PLACES, (0, NOWHERE));
+        }
+        if let Some(known) = self.0.get_mut(hash as usize % PLACES) {
+            *known = (hash, place);
+        }
+    }
+}
+
 impl DrawnWriter {
-    /// The row of a record. `event` is its number in `words`.
-    pub(crate) fn write(
+    /// Has written nothing. `hash_seed` keys the tables; no result depends on it.
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        Self {
+            hasher: RandomState::with_seeds(hash_seed, 61, 62, 63),
+            told: Places::default(),
+            written: Places::default(),
+            texts: Vec::new(),
+            scratch: String::new(),
+            name: String::new(),
+            account: String::new(),
+            row: Vec::new(),
+        }
+    }
+
+    /// Keeps what there is to learn of a record; where. `event` is its number in `words`.
+    #[inline]
+    pub(crate) fn note(
         &mut self,
         record: &Record<'_>,
         event: u32,
+        bytes_out: Option<u64>,
         words: &mut Vocabulary,
-    ) -> &[u8] {
-        let Self { texts, scratch, account, row } = self;
-        texts.clear();
-        let (mut found, mut passed) = (0, 0);
-        each_resource(record, scratch, &mut |resource| {
-            found += 1;
-            append(texts, resource);
-        });
-        each_passed_role(record, scratch, &mut |role| {
-            passed += 1;
-            append(texts, role);
-        });
+        hold: &mut impl Hold,
+    ) -> u32 {
+        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let error = record.error_code().map(JsonText::as_written);
+        let bytes_out = in_row(bytes_out);
+        let account = record.identity().account();
+        let told = (event, &network, &user_agent, error, bytes_out, account, touching(record));
+        let told = self.hasher.hash_one(told);
+        // What has no number may be anything.
+        if event != UNKNOWN
+            && let Some(place) = self.told.get(told)
+        {
+            return place;
+        }
+        self.write(record, event, (network, user_agent), bytes_out, words);
+        let place = self.keep(hold);
+        if event != UNKNOWN {
+            self.told.set(told, place);
+        }
+        place
+    }
+
+    /// Keeps the row that was written, unless it was kept lately; where it is.
+    fn keep(&mut self, hold: &mut impl Hold) -> u32 {
+        let hash = self.hasher.hash_one(&self.row);
+        if let Some(place) = self.written.get(hash) {
+            return place;
+        }
+        let place = hold.drawn(&self.row);
+        self.written.set(hash, place);
+        place
+    }
+
+    fn write(
+        &mut self,
+        record: &Record<'_>,
+        event: u32,
+        (network, user_agent): (Word<'_>, Word<'_>),
+        bytes_out: Option<u64>,
+        words: &Vocabulary,
+    ) {
+        let Self { texts, scratch, name, account, row, .. } = self;
         account.clear();
         if let Some(id) = record.identity().account() {
             // INVARIANT: writing to a string does not fail.
             let _ = write!(account, "{id}");
         }
-        let (action, region);
-        let mut spelt = None;
-        if words.known_event(event).is_none() {
-            action = action_of(record).to_string();
-            region = region_of(record);
-            spelt = Some((action.as_str(), &*region));
-        }
+        let (action, told);
+        let (region, spelt) = match words.known_event(event) {
+            Some(event) => (&*event.region, None),
+            None => {
+                (action, told) = (action_of(record).to_string(), region_of(record));
+                (&*told, Some((action.as_str(), &*told)))
+            }
+        };
+        let account = (!account.is_empty()).then_some(account.as_str());
+        let home = Home { account, region: Some(region) };
+        texts.clear();
+        let (mut found, mut passed, mut touching) = (0, 0, Touching::default());
+        each_resource(record, scratch, &mut |resource| {
+            found += 1;
+            touching.add(resource);
+            learned_name(resource, &home, name);
+            append(texts, name);
+        });
+        each_passed_role(record, scratch, &mut |role| {
+            passed += 1;
+            learned_name(role, &home, name);
+            append(texts, name);
+        });
         let error = record.error_code().map(JsonText::decode);
+        let is_denied = record.is_denied();
+        // What was refused touched nothing.
+        let touched = if is_denied { Touched::NOTHING } else { touching.finish() };
         let head = Head {
             event,
             spelt,
-            network: words.network(record),
-            user_agent: words.user_agent(record),
+            network,
+            user_agent,
             error: error.as_deref(),
-            is_denied: record.is_denied(),
-            account: (!account.is_empty()).then_some(account.as_str()),
-            bytes_out: bytes_out(record),
+            is_denied,
+            bytes_out,
+            touched: touched.bits(),
             resources: found,
             passed_roles: passed,
         };
-        row.clear();
-        // INVARIANT: the head has no map and no unsized sequence, all that postcard refuses.
-        *row = postcard::to_extend(&head, std::mem::take(row)).unwrap_or_default();
-        row.extend_from_slice(texts);
-        row
+        finish(row, &head, texts);
     }
-}
 
-impl DrawnWriter {
-    /// The row of a call that was set aside; it needs no vocabulary.
-    pub(crate) fn write_call(&mut self, call: &Call) -> &[u8] {
-        let Self { texts, row, .. } = self;
-        texts.clear();
-        for text in call.resources.iter().chain(&call.passed_roles) {
-            append(texts, text.as_unescaped());
-        }
+    /// Keeps what there is to learn of a call that was set aside, which needs no vocabulary; where.
+    pub(crate) fn note_call(&mut self, call: &Call, hold: &mut impl Hold) -> u32 {
+        let Self { texts, name, row, .. } = self;
         let written = DeedTexts::of(call);
         let deed = Deed::of(call, &written);
+        let home = deed.home();
+        texts.clear();
+        for text in deed.resources.iter().chain(&deed.passed_roles) {
+            learned_name(text, &home, name);
+            append(texts, name);
+        }
         let head = Head {
             event: UNKNOWN,
             spelt: Some((deed.action, deed.region)),
@@ -112,17 +213,27 @@ impl DrawnWriter {
             user_agent: Word::Spelt(deed.user_agent.into()),
             error: deed.error,
             is_denied: deed.is_denied,
-            account: deed.account,
-            bytes_out: deed.bytes_out,
+            bytes_out: in_row(deed.bytes_out),
+            touched: deed.touched().bits(),
             resources: deed.resources.len(),
             passed_roles: deed.passed_roles.len(),
         };
-        row.clear();
-        // INVARIANT: as above.
-        *row = postcard::to_extend(&head, std::mem::take(row)).unwrap_or_default();
-        row.extend_from_slice(texts);
-        row
+        finish(row, &head, texts);
+        self.keep(hold)
     }
+}
+
+/// What a row has to tell of the bytes that went out.
+fn in_row(bytes_out: Option<u64>) -> Option<u64> {
+    let is_told = Traits::learned(false, bytes_out).learned_bytes_out() != BytesOut::InRow;
+    bytes_out.filter(|_| !is_told)
+}
+
+fn finish(row: &mut Vec<u8>, head: &Head<'_>, texts: &[u8]) {
+    row.clear();
+    // INVARIANT: the head has no map and no unsized sequence, all that postcard refuses.
+    *row = postcard::to_extend(head, std::mem::take(row)).unwrap_or_default();
+    row.extend_from_slice(texts);
 }
 
 fn append(texts: &mut Vec<u8>, text: &str) {
@@ -130,14 +241,22 @@ fn append(texts: &mut Vec<u8>, text: &str) {
     *texts = postcard::to_extend(text, std::mem::take(texts)).unwrap_or_default();
 }
 
-/// What a row tells, for `look`. `words` are those of the intake that wrote it.
+/// What calls of a row are counted as.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Counted {
+    pub(crate) classes: RateClasses,
+    pub(crate) touched: Touched,
+}
+
+/// What a row tells, for `look`: names of resources are as they are learned. `words` are those of the
+/// intake that wrote it.
 ///
 /// # Errors
 /// When the row is damaged.
 pub(crate) fn read<T>(
     row: &[u8],
     words: &Vocabulary,
-    look: impl FnOnce(&Deed<'_>, &Counts) -> T,
+    look: impl FnOnce(&Deed<'_>, Counted) -> T,
 ) -> Result<T, DamagedRow> {
     let (head, mut rest): (Head<'_>, _) = postcard::take_from_bytes(row).map_err(|_| DamagedRow)?;
     let mut texts = |count| -> Result<SmallVec<[&str; 4]>, DamagedRow> {
@@ -164,7 +283,7 @@ pub(crate) fn read<T>(
             .or(head.spelt.map(|it| it.0))
             .unwrap_or_default(),
         region: known.map(|event| &*event.region).or(head.spelt.map(|it| it.1)).unwrap_or_default(),
-        account: head.account,
+        account: None,
         network: words.network_text(&head.network),
         user_agent: words.user_agent_text(&head.user_agent),
         error: head.error,
@@ -174,6 +293,5 @@ pub(crate) fn read<T>(
         passed_roles,
     };
     let classes = if head.error.is_some() { classes.with(RateClass::Error) } else { classes };
-    let counts = Counts { classes, bytes_out: deed.bytes_out, touched: deed.touched() };
-    Ok(look(&deed, &counts))
+    Ok(look(&deed, Counted { classes, touched: Touched::from_bits(head.touched) }))
 }

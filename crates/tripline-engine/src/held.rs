@@ -23,8 +23,8 @@ pub trait Hold {
     /// Keeps one of several copies of a call; those whose keys share their first 16 bytes are one
     /// call, and the first in order of `key` stands for it.
     fn copy(&mut self, key: Key, row: &[u8]);
-    /// Keeps what there is to learn of a call, with its tick.
-    fn drawn(&mut self, tick: Tick, row: &[u8]);
+    /// Keeps what there is to learn of calls; where, as [`Tick::event`] tells it.
+    fn drawn(&mut self, row: &[u8]) -> u32;
     /// Keeps a late correction of another record; those whose keys share their first 16 bytes correct
     /// the same one, and the first in order of `key` counts. There are few.
     fn correction(&mut self, key: Key, row: &[u8]);

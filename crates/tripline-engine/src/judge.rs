@@ -61,6 +61,7 @@ pub struct DamagedRow;
 
 /// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (each
 /// with the number of the part whose vocabulary it is in) and `rows` come in order of their keys.
+/// `counted` sees each call once.
 ///
 /// # Errors
 /// Those of `ticks`, `rows` and `sink`, and a damaged row.
@@ -68,6 +69,7 @@ pub fn judge_all<E: From<DamagedRow>>(
     ticks: impl Iterator<Item = Result<(usize, Tick), E>>,
     rows: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
     judge: &mut Judge<'_>,
+    mut counted: impl FnMut(usize, Tick),
     sink: &mut dyn FnMut(Scored) -> Result<(), E>,
 ) -> Result<u64, E> {
     let (mut ticks, mut rows) = (ticks.peekable(), rows.peekable());
@@ -80,6 +82,7 @@ pub fn judge_all<E: From<DamagedRow>>(
             duplicates += 1;
             (part, tick) = judge.one_of((part, tick), other?);
         }
+        counted(part, tick);
         let key = call_key(tick.time(), tick.id());
         let mut row: Option<Vec<u8>> = None;
         while let Some(next) =

@@ -81,7 +81,8 @@ pub struct Settler<'s, H> {
 impl<'s, H: Hold> Settler<'s, H> {
     /// For the facts of all intakes, merged.
     pub fn new(purpose: Purpose, attributor: &'s mut Attributor, hold: &'s mut H) -> Self {
-        Self { purpose, attributor, hold, drawn: DrawnWriter::default() }
+        let drawn = DrawnWriter::new(attributor.hash_seed());
+        Self { purpose, attributor, hold, drawn }
     }
 
     /// Where calls are put.
@@ -140,15 +141,20 @@ impl<'s, H: Hold> Settler<'s, H> {
         let Held { used: Some(used), call, .. } = Held::decode(row)? else {
             return Err(DamagedRow);
         };
-        let counts = counts_of(&call, rate_classes_of(&call));
-        let traits = Traits::new(used.is_failed_mint(), &counts);
+        let is_failed_mint = used.is_failed_mint();
+        let (event, traits) = match self.purpose {
+            Purpose::Learn => (
+                self.drawn.note_call(&call, self.hold),
+                Traits::learned(is_failed_mint, call.bytes_out),
+            ),
+            _ => {
+                let counts = counts_of(&call, rate_classes_of(&call));
+                (UNKNOWN, Traits::new(is_failed_mint, &counts))
+            }
+        };
         let place = self.attributor.observe_call(&used);
-        let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
-        self.hold.tick(tick);
+        self.hold.tick(Tick::new(call.time, call.id, place, event, traits));
         self.hold.call(call_key(call.time, call.id), row);
-        if self.purpose == Purpose::Learn {
-            self.hold.drawn(tick, self.drawn.write_call(&call));
-        }
         Ok(())
     }
 }

@@ -184,7 +184,7 @@ const HELD_BYTES_MAX: usize = 16 << 20;
 /// How much of the ticks does, over all threads: a quarter of a million of them.
 const TICK_BYTES_MAX: usize = 8 << 20;
 
-/// How much of what is learned from does, over all threads.
+/// How much of what calls show does, for learning, over all threads.
 const DRAWN_BYTES_MAX: usize = 16 << 20;
 
 /// Judges the calls in the logs of `job` and hands those with a verdict to `sink`, or with `all`
@@ -199,7 +199,8 @@ pub fn score(
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<Report, HistoryError> {
     let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
-    let judged = Taken::read(job, purpose, progress)?.judge(job, false, sink)?;
+    let resolved = Taken::read(job, purpose, progress)?.resolve();
+    let judged = resolved.judge(job, false, |_, _| {}, sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, .. } = judged;
     Ok(Report { incidents, sessions, tally, spilled_bytes })
 }
@@ -214,7 +215,8 @@ pub fn backtest(
     progress: &dyn Progress,
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<(Report, Vec<Outcome>), HistoryError> {
-    let judged = Taken::read(job, Purpose::ShowFindings, progress)?.judge(job, true, sink)?;
+    let resolved = Taken::read(job, Purpose::ShowFindings, progress)?.resolve();
+    let judged = resolved.judge(job, true, |_, _| {}, sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, outcomes, .. } = judged;
     Ok((Report { incidents, sessions, tally, spilled_bytes }, outcomes))
 }
@@ -289,8 +291,8 @@ impl Hold for HeldRows {
     fn correction(&mut self, key: Key, row: &[u8]) {
         self.corrections.push(key, row);
     }
-    fn drawn(&mut self, tick: Tick, row: &[u8]) {
-        self.drawn.push(tick, row);
+    fn drawn(&mut self, row: &[u8]) -> u32 {
+        self.drawn.push(row)
     }
 }
 
@@ -389,16 +391,35 @@ impl Taken {
         (rows, attributor.resolve(), tally, spilled_bytes)
     }
 
-    /// The calls to learn from, by part.
+    /// What there is to learn from calls, by part.
     pub(crate) fn take_logs(&mut self) -> Vec<Log> {
         self.parts.iter_mut().map(|part| part.drawn.take()).collect()
     }
 
-    /// Counts all calls, and judges those that were set aside.
+    /// Finds out whose each call was.
+    pub(crate) fn resolve(self) -> Resolved {
+        let Self { purpose, attributor, parts, tally, spilled_bytes } = self;
+        Resolved { purpose, sessions: attributor.resolve(), parts, tally, spilled_bytes }
+    }
+}
+
+/// All files, read, and whose each call was.
+pub(crate) struct Resolved {
+    purpose: Purpose,
+    pub(crate) sessions: Sessions,
+    parts: Vec<Part>,
+    tally: Tally,
+    spilled_bytes: u64,
+}
+
+impl Resolved {
+    /// Counts all calls, and judges those that were set aside. `counted` sees each call once, in order
+    /// of time, with the number of its part.
     pub(crate) fn judge(
         self,
         job: &Job<'_>,
         keeps_outcomes: bool,
+        counted: impl FnMut(usize, Tick),
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
         let failed = |source| job.work_dir_failed(source);
@@ -412,7 +433,7 @@ impl Taken {
         let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| tick.map_err(failed));
         let rows = Sorter::into_rows(calls).map_err(failed)?.map(|row| row.map_err(failed));
         let show_all = self.purpose == Purpose::ShowAll;
-        let sessions = self.attributor.resolve();
+        let sessions = self.sessions;
         let tenants = &job.config.tenants;
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all)
@@ -422,9 +443,9 @@ impl Taken {
         }
         let mut sink = |scored| sink(&scored).map_err(HistoryError::Output);
         let duplicates = match job.threads {
-            1 => judge_all(ticks, rows, &mut judge, &mut sink)?,
+            1 => judge_all(ticks, rows, &mut judge, counted, &mut sink)?,
             // Judging takes one thread, which need not bring them into order as well.
-            _ => ahead(ticks, |ticks| judge_all(ticks, rows, &mut judge, &mut sink))?,
+            _ => ahead(ticks, |ticks| judge_all(ticks, rows, &mut judge, counted, &mut sink))?,
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
