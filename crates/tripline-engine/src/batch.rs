@@ -21,7 +21,7 @@ use crate::learning::Learning;
 use crate::model::Model;
 use crate::settle::{Corrections, Settler};
 use crate::target::View;
-use crate::tick::{CallToLearn, Tick};
+use crate::tick::{CallToLearn, Lesson, Tick, Ticked};
 
 /// Takes files in until it is asked what there was in them.
 #[derive(Debug)]
@@ -143,13 +143,17 @@ impl<'m> Batch<'m> {
         let copies = copies.into_iter().map(Ok::<_, DamagedRow>);
         let mut settler = Settler::new(self.purpose, &mut attributor, &mut self.held);
         let mut duplicates = settler.copies(copies, &mut corrections)?;
-        settler.hold().ticks.iter().for_each(|tick| corrections.note(tick.id()));
+        let MemoryRows { ticks, lessons, .. } = settler.hold();
+        ticks.iter().for_each(|tick| corrections.note(tick.id()));
+        lessons.iter().for_each(|lesson| corrections.note(lesson.tick().id()));
         duplicates += settler.corrections(corrections)?;
 
-        let MemoryRows { mut ticks, calls, drawn, .. } = self.held;
+        let MemoryRows { mut ticks, mut lessons, calls, drawn, .. } = self.held;
         let calls = sorted(calls).into_iter().map(Ok);
         ticks.sort_by_key(Tick::key);
+        lessons.sort_by_key(Lesson::key);
         let ticks = ticks.into_iter().map(|tick| Ok((0, tick)));
+        let lessons = lessons.into_iter().map(|lesson| Ok((0, lesson)));
         let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
         let sessions = attributor.resolve();
         let is_to_learn = self.purpose == Purpose::Learn;
@@ -169,12 +173,17 @@ impl<'m> Batch<'m> {
             scored.push(one);
             Ok(())
         };
-        let counted = |_, tick: Tick| {
-            if let Some(agent) = learning.as_ref().and_then(|it| it.agent_of(tick.place)) {
-                by_agent.entry(agent).or_default().push(tick.to_learn(0));
+        duplicates += match &learning {
+            None => judge_all::<_, _, DamagedRow>(ticks, calls, &mut judge, |_, _| {}, &mut sink)?,
+            Some(learning) => {
+                let counted = |_, lesson: Lesson| {
+                    if let Some(agent) = learning.agent_of(lesson.tick().place) {
+                        by_agent.entry(agent).or_default().push(lesson.of_part(0));
+                    }
+                };
+                judge_all::<_, _, DamagedRow>(lessons, calls, &mut judge, counted, &mut sink)?
             }
         };
-        duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, counted, &mut sink)?;
         self.tally.read_turned_duplicate(duplicates);
         let Judged { incidents, sessions, flagged, worked, outcomes } =
             judge.finish(self.view, config);
@@ -217,6 +226,7 @@ fn read(drawn: &[Vec<u8>], at: u32, row: &mut Vec<u8>) -> Result<(), DamagedRow>
 struct MemoryRows {
     drawn: Vec<Vec<u8>>,
     ticks: Vec<Tick>,
+    lessons: Vec<Lesson>,
     calls: Vec<(Key, Vec<u8>)>,
     copies: Vec<(Key, Vec<u8>)>,
     corrections: Vec<(Key, Vec<u8>)>,
@@ -233,6 +243,9 @@ impl Hold for MemoryRows {
     }
     fn call(&mut self, key: Key, row: &[u8]) {
         self.calls.push((key, row.to_vec()));
+    }
+    fn lesson(&mut self, lesson: Lesson) {
+        self.lessons.push(lesson);
     }
     fn drawn(&mut self, row: &[u8]) -> u32 {
         self.drawn.push(row.to_vec());

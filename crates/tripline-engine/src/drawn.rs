@@ -16,7 +16,7 @@ use tripline_iam::Action;
 use crate::deed::{Deed, DeedTexts, rate_classes};
 use crate::held::Hold;
 use crate::judge::DamagedRow;
-use crate::tick::{BytesOut, Traits};
+use crate::tick::Lesson;
 use crate::vocabulary::{UNKNOWN, Vocabulary, Word, action_of, region_of};
 
 /// Where the row of a call is that nothing can be learned from.
@@ -35,10 +35,6 @@ struct Head<'a> {
     user_agent: Word<'a>,
     error: Option<&'a str>,
     is_denied: bool,
-    /// Only where the tick cannot tell.
-    bytes_out: Option<u64>,
-    /// What its calls touched, as a number.
-    touched: u16,
     resources: usize,
     passed_roles: usize,
 }
@@ -47,10 +43,10 @@ struct Head<'a> {
 #[derive(Debug)]
 pub(crate) struct DrawnWriter {
     hasher: RandomState,
-    /// By what records tell.
-    told: Places,
+    /// By what records tell, with what their calls touched.
+    told: Places<(u32, Touched)>,
     /// By what came of it: ids and dates are gone.
-    written: Places,
+    written: Places<u32>,
     texts: Vec<u8>,
     scratch: String,
     name: String,
@@ -60,22 +56,23 @@ pub(crate) struct DrawnWriter {
 
 /// Where something was put, by hashes under a secret key; in each place the newest. Among a thousand
 /// million calls, the chance that one is taken for another is one in two million.
-#[derive(Debug, Default)]
-struct Places(Vec<(u64, u32)>);
+#[derive(Debug)]
+struct Places<P>(Vec<(u64, P)>);
 
 /// A power of two: half a megabyte.
 const PLACES: usize = 1 << 15;
 
-impl Places {
+impl<P: Copy + Default> Places<P> {
     #[inline]
-    fn get(&self, hash: u64) -> Option<u32> {
+    fn get(&self, hash: u64) -> Option<P> {
         let (known, place) = self.0.get(hash as usize % PLACES)?;
-        (*known == hash && *place != NOWHERE).then_some(*place)
+        // Nothing is known by 0: that is how empty places are filled.
+        (*known == hash && hash != 0).then_some(*place)
     }
 
-    fn set(&mut self, hash: u64, place: u32) {
+    fn set(&mut self, hash: u64, place: P) {
         if self.0.is_empty() {
-            self.0.resize(PLACES, (0, NOWHERE));
+            self.0.resize(PLACES, (0, P::default()));
         }
         if let Some(known) = self.0.get_mut(hash as usize % PLACES) {
             *known = (hash, place);
@@ -88,8 +85,8 @@ impl DrawnWriter {
     pub(crate) fn new(hash_seed: u64) -> Self {
         Self {
             hasher: RandomState::with_seeds(hash_seed, 61, 62, 63),
-            told: Places::default(),
-            written: Places::default(),
+            told: Places(Vec::new()),
+            written: Places(Vec::new()),
             texts: Vec::new(),
             scratch: String::new(),
             name: String::new(),
@@ -98,34 +95,33 @@ impl DrawnWriter {
         }
     }
 
-    /// Keeps what there is to learn of a record; where. `event` is its number in `words`.
+    /// Keeps what there is to learn of a record; where, and what its call touched. `event` is its number
+    /// in `words`.
     #[inline]
     pub(crate) fn note(
         &mut self,
         record: &Record<'_>,
         event: u32,
-        bytes_out: Option<u64>,
         words: &mut Vocabulary,
         hold: &mut impl Hold,
-    ) -> u32 {
+    ) -> (u32, Touched) {
         let (network, user_agent) = (words.network(record), words.user_agent(record));
         let error = record.error_code().map(JsonText::as_written);
-        let bytes_out = in_row(bytes_out);
         let account = record.identity().account();
-        let told = (event, &network, &user_agent, error, bytes_out, account, touching(record));
+        let told = (event, &network, &user_agent, error, account, touching(record));
         let told = self.hasher.hash_one(told);
         // What has no number may be anything.
         if event != UNKNOWN
-            && let Some(place) = self.told.get(told)
+            && let Some(kept) = self.told.get(told)
         {
-            return place;
+            return kept;
         }
-        self.write(record, event, (network, user_agent), bytes_out, words);
-        let place = self.keep(hold);
+        let touched = self.write(record, event, (network, user_agent), words);
+        let kept = (self.keep(hold), touched);
         if event != UNKNOWN {
-            self.told.set(told, place);
+            self.told.set(told, kept);
         }
-        place
+        kept
     }
 
     /// Keeps the row that was written, unless it was kept lately; where it is.
@@ -144,9 +140,8 @@ impl DrawnWriter {
         record: &Record<'_>,
         event: u32,
         (network, user_agent): (Word<'_>, Word<'_>),
-        bytes_out: Option<u64>,
         words: &Vocabulary,
-    ) {
+    ) -> Touched {
         let Self { texts, scratch, name, account, row, .. } = self;
         account.clear();
         if let Some(id) = record.identity().account() {
@@ -178,8 +173,6 @@ impl DrawnWriter {
         });
         let error = record.error_code().map(JsonText::decode);
         let is_denied = record.is_denied();
-        // What was refused touched nothing.
-        let touched = if is_denied { Touched::NOTHING } else { touching.finish() };
         let head = Head {
             event,
             spelt,
@@ -187,20 +180,26 @@ impl DrawnWriter {
             user_agent,
             error: error.as_deref(),
             is_denied,
-            bytes_out,
-            touched: touched.bits(),
             resources: found,
             passed_roles: passed,
         };
         finish(row, &head, texts);
+        // What was refused touched nothing.
+        if is_denied { Touched::NOTHING } else { touching.finish() }
     }
 
-    /// Keeps what there is to learn of a call that was set aside, which needs no vocabulary; where.
-    pub(crate) fn note_call(&mut self, call: &Call, hold: &mut impl Hold) -> u32 {
+    /// The same of a call that was set aside, which needs no vocabulary: its lesson.
+    pub(crate) fn lesson(
+        &mut self,
+        call: &Call,
+        place: u32,
+        is_failed_mint: bool,
+        hold: &mut impl Hold,
+    ) -> Lesson {
         let Self { texts, name, row, .. } = self;
         let written = DeedTexts::of(call);
         let deed = Deed::of(call, &written);
-        let home = deed.home();
+        let (home, touched) = (deed.home(), deed.touched());
         texts.clear();
         for text in deed.resources.iter().chain(&deed.passed_roles) {
             learned_name(text, &home, name);
@@ -213,20 +212,14 @@ impl DrawnWriter {
             user_agent: Word::Spelt(deed.user_agent.into()),
             error: deed.error,
             is_denied: deed.is_denied,
-            bytes_out: in_row(deed.bytes_out),
-            touched: deed.touched().bits(),
             resources: deed.resources.len(),
             passed_roles: deed.passed_roles.len(),
         };
         finish(row, &head, texts);
-        self.keep(hold)
+        let row = self.keep(hold);
+        let counted = (touched, call.bytes_out);
+        Lesson::new(call.time, call.id, place, row, is_failed_mint, counted)
     }
-}
-
-/// What a row has to tell of the bytes that went out.
-fn in_row(bytes_out: Option<u64>) -> Option<u64> {
-    let is_told = Traits::learned(false, bytes_out).learned_bytes_out() != BytesOut::InRow;
-    bytes_out.filter(|_| !is_told)
 }
 
 fn finish(row: &mut Vec<u8>, head: &Head<'_>, texts: &[u8]) {
@@ -241,22 +234,16 @@ fn append(texts: &mut Vec<u8>, text: &str) {
     *texts = postcard::to_extend(text, std::mem::take(texts)).unwrap_or_default();
 }
 
-/// What calls of a row are counted as.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Counted {
-    pub(crate) classes: RateClasses,
-    pub(crate) touched: Touched,
-}
-
-/// What a row tells, for `look`: names of resources are as they are learned. `words` are those of the
-/// intake that wrote it.
+/// What a row tells, for `look`, and as what its calls count in rates. Of the calls themselves it tells
+/// neither the bytes that went out nor the account, and names of resources are as they are learned.
+/// `words` are those of the intake that wrote it.
 ///
 /// # Errors
 /// When the row is damaged.
 pub(crate) fn read<T>(
     row: &[u8],
     words: &Vocabulary,
-    look: impl FnOnce(&Deed<'_>, Counted) -> T,
+    look: impl FnOnce(&Deed<'_>, RateClasses) -> T,
 ) -> Result<T, DamagedRow> {
     let (head, mut rest): (Head<'_>, _) = postcard::take_from_bytes(row).map_err(|_| DamagedRow)?;
     let mut texts = |count| -> Result<SmallVec<[&str; 4]>, DamagedRow> {
@@ -288,10 +275,10 @@ pub(crate) fn read<T>(
         user_agent: words.user_agent_text(&head.user_agent),
         error: head.error,
         is_denied: head.is_denied,
-        bytes_out: head.bytes_out,
+        bytes_out: None,
         resources,
         passed_roles,
     };
     let classes = if head.error.is_some() { classes.with(RateClass::Error) } else { classes };
-    Ok(look(&deed, Counted { classes, touched: Touched::from_bits(head.touched) }))
+    Ok(look(&deed, classes))
 }

@@ -8,7 +8,7 @@ use tripline_cloudtrail::{EventId, EventTime, Record, SharedEventId};
 use tripline_detector::Reason;
 
 use crate::judge::DamagedRow;
-use crate::tick::Tick;
+use crate::tick::{Lesson, Tick};
 use crate::vocabulary::EventKey;
 
 /// What rows are ordered by: bytes, compared from the first on.
@@ -23,7 +23,9 @@ pub trait Hold {
     /// Keeps one of several copies of a call; those whose keys share their first 16 bytes are one
     /// call, and the first in order of `key` stands for it.
     fn copy(&mut self, key: Key, row: &[u8]);
-    /// Keeps what there is to learn of calls; where, as [`Tick::event`] tells it.
+    /// Keeps the same of a call that is learned from, in place of its tick.
+    fn lesson(&mut self, lesson: Lesson);
+    /// Keeps what there is to learn of calls; where, for their lessons.
     fn drawn(&mut self, row: &[u8]) -> u32;
     /// Keeps a late correction of another record; those whose keys share their first 16 bytes correct
     /// the same one, and the first in order of `key` counts. There are few.

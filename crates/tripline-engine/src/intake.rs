@@ -16,7 +16,7 @@ use crate::judge::DamagedRow;
 use crate::known::{KnownAgent, KnownAgents, Scratch};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
-use crate::tick::{Tick, Traits};
+use crate::tick::{Lesson, Tick, Traits};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary, action_of, event_key};
 
 /// What the records are read for.
@@ -197,13 +197,14 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// Counts a call, and notes what there is to learn of it.
     #[inline]
     fn note_to_learn(&mut self, met: Met, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
-        let (mut row, mut bytes) = (NOWHERE, None);
+        let (mut row, mut counted) = (NOWHERE, (Touched::NOTHING, None));
         if met.agent().is_some() || met.may_be_an_agent() {
-            bytes = bytes_out(record);
-            row = self.drawn.note(record, event, bytes, &mut self.vocabulary, hold);
+            let touched;
+            (row, touched) = self.drawn.note(record, event, &mut self.vocabulary, hold);
+            counted = (touched, bytes_out(record));
         }
-        let traits = Traits::learned(is_failed_mint(record), bytes);
-        hold.tick(Tick::new(record.time(), record.id(), met.place(), row, traits));
+        let (time, id, place) = (record.time(), record.id(), met.place());
+        hold.lesson(Lesson::new(time, id, place, row, is_failed_mint(record), counted));
     }
 
     #[inline]
@@ -327,17 +328,20 @@ impl<'m, A: Reach> Intake<'m, A> {
             ToldBy::Itself => {
                 let place = self.attributor.with(|attributor| attributor.observe_call(&used));
                 let is_failed_mint = used.is_failed_mint();
-                let (event, traits) = if self.purpose == Purpose::Learn {
-                    let row = self.drawn.note_call(&call, hold);
-                    (row, Traits::learned(is_failed_mint, call.bytes_out))
-                } else if self.model.has_learned() {
-                    let classes = self.vocabulary.classes_of(&call);
-                    (UNKNOWN, Traits::new(is_failed_mint, &counts_of(&call, classes)))
+                if self.purpose == Purpose::Learn {
+                    let lesson = self.drawn.lesson(&call, place, is_failed_mint, hold);
+                    hold.lesson(lesson);
                 } else {
-                    // Nobody asks how it counts in rates.
-                    (UNKNOWN, Traits::new(is_failed_mint, &Counts::default()))
-                };
-                hold.tick(Tick::new(call.time, call.id, place, event, traits));
+                    let traits = match self.model.has_learned() {
+                        true => {
+                            let classes = self.vocabulary.classes_of(&call);
+                            Traits::new(is_failed_mint, &counts_of(&call, classes))
+                        }
+                        // Nobody asks how it counts in rates.
+                        false => Traits::new(is_failed_mint, &Counts::default()),
+                    };
+                    hold.tick(Tick::new(call.time, call.id, place, UNKNOWN, traits));
+                }
                 let is_shown = self.purpose == Purpose::ShowAll;
                 if has_reasons || is_shown || self.model.judges_agents() {
                     let key = call_key(call.time, call.id);

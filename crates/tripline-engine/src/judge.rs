@@ -25,7 +25,7 @@ use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Exceeded;
 use crate::target::View;
-use crate::tick::Tick;
+use crate::tick::{Tick, Ticked};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
 use crate::weigh::weigh;
 
@@ -65,11 +65,11 @@ pub struct DamagedRow;
 ///
 /// # Errors
 /// Those of `ticks`, `rows` and `sink`, and a damaged row.
-pub fn judge_all<E: From<DamagedRow>>(
-    ticks: impl Iterator<Item = Result<(usize, Tick), E>>,
-    rows: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
+pub fn judge_all<T: Ticked, R: AsRef<[u8]>, E: From<DamagedRow>>(
+    ticks: impl Iterator<Item = Result<(usize, T), E>>,
+    rows: impl Iterator<Item = Result<(Key, R), E>>,
     judge: &mut Judge<'_>,
-    mut counted: impl FnMut(usize, Tick),
+    mut counted: impl FnMut(usize, T),
     sink: &mut dyn FnMut(Scored) -> Result<(), E>,
 ) -> Result<u64, E> {
     let (mut ticks, mut rows) = (ticks.peekable(), rows.peekable());
@@ -83,18 +83,22 @@ pub fn judge_all<E: From<DamagedRow>>(
             (part, tick) = judge.one_of((part, tick), other?);
         }
         counted(part, tick);
+        let tick = tick.tick();
         let key = call_key(tick.time(), tick.id());
-        let mut row: Option<Vec<u8>> = None;
+        let (mut row, mut of_several): (Option<R>, Option<Vec<u8>>) = (None, None);
         while let Some(next) =
             rows.next_if(|next| next.as_ref().map_or(true, |(next, _)| *next <= key))
         {
             let (_, next) = next?;
-            row = Some(match row {
-                None => next,
-                Some(row) => Held::one_of(row, next)?,
-            });
+            match of_several.as_deref().or(row.as_ref().map(R::as_ref)) {
+                None => row = Some(next),
+                // Copies of one record are mostly the same.
+                Some(row) if row == next.as_ref() => {}
+                Some(row) => of_several = Some(Held::one_of(row.to_vec(), next.as_ref().to_vec())?),
+            }
         }
-        if let Some(scored) = judge.call(part, tick, row.as_deref())? {
+        let row = of_several.as_deref().or(row.as_ref().map(R::as_ref));
+        if let Some(scored) = judge.call(part, tick, row)? {
             sink(scored)?;
         }
     }
@@ -163,8 +167,8 @@ impl<'m> Judge<'m> {
 
     /// Which of two ticks of one record counts: the same, whichever came first. They can differ only
     /// where one of them is not as CloudTrail wrote it.
-    fn one_of(&self, one: (usize, Tick), other: (usize, Tick)) -> (usize, Tick) {
-        let anchor = |(_, tick): &(usize, Tick)| self.sessions.anchor_at(tick.place);
+    fn one_of<T: Ticked>(&self, one: (usize, T), other: (usize, T)) -> (usize, T) {
+        let anchor = |(_, tick): &(usize, T)| self.sessions.anchor_at(tick.tick().place);
         if anchor(&other) < anchor(&one) { other } else { one }
     }
 

@@ -6,14 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use ahash::RandomState;
 use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use tripline_attribution::{Agent, AgentId, EpisodeCutter, SessionId, Sessions};
-use tripline_baseline::{Baseline, Counts, Draw, EpisodeKey, Family, Learner, Whose};
+use tripline_baseline::{Baseline, Counts, Draw, EpisodeKey, Family, Learner, RateClasses, Whose};
 use tripline_text::Untrusted;
 
-use crate::deed::{Deed, bucket_name};
-use crate::drawn::{self, Counted, NOWHERE};
+use crate::deed::{Deed, PASS_ROLE, bucket_name};
+use crate::drawn::{self, NOWHERE};
 use crate::judge::DamagedRow;
-use crate::tick::{BytesOut, CallToLearn};
+use crate::tick::CallToLearn;
 use crate::vocabulary::Vocabulary;
 
 /// Episodes that nothing is learned from, since something was wrong in them.
@@ -152,7 +153,7 @@ pub struct AgentLearning<'l> {
 #[derive(Debug)]
 struct KnownRows {
     hasher: RandomState,
-    by_place: HashTable<((u32, u32), usize)>,
+    by_place: HashTable<((u16, u32), usize)>,
     rows: Vec<KnownRow>,
     scratch: Vec<u8>,
 }
@@ -160,16 +161,25 @@ struct KnownRows {
 /// What a row shows, and to which episode it has shown it.
 #[derive(Debug)]
 struct KnownRow {
-    counted: Counted,
+    classes: RateClasses,
     is_denied: bool,
-    action: Box<str>,
-    /// What the tick could not tell.
-    bytes_out: Option<u64>,
-    shown: Vec<(Family, Option<Box<str>>, Box<str>)>,
+    /// The action, and the values, one after the other.
+    texts: String,
+    action_len: usize,
+    /// The family of each value, given what it is learned, and where it ends.
+    shown: SmallVec<[(Family, Given, usize); 6]>,
     /// The learner's number for the episode that saw it last, or 0.
     seen_by: u32,
     /// The magnitudes of bytes that went out in that episode.
     buckets: u128,
+}
+
+/// What a value is learned given.
+#[derive(Clone, Copy, Debug)]
+enum Given {
+    Nothing,
+    ItsAction,
+    PassingRoles,
 }
 
 /// How many rows of an agent are known: some four megabytes.
@@ -217,16 +227,42 @@ impl KnownRows {
 }
 
 impl KnownRow {
-    fn of(deed: &Deed<'_>, counted: Counted) -> Self {
-        // The bytes are each call's own.
-        let draws = deed.draws().filter(|draw| draw.family != Family::Bytes);
-        let shown = draws.map(|draw| (draw.family, draw.action.map(Box::from), draw.value.into()));
+    fn action(&self) -> &str {
+        self.texts.get(..self.action_len).unwrap_or_default()
+    }
+
+    /// What it shows.
+    fn draws(&self) -> impl Iterator<Item = Draw<'_>> {
+        let mut start = self.action_len;
+        self.shown.iter().map(move |&(family, given, end)| {
+            let action = match given {
+                Given::Nothing => None,
+                Given::ItsAction => Some(self.action()),
+                Given::PassingRoles => Some(PASS_ROLE),
+            };
+            let place = std::mem::replace(&mut start, end)..end;
+            Draw { family, action, value: self.texts.get(place).unwrap_or_default() }
+        })
+    }
+
+    fn of(deed: &Deed<'_>, classes: RateClasses) -> Self {
+        let mut texts = deed.action.to_owned();
+        let mut shown = SmallVec::new();
+        for draw in deed.draws() {
+            let given = match draw.action {
+                None => Given::Nothing,
+                Some(action) if action == deed.action => Given::ItsAction,
+                Some(_) => Given::PassingRoles,
+            };
+            texts.push_str(draw.value);
+            shown.push((draw.family, given, texts.len()));
+        }
         Self {
-            counted,
+            classes,
             is_denied: deed.is_denied,
-            action: deed.action.into(),
-            bytes_out: deed.bytes_out,
-            shown: shown.collect(),
+            action_len: deed.action.len(),
+            texts,
+            shown,
             seen_by: 0,
             buckets: 0,
         }
@@ -261,27 +297,19 @@ impl AgentLearning<'_> {
         }
         let words = self.vocabularies.get(call.part as usize).ok_or(DamagedRow)?;
         let row = self.rows.of(call, words, row)?;
-        let bytes_out = match call.traits.learned_bytes_out() {
-            BytesOut::Told(bytes) => bytes,
-            BytesOut::InRow => row.bytes_out,
-        };
-        let Counted { classes, touched } = row.counted;
-        let Some(number) = learner.count(episode, time, &Counts { classes, bytes_out, touched })
-        else {
-            return Ok(());
-        };
+        let bytes_out = call.bytes_out();
+        let counts = Counts { classes: row.classes, bytes_out, touched: call.touched() };
+        let Some(number) = learner.count(episode, time, &counts) else { return Ok(()) };
         // A value counts once an episode.
         if std::mem::replace(&mut row.seen_by, number) != number {
             row.buckets = 0;
-            for (family, action, value) in &row.shown {
-                learner.shown(&Draw { family: *family, action: action.as_deref(), value });
-            }
+            row.draws().for_each(|draw| learner.shown(&draw));
         }
         if let Some(bytes) = bytes_out.filter(|_| !row.is_denied) {
             let bucket = 1 << (u64::BITS - bytes.leading_zeros());
             if row.buckets & bucket == 0 {
                 row.buckets |= bucket;
-                let (action, value) = (Some(&*row.action), bucket_name(bytes));
+                let (action, value) = (Some(row.action()), bucket_name(bytes));
                 learner.shown(&Draw { family: Family::Bytes, action, value });
             }
         }

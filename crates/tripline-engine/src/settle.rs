@@ -60,9 +60,14 @@ impl Corrections {
         Ok(())
     }
 
+    /// Whether one of them corrects this record.
+    pub fn correct(&self, id: EventId) -> bool {
+        self.rows.contains_key(&id.bits())
+    }
+
     /// Takes note of a record that is there.
     pub fn note(&mut self, id: EventId) {
-        if self.rows.contains_key(&id.bits()) {
+        if self.correct(id) {
             self.moot.insert(id.bits());
         }
     }
@@ -142,18 +147,15 @@ impl<'s, H: Hold> Settler<'s, H> {
             return Err(DamagedRow);
         };
         let is_failed_mint = used.is_failed_mint();
-        let (event, traits) = match self.purpose {
-            Purpose::Learn => (
-                self.drawn.note_call(&call, self.hold),
-                Traits::learned(is_failed_mint, call.bytes_out),
-            ),
-            _ => {
-                let counts = counts_of(&call, rate_classes_of(&call));
-                (UNKNOWN, Traits::new(is_failed_mint, &counts))
-            }
-        };
         let place = self.attributor.observe_call(&used);
-        self.hold.tick(Tick::new(call.time, call.id, place, event, traits));
+        if self.purpose == Purpose::Learn {
+            let lesson = self.drawn.lesson(&call, place, is_failed_mint, self.hold);
+            self.hold.lesson(lesson);
+        } else {
+            let counts = counts_of(&call, rate_classes_of(&call));
+            let traits = Traits::new(is_failed_mint, &counts);
+            self.hold.tick(Tick::new(call.time, call.id, place, UNKNOWN, traits));
+        }
         self.hold.call(call_key(call.time, call.id), row);
         Ok(())
     }

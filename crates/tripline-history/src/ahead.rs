@@ -3,14 +3,13 @@
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// How many items are handed over at a time.
-const BATCH: usize = 4_096;
 /// How many batches may wait.
 const BATCHES: usize = 4;
 
-/// Hands `work` the items of `source`, made ahead of it on another thread.
+/// Hands `work` the items of `source`, made ahead of it on another thread, so many at a time.
 pub(crate) fn ahead<T: Send, R>(
     source: impl Iterator<Item = T> + Send,
+    at_a_time: usize,
     work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
 ) -> R {
     let (batches, made) = sync_channel(BATCHES);
@@ -19,7 +18,7 @@ pub(crate) fn ahead<T: Send, R>(
             let mut source = source.peekable();
             while source.peek().is_some() {
                 // Nobody takes it once the work has failed.
-                if batches.send(source.by_ref().take(BATCH).collect::<Vec<T>>()).is_err() {
+                if batches.send(source.by_ref().take(at_a_time).collect::<Vec<T>>()).is_err() {
                     return;
                 }
             }
@@ -34,9 +33,11 @@ mod tests {
 
     #[test]
     fn all_items_come_in_order_and_nobody_need_take_them_all() {
-        let count = BATCH * (BATCHES + 2) + 1;
-        assert!(ahead(0..count, |items| items.eq(0..count)));
-        assert_eq!(ahead(0.., |items| items.nth(BATCH)), Some(BATCH));
-        assert_eq!(ahead(0..0, |items| items.count()), 0);
+        for batch in [1, 100] {
+            let count = batch * (BATCHES + 2) + 1;
+            assert!(ahead(0..count, batch, |items| items.eq(0..count)));
+            assert_eq!(ahead(0.., batch, |items| items.nth(batch)), Some(batch));
+            assert_eq!(ahead(0..0, batch, |items| items.count()), 0);
+        }
     }
 }

@@ -9,7 +9,9 @@ use rayon::prelude::*;
 use tripline_attribution::Coverage;
 use tripline_baseline::{Baseline, EpisodeFacts, Whose};
 use tripline_cloudtrail::Tally;
-use tripline_engine::{AgentLearning, DamagedRow, Flagged, Learning, Purpose, Tick, Vocabulary};
+use tripline_engine::{
+    AgentLearning, DamagedRow, Flagged, Learning, Lesson, Purpose, Ticked, Vocabulary,
+};
 
 use crate::by_agent::ByAgent;
 use crate::log::{Log, LogRows};
@@ -120,14 +122,14 @@ impl Lessons {
         let learning = Learning::new(&resolved.sessions);
         let new = || ByAgent::new(&job.work_dir, CALLS_BYTES_MAX / shards);
         let mut shards: Vec<ByAgent> = (0..shards).map(|_| new()).collect();
-        let counted = |part, tick: Tick| {
-            let Some(agent) = learning.agent_of(tick.place) else { return };
+        let counted = |part, lesson: Lesson| {
+            let Some(agent) = learning.agent_of(lesson.tick().place) else { return };
             let nth = agent as usize % shards.len();
             if let Some(shard) = shards.get_mut(nth) {
-                shard.push(agent, tick.to_learn(part as u32));
+                shard.push(agent, lesson.of_part(part as u16));
             }
         };
-        let judged = resolved.judge(job, false, counted, &mut |_| Ok(()))?;
+        let judged = resolved.judge_lessons(job, counted)?;
         let Judged { sessions, flagged, vocabularies, tally, spilled_bytes, .. } = judged;
         let spilled_bytes = spilled_bytes + shards.iter().map(ByAgent::spilled_bytes).sum::<u64>();
         let coverage = sessions.coverage();
