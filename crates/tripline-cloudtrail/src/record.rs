@@ -187,7 +187,7 @@ impl<'a> Record<'a> {
     }
     /// `recipientAccountId`: whose trail this copy is from.
     pub fn recipient_account(&self) -> Option<AccountId> {
-        account_of(self.fields.recipient_account_id?)
+        AccountId::parse(&self.fields.recipient_account_id?.decode()).ok()
     }
     /// `vpcEndpointId`.
     pub fn vpc_endpoint(&self) -> Option<JsonText<'a>> {
@@ -281,7 +281,7 @@ impl<'a> UserIdentity<'a> {
     }
     /// `accountId` of the caller.
     pub fn account(&self) -> Option<AccountId> {
-        account_of(self.account_id?)
+        AccountId::parse(&self.account_id?.decode()).ok()
     }
     /// `accessKeyId` as written; AWS may leave it out or empty, and shippers mask it.
     pub fn access_key(&self) -> Option<JsonText<'a>> {
@@ -482,9 +482,4 @@ fn session_issuer<'a>(
         }
     }
     Ok(())
-}
-
-/// The account that a text names. Nobody escapes digits, but whoever did would mean the same.
-fn account_of(text: JsonText<'_>) -> Option<AccountId> {
-    AccountId::parse(text.as_written()).or_else(|_| AccountId::parse(&text.decode())).ok()
 }

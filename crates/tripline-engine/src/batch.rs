@@ -152,8 +152,8 @@ impl<'m> Batch<'m> {
         let calls = sorted(calls).into_iter().map(Ok);
         ticks.sort_by_key(Tick::key);
         lessons.sort_by_key(Lesson::key);
-        let ticks = ticks.into_iter().map(|tick| Ok((0, tick)));
-        let lessons = lessons.into_iter().map(|lesson| Ok((0, lesson)));
+        let ticks = std::iter::once(Ok(ticks.into_iter().map(|tick| (0, tick)).collect()));
+        let lessons = std::iter::once(Ok(lessons.into_iter().map(|it| (0, it)).collect()));
         let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
         let sessions = attributor.resolve();
         let is_to_learn = self.purpose == Purpose::Learn;

@@ -17,7 +17,7 @@ use crate::deed::{Deed, DeedTexts};
 use crate::drift::{Drift, Outcome, Place, Remembered, Worked};
 use crate::filter::Filter;
 use crate::habits::Habits;
-use crate::held::{Form, Head, Held, Key, call_key};
+use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
 use crate::known::{KnownAgents, Scratch};
 use crate::learning::Flagged;
@@ -59,48 +59,58 @@ impl Scored {
 #[error("a row in the work directory is damaged")]
 pub struct DamagedRow;
 
-/// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (each
-/// with the number of the part whose vocabulary it is in) and `rows` come in order of their keys.
-/// `counted` sees each call once.
+/// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (in
+/// batches, each with the number of the part whose vocabulary it is in) and `rows` come in order of their
+/// keys. `counted` sees each call once.
 ///
 /// # Errors
 /// Those of `ticks`, `rows` and `sink`, and a damaged row.
 pub fn judge_all<T: Ticked, R: AsRef<[u8]>, E: From<DamagedRow>>(
-    ticks: impl Iterator<Item = Result<(usize, T), E>>,
+    ticks: impl Iterator<Item = Result<Vec<(usize, T)>, E>>,
     rows: impl Iterator<Item = Result<(Key, R), E>>,
     judge: &mut Judge<'_>,
     mut counted: impl FnMut(usize, T),
     sink: &mut dyn FnMut(Scored) -> Result<(), E>,
 ) -> Result<u64, E> {
-    let (mut ticks, mut rows) = (ticks.peekable(), rows.peekable());
-    let mut duplicates = 0;
-    while let Some(tick) = ticks.next() {
-        let (mut part, mut tick) = tick?;
-        while let Some(other) =
-            ticks.next_if(|next| next.as_ref().is_ok_and(|(_, next)| next.key() == tick.key()))
-        {
-            duplicates += 1;
-            (part, tick) = judge.one_of((part, tick), other?);
-        }
+    // Keys are compared for every tick, numbers faster than bytes.
+    let mut rows = rows.map(|row| row.map(|(key, row)| (place_of(&key), row)));
+    let mut next_row = rows.next().transpose()?;
+    let mut take = |judge: &mut Judge<'_>, (part, tick): (usize, T)| -> Result<(), E> {
         counted(part, tick);
-        let tick = tick.tick();
-        let key = call_key(tick.time(), tick.id());
+        let key = tick.key();
         let (mut row, mut of_several): (Option<R>, Option<Vec<u8>>) = (None, None);
-        while let Some(next) =
-            rows.next_if(|next| next.as_ref().map_or(true, |(next, _)| *next <= key))
-        {
-            let (_, next) = next?;
+        while let Some((_, next)) = next_row.take_if(|(next, _)| *next <= key) {
+            next_row = rows.next().transpose()?;
             match of_several.as_deref().or(row.as_ref().map(R::as_ref)) {
                 None => row = Some(next),
                 // Copies of one record are mostly the same.
                 Some(row) if row == next.as_ref() => {}
-                Some(row) => of_several = Some(Held::one_of(row.to_vec(), next.as_ref().to_vec())?),
+                Some(row) => {
+                    of_several = Some(Held::one_of(row.to_vec(), next.as_ref().to_vec())?);
+                }
             }
         }
         let row = of_several.as_deref().or(row.as_ref().map(R::as_ref));
-        if let Some(scored) = judge.call(part, tick, row)? {
-            sink(scored)?;
+        judge.call(part, tick.tick(), row)?.map_or(Ok(()), &mut *sink)
+    };
+    let (mut duplicates, mut last): (u64, Option<(usize, T)>) = (0, None);
+    for batch in ticks {
+        for next in batch? {
+            match last {
+                Some(one) if one.1.key() == next.1.key() => {
+                    duplicates += 1;
+                    last = Some(judge.one_of(one, next));
+                }
+                _ => {
+                    if let Some(one) = last.replace(next) {
+                        take(judge, one)?;
+                    }
+                }
+            }
         }
+    }
+    if let Some(one) = last {
+        take(judge, one)?;
     }
     Ok(duplicates)
 }

@@ -481,7 +481,8 @@ impl Resolved {
             calls.push(part.calls);
             vocabularies.push(part.vocabulary);
         }
-        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| tick.map_err(failed));
+        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.batches();
+        let ticks = ticks.map(|batch| batch.map_err(failed));
         let batches = Sorter::into_rows(calls).map_err(failed)?.batches();
         let batches = batches.map(|batch| batch.map_err(failed));
         let show_all = self.purpose == Purpose::ShowAll;
@@ -497,8 +498,8 @@ impl Resolved {
         let duplicates = match job.threads {
             1 => judge_all(ticks, rows_of(batches), &mut judge, counted, &mut sink)?,
             // Judging takes one thread, which need not bring them into order as well.
-            _ => ahead(ticks, TICKS_AT_A_TIME, |ticks| {
-                ahead(batches, 1, |batches| {
+            _ => ahead(ticks, |ticks| {
+                ahead(batches, |batches| {
                     judge_all(ticks, rows_of(batches), &mut judge, counted, &mut sink)
                 })
             })?,
@@ -513,9 +514,6 @@ impl Resolved {
         Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
     }
 }
-
-/// How many ticks are handed over at a time where they come from another thread.
-const TICKS_AT_A_TIME: usize = 4_096;
 
 /// The rows of batches, up to one that failed.
 fn rows_of<E>(

@@ -183,6 +183,25 @@ impl<T: Ticked> Iterator for SortedTicks<T> {
     }
 }
 
+/// How many are handed over at a time.
+const BATCH: usize = 4_096;
+
+impl<T: Ticked> SortedTicks<T> {
+    /// The same, many at a time.
+    pub(crate) fn batches(mut self) -> impl Iterator<Item = io::Result<Vec<(usize, T)>>> {
+        std::iter::from_fn(move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            for tick in self.by_ref().take(BATCH) {
+                match tick {
+                    Ok(tick) => batch.push(tick),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (!batch.is_empty()).then_some(Ok(batch))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -223,7 +242,8 @@ mod tests {
                 part.for_each(|_| seen += 1).unwrap();
             }
             prop_assert_eq!(seen, drawn.len());
-            let got: Vec<_> = Ticks::into_sorted(split).unwrap().map(Result::unwrap).collect();
+            let got = Ticks::into_sorted(split).unwrap().batches();
+            let got: Vec<_> = got.flat_map(Result::unwrap).collect();
             prop_assert!(got.is_sorted_by_key(|(_, tick)| tick.key()));
             let in_order = |mut ticks: Vec<(usize, Tick)>| {
                 ticks.sort();

@@ -145,30 +145,17 @@ impl AccountId {
     /// [`InvalidId`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidId> {
         const INVALID: InvalidId = InvalidId { what: "an AWS account id", expected: "12 digits" };
-        if text.len() != 12 {
+        if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(INVALID);
         }
-        let mut number = 0;
-        for byte in text.bytes() {
-            match byte {
-                b'0'..=b'9' => number = number * 10 + u64::from(byte - b'0'),
-                _ => return Err(INVALID),
-            }
-        }
+        let number: u64 = text.parse().map_err(|_| INVALID)?;
         NonZeroU64::new(number + 1).map(Self).ok_or(INVALID)
     }
 }
 
 impl fmt::Display for AccountId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nearly every ARN that is put together has one: no number is formatted for it.
-        let (mut digits, mut rest) = ([b'0'; 12], u64::from(*self));
-        for digit in digits.iter_mut().rev() {
-            *digit += (rest % 10) as u8;
-            rest /= 10;
-        }
-        // INVARIANT: digits are ASCII.
-        f.write_str(str::from_utf8(&digits).unwrap_or_default())
+        write!(f, "{:012}", u64::from(*self))
     }
 }
 

@@ -5,8 +5,6 @@
 //! parameter with its first letter small, mostly; so the case of names does not matter here. The table
 //! grows by a line a parameter.
 
-use std::cmp::Ordering;
-
 /// How the value of a request parameter names a resource. A value that is an ARN already stands as
 /// it is, whatever the shape.
 #[derive(Clone, Copy, Debug)]
@@ -91,21 +89,14 @@ pub(super) fn lines_named(
     lines: &'static [Line],
     parameter: &str,
 ) -> impl Iterator<Item = &'static Line> {
-    let from = lines.partition_point(|line| compare(line, parameter).is_lt());
-    lines.iter().skip(from).take_while(move |line| compare(line, parameter).is_eq())
+    let wanted = || parameter.bytes().map(|byte| byte.to_ascii_lowercase());
+    let from = lines.partition_point(|line| first_name(line).cmp(wanted()).is_lt());
+    lines.iter().skip(from).take_while(move |line| first_name(line).eq(wanted()))
 }
 
-/// Compares the first name of a line's parameter with a parameter, both in small letters.
-fn compare(line: &Line, parameter: &str) -> Ordering {
-    let mut wanted = parameter.bytes();
-    for byte in line.0.bytes().take_while(|byte| *byte != b'.') {
-        let Some(other) = wanted.next() else { return Ordering::Greater };
-        let order = byte.to_ascii_lowercase().cmp(&other.to_ascii_lowercase());
-        if order.is_ne() {
-            return order;
-        }
-    }
-    if wanted.next().is_some() { Ordering::Less } else { Ordering::Equal }
+/// The first name of a line's parameter, in small letters.
+fn first_name(line: &Line) -> impl Iterator<Item = u8> {
+    line.0.bytes().take_while(|byte| *byte != b'.').map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Under which name a service is in the table, where records know it by several.
