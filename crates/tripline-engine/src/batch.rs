@@ -152,8 +152,8 @@ impl<'m> Batch<'m> {
         let calls = sorted(calls).into_iter().map(Ok);
         ticks.sort_by_key(Tick::key);
         lessons.sort_by_key(Lesson::key);
-        let ticks = std::iter::once(Ok(ticks.into_iter().map(|tick| (0, tick)).collect()));
-        let lessons = std::iter::once(Ok(lessons.into_iter().map(|it| (0, it)).collect()));
+        let ticks = std::iter::once(Ok(ticks.into_iter().map(|tick| (0, tick))));
+        let lessons = std::iter::once(Ok(lessons.into_iter().map(|lesson| (0, lesson))));
         let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
         let sessions = attributor.resolve();
         let is_to_learn = self.purpose == Purpose::Learn;

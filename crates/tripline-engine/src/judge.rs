@@ -66,7 +66,7 @@ pub struct DamagedRow;
 /// # Errors
 /// Those of `ticks`, `rows` and `sink`, and a damaged row.
 pub fn judge_all<T: Ticked, R: AsRef<[u8]>, E: From<DamagedRow>>(
-    ticks: impl Iterator<Item = Result<Vec<(usize, T)>, E>>,
+    ticks: impl Iterator<Item = Result<impl IntoIterator<Item = (usize, T)>, E>>,
     rows: impl Iterator<Item = Result<(Key, R), E>>,
     judge: &mut Judge<'_>,
     mut counted: impl FnMut(usize, T),
