@@ -21,7 +21,7 @@ use tripline_baseline::{Approval, Baseline, Decisions, Held, HeldBack, Peers, Wh
 use tripline_cloudtrail::{EventTime, Limits, Reader};
 use tripline_detector::{Budgets, Calibration, Invariants, Score};
 use tripline_engine::{
-    Batch, Config, DamagedRow, Filter, Hold, Intake, Judge, Key, Model, Purpose, Tick,
+    Batch, Config, DamagedRow, Filter, Hold, Intake, Judge, Key, Lesson, Model, Purpose, Tick,
     is_sensitive, judge_all,
 };
 use tripline_testkit::{Batch as Records, Simulation};
@@ -69,14 +69,16 @@ fn main() {
     let ticks = ticks.into_iter().map(|tick| {
         judged.push(nanos(begun));
         begun = Instant::now();
-        Ok::<_, DamagedRow>((0, tick))
+        Ok::<_, DamagedRow>([(0, tick)])
     });
     let mut findings = 0_u64;
-    judge_all::<DamagedRow>(ticks, calls.into_iter().map(Ok), &mut judge, &mut |_| {
+    let mut sink = |_| {
         findings += 1;
         Ok(())
-    })
-    .expect("rows of this process");
+    };
+    let rows = calls.into_iter().map(Ok);
+    judge_all::<_, _, DamagedRow>(ticks, rows, &mut judge, |_, _| {}, &mut sink)
+        .expect("rows of this process");
     for _ in 0..1_000_000 {
         last.push(nanos(Instant::now()));
     }
@@ -184,7 +186,10 @@ impl Hold for Rows {
     fn call(&mut self, key: Key, row: &[u8]) {
         self.calls.push((key, row.to_vec()));
     }
-    fn drawn(&mut self, _tick: Tick, _row: &[u8]) {}
+    fn lesson(&mut self, _lesson: Lesson) {}
+    fn drawn(&mut self, _row: &[u8]) -> u32 {
+        0
+    }
     fn copy(&mut self, _key: Key, _row: &[u8]) {}
     fn correction(&mut self, _key: Key, _row: &[u8]) {}
 }

@@ -25,7 +25,7 @@ pub use learned::{
     Knowledge, Known, Learner, LearnerLimits, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity,
     PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion,
     PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail,
-    Whose, promote,
+    Whose, learned_name, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

@@ -21,7 +21,7 @@ use crate::learning::Learning;
 use crate::model::Model;
 use crate::settle::{Corrections, Settler};
 use crate::target::View;
-use crate::tick::Tick;
+use crate::tick::{CallToLearn, Lesson, Tick, Ticked};
 
 /// Takes files in until it is asked what there was in them.
 #[derive(Debug)]
@@ -143,23 +143,25 @@ impl<'m> Batch<'m> {
         let copies = copies.into_iter().map(Ok::<_, DamagedRow>);
         let mut settler = Settler::new(self.purpose, &mut attributor, &mut self.held);
         let mut duplicates = settler.copies(copies, &mut corrections)?;
-        settler.hold().ticks.iter().for_each(|tick| corrections.note(tick.id()));
+        let MemoryRows { ticks, lessons, .. } = settler.hold();
+        ticks.iter().for_each(|tick| corrections.note(tick.id()));
+        lessons.iter().for_each(|lesson| corrections.note(lesson.tick().id()));
         duplicates += settler.corrections(corrections)?;
 
-        let MemoryRows { mut ticks, calls, drawn, .. } = self.held;
+        let MemoryRows { mut ticks, mut lessons, calls, drawn, .. } = self.held;
         let calls = sorted(calls).into_iter().map(Ok);
         ticks.sort_by_key(Tick::key);
-        let ticks = ticks.into_iter().map(|tick| Ok((0, tick)));
+        lessons.sort_by_key(Lesson::key);
+        let ticks = std::iter::once(Ok(ticks.into_iter().map(|tick| (0, tick))));
+        let lessons = std::iter::once(Ok(lessons.into_iter().map(|lesson| (0, lesson))));
         let (vocabularies, all) = ([vocabulary], self.purpose == Purpose::ShowAll);
-        let mut judge = Judge::new(
-            self.model,
-            self.filter,
-            &config.tenants,
-            attributor.resolve(),
-            &vocabularies,
-            all,
-        )
-        .expecting(self.expected);
+        let sessions = attributor.resolve();
+        let is_to_learn = self.purpose == Purpose::Learn;
+        let learning = is_to_learn.then(|| Learning::new(&sessions));
+        let mut by_agent: BTreeMap<u32, Vec<CallToLearn>> = BTreeMap::new();
+        let mut judge =
+            Judge::new(self.model, self.filter, &config.tenants, sessions, &vocabularies, all)
+                .expecting(self.expected);
         if let Some(remembered) = self.remembered {
             judge = judge.remembering(remembered);
         }
@@ -171,11 +173,32 @@ impl<'m> Batch<'m> {
             scored.push(one);
             Ok(())
         };
-        duplicates += judge_all::<DamagedRow>(ticks, calls, &mut judge, &mut sink)?;
+        duplicates += match &learning {
+            None => judge_all::<_, _, DamagedRow>(ticks, calls, &mut judge, |_, _| {}, &mut sink)?,
+            Some(learning) => {
+                let counted = |_, lesson: Lesson| {
+                    if let Some(agent) = learning.agent_of(lesson.tick().place) {
+                        by_agent.entry(agent).or_default().push(lesson.of_part(0));
+                    }
+                };
+                judge_all::<_, _, DamagedRow>(lessons, calls, &mut judge, counted, &mut sink)?
+            }
+        };
         self.tally.read_turned_duplicate(duplicates);
         let Judged { incidents, sessions, flagged, worked, outcomes } =
             judge.finish(self.view, config);
-        let baselines = learn(&Learning::new(&sessions, &flagged, &vocabularies), drawn)?;
+        let mut baselines = Vec::new();
+        for (number, calls) in by_agent {
+            let known = learning.as_ref();
+            let Some(mut agent) = known.and_then(|it| it.agent(number, &flagged, &vocabularies))
+            else {
+                continue;
+            };
+            for call in calls {
+                agent.call(&call, |row| read(&drawn, call.row, row))?;
+            }
+            baselines.push(agent.finish());
+        }
         let coverage = sessions.coverage();
         let tally = self.tally;
         Ok(BatchReport {
@@ -191,33 +214,19 @@ impl<'m> Batch<'m> {
     }
 }
 
-fn learn(
-    learning: &Learning<'_>,
-    drawn: Vec<(Tick, Vec<u8>)>,
-) -> Result<Vec<Baseline>, DamagedRow> {
-    let mut by_agent: BTreeMap<u32, Vec<(Tick, Vec<u8>)>> = BTreeMap::new();
-    for (tick, row) in drawn {
-        if let Some(agent) = learning.agent_of(tick.place) {
-            by_agent.entry(agent).or_default().push((tick, row));
-        }
-    }
-    let mut baselines = Vec::new();
-    for (agent, mut rows) in by_agent {
-        rows.sort_by_key(|(tick, _)| tick.key());
-        let Some(mut agent) = learning.agent(agent) else { continue };
-        for (tick, row) in rows {
-            agent.call(0, tick, &row)?;
-        }
-        baselines.push(agent.finish());
-    }
-    Ok(baselines)
+/// Puts the row at a place of `drawn` into `row`.
+fn read(drawn: &[Vec<u8>], at: u32, row: &mut Vec<u8>) -> Result<(), DamagedRow> {
+    row.clear();
+    row.extend_from_slice(drawn.get(at as usize).ok_or(DamagedRow)?);
+    Ok(())
 }
 
 /// Rows in memory, as they come.
 #[derive(Debug, Default)]
 struct MemoryRows {
-    drawn: Vec<(Tick, Vec<u8>)>,
+    drawn: Vec<Vec<u8>>,
     ticks: Vec<Tick>,
+    lessons: Vec<Lesson>,
     calls: Vec<(Key, Vec<u8>)>,
     copies: Vec<(Key, Vec<u8>)>,
     corrections: Vec<(Key, Vec<u8>)>,
@@ -235,8 +244,12 @@ impl Hold for MemoryRows {
     fn call(&mut self, key: Key, row: &[u8]) {
         self.calls.push((key, row.to_vec()));
     }
-    fn drawn(&mut self, tick: Tick, row: &[u8]) {
-        self.drawn.push((tick, row.to_vec()));
+    fn lesson(&mut self, lesson: Lesson) {
+        self.lessons.push(lesson);
+    }
+    fn drawn(&mut self, row: &[u8]) -> u32 {
+        self.drawn.push(row.to_vec());
+        self.drawn.len() as u32 - 1
     }
     fn copy(&mut self, key: Key, row: &[u8]) {
         self.copies.push((key, row.to_vec()));

@@ -8,7 +8,7 @@ use tripline_cloudtrail::{EventId, EventTime, Record, SharedEventId};
 use tripline_detector::Reason;
 
 use crate::judge::DamagedRow;
-use crate::tick::Tick;
+use crate::tick::{Lesson, Tick};
 use crate::vocabulary::EventKey;
 
 /// What rows are ordered by: bytes, compared from the first on.
@@ -23,8 +23,10 @@ pub trait Hold {
     /// Keeps one of several copies of a call; those whose keys share their first 16 bytes are one
     /// call, and the first in order of `key` stands for it.
     fn copy(&mut self, key: Key, row: &[u8]);
-    /// Keeps what there is to learn of a call, with its tick.
-    fn drawn(&mut self, tick: Tick, row: &[u8]);
+    /// Keeps the same of a call that is learned from, in place of its tick.
+    fn lesson(&mut self, lesson: Lesson);
+    /// Keeps what there is to learn of calls; where, for their lessons.
+    fn drawn(&mut self, row: &[u8]) -> u32;
     /// Keeps a late correction of another record; those whose keys share their first 16 bytes correct
     /// the same one, and the first in order of `key` counts. There are few.
     fn correction(&mut self, key: Key, row: &[u8]);
@@ -129,6 +131,12 @@ pub(crate) fn call_key(time: EventTime, id: EventId) -> Key {
     key(u128::from(time.unix_secs().unsigned_abs()) << 64 | id.bits() >> 64, id.bits() as u64)
 }
 
+/// What [`call_key`] was made of, as [`Ticked::key`](crate::Ticked::key) tells it.
+pub(crate) fn place_of(key: &Key) -> (u64, u128) {
+    let id = key.last_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    (time_of(key), id)
+}
+
 /// The time of a call by its key, in seconds since 1970.
 pub fn time_of(key: &Key) -> u64 {
     key.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes))
@@ -161,6 +169,13 @@ pub(crate) fn shared_bits(key: &Key) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_tells_time_and_id() {
+        let time = EventTime::from_unix_secs(i64::from(u32::MAX) - 1).unwrap();
+        let id = EventId::from_bits(0x0123_4567_89ab_cdef_0fed_cba9_8765_4321);
+        assert_eq!(place_of(&call_key(time, id)), (u64::from(u32::MAX) - 1, id.bits()));
+    }
     use crate::vocabulary::event_key;
 
     /// The rows of a record that read an object, as a call and as its essence.

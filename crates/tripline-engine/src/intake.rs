@@ -9,14 +9,14 @@ use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Skip};
 use tripline_detector::{Broken, Reason, assess};
 
 use crate::deed::{counts_of, rate_classes};
-use crate::drawn::DrawnWriter;
+use crate::drawn::{DrawnWriter, NOWHERE};
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
 use crate::known::{KnownAgent, KnownAgents, Scratch};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
-use crate::tick::{Tick, Traits};
+use crate::tick::{Lesson, Tick, Traits};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary, action_of, event_key};
 
 /// What the records are read for.
@@ -26,7 +26,8 @@ pub enum Purpose {
     ShowFindings,
     /// To show every call.
     ShowAll,
-    /// To learn from every call of an agent, where nothing was wrong.
+    /// To learn from every call of an agent, where nothing was wrong by what is declared: the model has
+    /// learned nothing.
     Learn,
     /// To keep what learning needs, for a partial baseline.
     Keep,
@@ -109,7 +110,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             scratch: Scratch::new(hash_seed),
             waiting: Waiting::default(),
             row: Vec::new(),
-            drawn: DrawnWriter::default(),
+            drawn: DrawnWriter::new(hash_seed),
         }
     }
 
@@ -158,14 +159,13 @@ impl<'m, A: Reach> Intake<'m, A> {
         } else {
             let met = self.meet(record);
             let event = self.vocabulary.event(record);
-            let (told, touched) = self.touched(met, event, record);
-            let traits = self.traits(record, event, touched);
-            let tick = Tick::new(record.time(), record.id(), met.place(), event, traits);
-            hold.tick(tick);
-            let may_be = met.agent().is_some() || met.may_be_an_agent();
-            if self.purpose == Purpose::Learn && may_be {
-                hold.drawn(tick, self.drawn.write(record, event, &mut self.vocabulary));
-            }
+            let told = match self.purpose {
+                Purpose::Learn => {
+                    self.note_to_learn(met, event, record, hold);
+                    None
+                }
+                _ => self.note_to_judge(met, event, record, hold),
+            };
             let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
                 false => self.worth(met, event, told, record),
@@ -177,6 +177,34 @@ impl<'m, A: Reach> Intake<'m, A> {
             }
         }
         Fate::Read
+    }
+
+    /// Counts a call; what [`Scratch::told`] says of it, where that was asked for.
+    #[inline]
+    fn note_to_judge(
+        &mut self,
+        met: Met,
+        event: u32,
+        record: &Record<'_>,
+        hold: &mut impl Hold,
+    ) -> Option<u64> {
+        let (told, touched) = self.touched(met, event, record);
+        let traits = self.traits(record, event, touched);
+        hold.tick(Tick::new(record.time(), record.id(), met.place(), event, traits));
+        told
+    }
+
+    /// Counts a call, and notes what there is to learn of it.
+    #[inline]
+    fn note_to_learn(&mut self, met: Met, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
+        let (mut row, mut counted) = (NOWHERE, (Touched::NOTHING, None));
+        if met.agent().is_some() || met.may_be_an_agent() {
+            let touched;
+            (row, touched) = self.drawn.note(record, event, &mut self.vocabulary, hold);
+            counted = (touched, bytes_out(record));
+        }
+        let (time, id, place) = (record.time(), record.id(), met.place());
+        hold.lesson(Lesson::new(time, id, place, row, is_failed_mint(record), counted));
     }
 
     #[inline]
@@ -299,18 +327,20 @@ impl<'m, A: Reach> Intake<'m, A> {
             }
             ToldBy::Itself => {
                 let place = self.attributor.with(|attributor| attributor.observe_call(&used));
-                let traits = match self.model.has_learned() {
-                    true => {
-                        let classes = self.vocabulary.classes_of(&call);
-                        Traits::new(used.is_failed_mint(), &counts_of(&call, classes))
-                    }
-                    // Nobody asks how it counts in rates.
-                    false => Traits::new(used.is_failed_mint(), &Counts::default()),
-                };
-                let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
-                hold.tick(tick);
+                let is_failed_mint = used.is_failed_mint();
                 if self.purpose == Purpose::Learn {
-                    hold.drawn(tick, self.drawn.write_call(&call));
+                    let lesson = self.drawn.lesson(&call, place, is_failed_mint, hold);
+                    hold.lesson(lesson);
+                } else {
+                    let traits = match self.model.has_learned() {
+                        true => {
+                            let classes = self.vocabulary.classes_of(&call);
+                            Traits::new(is_failed_mint, &counts_of(&call, classes))
+                        }
+                        // Nobody asks how it counts in rates.
+                        false => Traits::new(is_failed_mint, &Counts::default()),
+                    };
+                    hold.tick(Tick::new(call.time, call.id, place, UNKNOWN, traits));
                 }
                 let is_shown = self.purpose == Purpose::ShowAll;
                 if has_reasons || is_shown || self.model.judges_agents() {

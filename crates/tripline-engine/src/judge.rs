@@ -17,7 +17,7 @@ use crate::deed::{Deed, DeedTexts};
 use crate::drift::{Drift, Outcome, Place, Remembered, Worked};
 use crate::filter::Filter;
 use crate::habits::Habits;
-use crate::held::{Form, Head, Held, Key, call_key};
+use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
 use crate::known::{KnownAgents, Scratch};
 use crate::learning::Flagged;
@@ -25,7 +25,7 @@ use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Excess;
 use crate::target::View;
-use crate::tick::Tick;
+use crate::tick::{Tick, Ticked};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
 use crate::weigh::weigh;
 
@@ -59,41 +59,58 @@ impl Scored {
 #[error("a row in the work directory is damaged")]
 pub struct DamagedRow;
 
-/// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (each
-/// with the number of the part whose vocabulary it is in) and `rows` come in order of their keys.
+/// Counts all calls, and judges those that were set aside; how many were there before. `ticks` (in
+/// batches, each with the number of the part whose vocabulary it is in) and `rows` come in order of their
+/// keys. `counted` sees each call once.
 ///
 /// # Errors
 /// Those of `ticks`, `rows` and `sink`, and a damaged row.
-pub fn judge_all<E: From<DamagedRow>>(
-    ticks: impl Iterator<Item = Result<(usize, Tick), E>>,
-    rows: impl Iterator<Item = Result<(Key, Vec<u8>), E>>,
+pub fn judge_all<T: Ticked, R: AsRef<[u8]>, E: From<DamagedRow>>(
+    ticks: impl Iterator<Item = Result<impl IntoIterator<Item = (usize, T)>, E>>,
+    rows: impl Iterator<Item = Result<(Key, R), E>>,
     judge: &mut Judge<'_>,
+    mut counted: impl FnMut(usize, T),
     sink: &mut dyn FnMut(Scored) -> Result<(), E>,
 ) -> Result<u64, E> {
-    let (mut ticks, mut rows) = (ticks.peekable(), rows.peekable());
-    let mut duplicates = 0;
-    while let Some(tick) = ticks.next() {
-        let (mut part, mut tick) = tick?;
-        while let Some(other) =
-            ticks.next_if(|next| next.as_ref().is_ok_and(|(_, next)| next.key() == tick.key()))
-        {
-            duplicates += 1;
-            (part, tick) = judge.one_of((part, tick), other?);
+    // Keys are compared for every tick, numbers faster than bytes.
+    let mut rows = rows.map(|row| row.map(|(key, row)| (place_of(&key), row)));
+    let mut next_row = rows.next().transpose()?;
+    let mut take = |judge: &mut Judge<'_>, (part, tick): (usize, T)| -> Result<(), E> {
+        counted(part, tick);
+        let key = tick.key();
+        let (mut row, mut of_several): (Option<R>, Option<Vec<u8>>) = (None, None);
+        while let Some((_, next)) = next_row.take_if(|(next, _)| *next <= key) {
+            next_row = rows.next().transpose()?;
+            match of_several.as_deref().or(row.as_ref().map(R::as_ref)) {
+                None => row = Some(next),
+                // Copies of one record are mostly the same.
+                Some(row) if row == next.as_ref() => {}
+                Some(row) => {
+                    of_several = Some(Held::one_of(row.to_vec(), next.as_ref().to_vec())?);
+                }
+            }
         }
-        let key = call_key(tick.time(), tick.id());
-        let mut row: Option<Vec<u8>> = None;
-        while let Some(next) =
-            rows.next_if(|next| next.as_ref().map_or(true, |(next, _)| *next <= key))
-        {
-            let (_, next) = next?;
-            row = Some(match row {
-                None => next,
-                Some(row) => Held::one_of(row, next)?,
-            });
+        let row = of_several.as_deref().or(row.as_ref().map(R::as_ref));
+        judge.call(part, tick.tick(), row)?.map_or(Ok(()), &mut *sink)
+    };
+    let (mut duplicates, mut last): (u64, Option<(usize, T)>) = (0, None);
+    for batch in ticks {
+        for next in batch? {
+            match last {
+                Some(one) if one.1.key() == next.1.key() => {
+                    duplicates += 1;
+                    last = Some(judge.one_of(one, next));
+                }
+                _ => {
+                    if let Some(one) = last.replace(next) {
+                        take(judge, one)?;
+                    }
+                }
+            }
         }
-        if let Some(scored) = judge.call(part, tick, row.as_deref())? {
-            sink(scored)?;
-        }
+    }
+    if let Some(one) = last {
+        take(judge, one)?;
     }
     Ok(duplicates)
 }
@@ -160,8 +177,8 @@ impl<'m> Judge<'m> {
 
     /// Which of two ticks of one record counts: the same, whichever came first. They can differ only
     /// where one of them is not as CloudTrail wrote it.
-    fn one_of(&self, one: (usize, Tick), other: (usize, Tick)) -> (usize, Tick) {
-        let anchor = |(_, tick): &(usize, Tick)| self.sessions.anchor_at(tick.place);
+    fn one_of<T: Ticked>(&self, one: (usize, T), other: (usize, T)) -> (usize, T) {
+        let anchor = |(_, tick): &(usize, T)| self.sessions.anchor_at(tick.tick().place);
         if anchor(&other) < anchor(&one) { other } else { one }
     }
 
@@ -177,6 +194,9 @@ impl<'m> Judge<'m> {
         row: Option<&[u8]>,
     ) -> Result<Option<Scored>, DamagedRow> {
         let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
+        if row.is_none() && !self.model.has_learned() {
+            return Ok(None);
+        }
         let number = self.sessions.agent_number_at(turn.session);
         let excess = number.and_then(|number| self.count_pace(number, &turn, &tick));
         if self.episodes.has_over() {

@@ -3,14 +3,18 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
+use ahash::RandomState;
+use hashbrown::HashTable;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use tripline_attribution::{Agent, AgentId, EpisodeCutter, SessionId, Sessions};
-use tripline_baseline::{Baseline, EpisodeKey, Learner, Whose};
+use tripline_baseline::{Baseline, Counts, Draw, EpisodeKey, Family, Learner, RateClasses, Whose};
 use tripline_text::Untrusted;
 
-use crate::drawn;
+use crate::deed::{Deed, PASS_ROLE, bucket_name};
+use crate::drawn::{self, NOWHERE};
 use crate::judge::DamagedRow;
-use crate::tick::Tick;
+use crate::tick::CallToLearn;
 use crate::vocabulary::Vocabulary;
 
 /// Episodes that nothing is learned from, since something was wrong in them.
@@ -39,13 +43,9 @@ impl Flagged {
     }
 }
 
-/// What learning needs to know of a history that was read: whose each call was, and which are not to
-/// be learned from. Threads may share it.
+/// What learning needs to know of a history that was read: whose each call was. Threads may share it.
 #[derive(Debug)]
-pub struct Learning<'s> {
-    flagged: &'s Flagged,
-    /// By the part of the records that they were written for.
-    vocabularies: &'s [Vocabulary],
+pub struct Learning {
     hash_seed: u64,
     agents: Vec<Whose>,
     /// By the attributor's number for the session.
@@ -64,9 +64,9 @@ struct Owner {
     version: u32,
 }
 
-impl<'s> Learning<'s> {
+impl Learning {
     /// Over resolved sessions.
-    pub fn new(sessions: &Sessions, flagged: &'s Flagged, vocabularies: &'s [Vocabulary]) -> Self {
+    pub fn new(sessions: &Sessions) -> Self {
         // An agent whose class changed has a number for each, and is one agent.
         let mut by_id: BTreeMap<AgentId, (Agent, u32)> = BTreeMap::new();
         let numbered = || (0..).map_while(|number| Some((sessions.agent_at(number)?, number)));
@@ -101,8 +101,6 @@ impl<'s> Learning<'s> {
             numbers.into_iter().map(|(version, number)| (number, version)).collect();
         versions.sort();
         Self {
-            flagged,
-            vocabularies,
             hash_seed: sessions.hash_seed(),
             agents: numbered().map(|(agent, _)| whose(agent)).collect(),
             owners,
@@ -115,14 +113,22 @@ impl<'s> Learning<'s> {
         self.owners.get(place as usize).map(|owner| owner.agent).filter(|agent| *agent != u32::MAX)
     }
 
-    /// Starts learning an agent.
-    pub fn agent(&self, number: u32) -> Option<AgentLearning<'_>> {
+    /// Starts learning an agent from what is not `flagged`. `vocabularies` are those of the rows, by the
+    /// number of the intake that wrote them.
+    pub fn agent<'l>(
+        &'l self,
+        number: u32,
+        flagged: &'l Flagged,
+        vocabularies: &'l [Vocabulary],
+    ) -> Option<AgentLearning<'l>> {
         let whose = self.agents.get(number as usize)?.clone();
         Some(AgentLearning {
             learning: self,
+            flagged,
+            vocabularies,
             learner: Learner::new(whose, self.hash_seed),
             episodes: EpisodeCutter::default(),
-            last: None,
+            rows: KnownRows::new(self.hash_seed),
         })
     }
 }
@@ -132,31 +138,158 @@ fn whose(agent: &Agent) -> Whose {
     Whose::Agent { agent: name(&agent.id), class: agent.class.as_ref().map(name) }
 }
 
-/// Learns what one agent does, from its calls in order of time and id.
+/// Learns what one agent does, from its calls in order of time, each once.
 #[derive(Debug)]
 pub struct AgentLearning<'l> {
-    learning: &'l Learning<'l>,
+    learning: &'l Learning,
+    flagged: &'l Flagged,
+    vocabularies: &'l [Vocabulary],
     learner: Learner,
     episodes: EpisodeCutter,
-    last: Option<(u64, u128)>,
+    rows: KnownRows,
+}
+
+/// Rows that were looked at before.
+#[derive(Debug)]
+struct KnownRows {
+    hasher: RandomState,
+    by_place: HashTable<((u16, u32), usize)>,
+    rows: Vec<KnownRow>,
+    scratch: Vec<u8>,
+}
+
+/// What a row shows, and to which episode it has shown it.
+#[derive(Debug)]
+struct KnownRow {
+    classes: RateClasses,
+    is_denied: bool,
+    /// The action, and the values, one after the other.
+    texts: String,
+    action_len: usize,
+    /// The family of each value, given what it is learned, and where it ends.
+    shown: SmallVec<[(Family, Given, usize); 6]>,
+    /// The learner's number for the episode that saw it last, or 0.
+    seen_by: u32,
+    /// The magnitudes of bytes that went out in that episode.
+    buckets: u128,
+}
+
+/// What a value is learned given.
+#[derive(Clone, Copy, Debug)]
+enum Given {
+    Nothing,
+    ItsAction,
+    PassingRoles,
+}
+
+/// How many rows of an agent are known: some four megabytes.
+const ROWS_MAX: usize = 1 << 13;
+
+impl KnownRows {
+    fn new(hash_seed: u64) -> Self {
+        Self {
+            hasher: RandomState::with_seeds(hash_seed, 67, 68, 69),
+            by_place: HashTable::new(),
+            rows: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// The row of a call.
+    #[inline]
+    fn of<E: From<DamagedRow>>(
+        &mut self,
+        call: &CallToLearn,
+        words: &Vocabulary,
+        read: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<&mut KnownRow, E> {
+        let place = (call.part, call.row);
+        let hash = self.hasher.hash_one(place);
+        let found = self.by_place.find(hash, |(known, _)| *known == place);
+        let nth = match found {
+            Some((_, nth)) => *nth,
+            None => {
+                // What is still used is read once more.
+                if self.rows.len() >= ROWS_MAX {
+                    self.rows.clear();
+                    self.by_place.clear();
+                }
+                read(&mut self.scratch)?;
+                self.rows.push(drawn::read(&self.scratch, words, KnownRow::of)?);
+                let nth = self.rows.len() - 1;
+                let Self { hasher, by_place, .. } = self;
+                by_place.insert_unique(hash, (place, nth), |(place, _)| hasher.hash_one(place));
+                nth
+            }
+        };
+        self.rows.get_mut(nth).ok_or_else(|| DamagedRow.into())
+    }
+}
+
+impl KnownRow {
+    fn action(&self) -> &str {
+        self.texts.get(..self.action_len).unwrap_or_default()
+    }
+
+    /// What it shows.
+    fn draws(&self) -> impl Iterator<Item = Draw<'_>> {
+        let mut start = self.action_len;
+        self.shown.iter().map(move |&(family, given, end)| {
+            let action = match given {
+                Given::Nothing => None,
+                Given::ItsAction => Some(self.action()),
+                Given::PassingRoles => Some(PASS_ROLE),
+            };
+            let place = std::mem::replace(&mut start, end)..end;
+            Draw { family, action, value: self.texts.get(place).unwrap_or_default() }
+        })
+    }
+
+    fn of(deed: &Deed<'_>, classes: RateClasses) -> Self {
+        let bytes = deed.draws().map(|draw| draw.value.len()).sum::<usize>();
+        let mut texts = String::with_capacity(deed.action.len() + bytes);
+        texts.push_str(deed.action);
+        let mut shown = SmallVec::new();
+        for draw in deed.draws() {
+            let given = match draw.action {
+                None => Given::Nothing,
+                Some(action) if action == deed.action => Given::ItsAction,
+                Some(_) => Given::PassingRoles,
+            };
+            texts.push_str(draw.value);
+            shown.push((draw.family, given, texts.len()));
+        }
+        Self {
+            classes,
+            is_denied: deed.is_denied,
+            action_len: deed.action.len(),
+            texts,
+            shown,
+            seen_by: 0,
+            buckets: 0,
+        }
+    }
 }
 
 impl AgentLearning<'_> {
-    /// Takes a call in; the same again changes nothing. `part` says whose vocabulary its row is in.
+    /// Takes a call in. `row` is asked for the row that belongs to it, unless that is known already.
     ///
     /// # Errors
-    /// When the row is damaged.
-    pub fn call(&mut self, part: usize, tick: Tick, row: &[u8]) -> Result<(), DamagedRow> {
-        if self.last.replace(tick.key()) == Some(tick.key()) {
+    /// Those of `row`, and a damaged row.
+    pub fn call<E: From<DamagedRow>>(
+        &mut self,
+        call: &CallToLearn,
+        row: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        if call.row == NOWHERE {
             return Ok(());
         }
-        let (Some(words), Some(owner)) =
-            (self.learning.vocabularies.get(part), self.learning.owners.get(tick.place as usize))
-        else {
-            return Err(DamagedRow);
+        let Some(owner) = self.learning.owners.get(call.place as usize) else {
+            return Err(DamagedRow.into());
         };
-        let start_minute = self.episodes.start_of(owner.root, tick.time());
-        if self.learning.flagged.is_flagged(owner.root, start_minute) {
+        let time = call.time();
+        let start_minute = self.episodes.start_of(owner.root, time);
+        if self.flagged.is_flagged(owner.root, start_minute) {
             return Ok(());
         }
         let episode = EpisodeKey { start_minute, root: owner.episodes_of };
@@ -164,9 +297,25 @@ impl AgentLearning<'_> {
         if let Some(version) = self.learning.versions.get(owner.version as usize) {
             learner.version(episode, version.as_unescaped());
         }
-        drawn::read(row, words, |deed, counts| {
-            learner.call(episode, tick.time(), counts, &deed.home(), &mut deed.draws());
-        })
+        let words = self.vocabularies.get(call.part as usize).ok_or(DamagedRow)?;
+        let row = self.rows.of(call, words, row)?;
+        let bytes_out = call.bytes_out();
+        let counts = Counts { classes: row.classes, bytes_out, touched: call.touched() };
+        let Some(number) = learner.count(episode, time, &counts) else { return Ok(()) };
+        // A value counts once an episode.
+        if std::mem::replace(&mut row.seen_by, number) != number {
+            row.buckets = 0;
+            row.draws().for_each(|draw| learner.shown(&draw));
+        }
+        if let Some(bytes) = bytes_out.filter(|_| !row.is_denied) {
+            let bucket = 1 << (u64::BITS - bytes.leading_zeros());
+            if row.buckets & bucket == 0 {
+                row.buckets |= bucket;
+                let (action, value) = (Some(row.action()), bucket_name(bytes));
+                learner.shown(&Draw { family: Family::Bytes, action, value });
+            }
+        }
+        Ok(())
     }
 
     /// The same, and keeps what each episode showed.

@@ -63,5 +63,5 @@ pub use partial::{Fingerprint, Kept, KeptCall, ToldBy};
 pub use people::{Approvals, Met, Person, Pressing, Unanswered, weigh};
 pub use settle::{Corrections, Settler};
 pub use target::{RoleUsers, View, role_users, target};
-pub use tick::{TICK_BYTES, Tick};
+pub use tick::{CALL_TO_LEARN_BYTES, CallToLearn, Lesson, Tick, Ticked};
 pub use vocabulary::Vocabulary;

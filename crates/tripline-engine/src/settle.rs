@@ -60,9 +60,14 @@ impl Corrections {
         Ok(())
     }
 
+    /// Whether one of them corrects this record.
+    pub fn correct(&self, id: EventId) -> bool {
+        self.rows.contains_key(&id.bits())
+    }
+
     /// Takes note of a record that is there.
     pub fn note(&mut self, id: EventId) {
-        if self.rows.contains_key(&id.bits()) {
+        if self.correct(id) {
             self.moot.insert(id.bits());
         }
     }
@@ -81,7 +86,8 @@ pub struct Settler<'s, H> {
 impl<'s, H: Hold> Settler<'s, H> {
     /// For the facts of all intakes, merged.
     pub fn new(purpose: Purpose, attributor: &'s mut Attributor, hold: &'s mut H) -> Self {
-        Self { purpose, attributor, hold, drawn: DrawnWriter::default() }
+        let drawn = DrawnWriter::new(attributor.hash_seed());
+        Self { purpose, attributor, hold, drawn }
     }
 
     /// Where calls are put.
@@ -140,15 +146,17 @@ impl<'s, H: Hold> Settler<'s, H> {
         let Held { used: Some(used), call, .. } = Held::decode(row)? else {
             return Err(DamagedRow);
         };
-        let counts = counts_of(&call, rate_classes_of(&call));
-        let traits = Traits::new(used.is_failed_mint(), &counts);
+        let is_failed_mint = used.is_failed_mint();
         let place = self.attributor.observe_call(&used);
-        let tick = Tick::new(call.time, call.id, place, UNKNOWN, traits);
-        self.hold.tick(tick);
-        self.hold.call(call_key(call.time, call.id), row);
         if self.purpose == Purpose::Learn {
-            self.hold.drawn(tick, self.drawn.write_call(&call));
+            let lesson = self.drawn.lesson(&call, place, is_failed_mint, self.hold);
+            self.hold.lesson(lesson);
+        } else {
+            let counts = counts_of(&call, rate_classes_of(&call));
+            let traits = Traits::new(is_failed_mint, &counts);
+            self.hold.tick(Tick::new(call.time, call.id, place, UNKNOWN, traits));
         }
+        self.hold.call(call_key(call.time, call.id), row);
         Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! What every record leaves behind when it is taken in: a row of 32 bytes, by which it is counted
-//! once everything was read.
+//! once everything was read, or one of 40, by which it is learned from as well.
 
 use tripline_baseline::{Counts, RateClass, RateClasses, Touched};
 use tripline_cloudtrail::{EventId, EventTime};
+
+use crate::vocabulary::UNKNOWN;
 
 /// When a call was, whose, and what kind of call.
 ///
@@ -76,7 +78,7 @@ fn coarse(bytes: u64) -> u16 {
 }
 
 /// How many bytes a tick takes in a file.
-pub const TICK_BYTES: usize = 32;
+const TICK_BYTES: usize = 32;
 
 impl Tick {
     pub(crate) fn new(
@@ -140,6 +142,184 @@ impl Tick {
     }
 }
 
+/// What a call leaves behind where it is learned from: a row of 40 bytes, in place of a [`Tick`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lesson {
+    secs: u32,
+    /// What it touched in the upper half, and whether it was a mint that failed.
+    traits: u32,
+    /// The halves of the id.
+    id: [u64; 2],
+    place: u32,
+    row: u32,
+    bytes_out: u64,
+}
+
+/// How many bytes a lesson takes in a file.
+const LESSON_BYTES: usize = 40;
+
+impl Lesson {
+    /// `row` says where the rest of it was put. Of bytes that went out the last number of 64 bits is
+    /// one too many.
+    pub(crate) fn new(
+        time: EventTime,
+        id: EventId,
+        place: u32,
+        row: u32,
+        is_failed_mint: bool,
+        (touched, bytes_out): (Touched, Option<u64>),
+    ) -> Self {
+        // INVARIANT: event times take 32 bits.
+        let secs = time.unix_secs().unsigned_abs() as u32;
+        let traits = u32::from(touched.bits()) << 16 | u32::from(is_failed_mint);
+        let id = [(id.bits() >> 64) as u64, id.bits() as u64];
+        let bytes_out = bytes_out.map_or(0, |bytes| bytes.saturating_add(1));
+        Self { secs, traits, id, place, row, bytes_out }
+    }
+
+    /// What is left of it once it is one of a kind, and its agent's calls come in order. `part` is the
+    /// number of the intake that took it in.
+    pub fn of_part(self, part: u16) -> CallToLearn {
+        let Self { secs, traits, place, row, bytes_out, .. } = self;
+        CallToLearn { bytes_out, secs, place, row, part, touched: (traits >> 16) as u16 }
+    }
+}
+
+/// A call to learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallToLearn {
+    /// One more than they were; 0 where that is not known.
+    bytes_out: u64,
+    secs: u32,
+    /// The attributor's number for the session.
+    pub place: u32,
+    /// Where the intake that took it in has put what there is to learn of it.
+    pub row: u32,
+    /// The number of that intake.
+    pub part: u16,
+    touched: u16,
+}
+
+/// How many bytes a [`CallToLearn`] takes in a file.
+pub const CALL_TO_LEARN_BYTES: usize = 24;
+
+impl CallToLearn {
+    /// When it was.
+    pub fn time(&self) -> EventTime {
+        EventTime::from_unix_secs(i64::from(self.secs)).unwrap_or(EventTime::EPOCH)
+    }
+
+    pub(crate) fn bytes_out(&self) -> Option<u64> {
+        self.bytes_out.checked_sub(1)
+    }
+
+    pub(crate) fn touched(&self) -> Touched {
+        Touched::from_bits(self.touched)
+    }
+
+    /// As bytes, for this program's own files.
+    pub fn to_bytes(self) -> [u8; CALL_TO_LEARN_BYTES] {
+        let mut bytes = [0; CALL_TO_LEARN_BYTES];
+        let words = [
+            self.bytes_out,
+            u64::from(self.secs) << 32 | u64::from(self.place),
+            u64::from(self.row) << 32 | u64::from(self.part) << 16 | u64::from(self.touched),
+        ];
+        let (places, _) = bytes.as_chunks_mut::<8>();
+        places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_le_bytes());
+        bytes
+    }
+
+    /// Back from bytes.
+    pub fn from_bytes(bytes: &[u8; CALL_TO_LEARN_BYTES]) -> Self {
+        let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or_default();
+        let (bytes_out, when, what) = (next(), next(), next());
+        Self {
+            bytes_out,
+            secs: (when >> 32) as u32,
+            place: when as u32,
+            row: (what >> 32) as u32,
+            part: (what >> 16) as u16,
+            touched: what as u16,
+        }
+    }
+}
+
+/// What every record leaves behind, in one form or the other.
+pub trait Ticked: Copy + Ord + Send {
+    /// It as bytes.
+    type Bytes: AsRef<[u8]> + AsMut<[u8]>;
+    /// Room for them.
+    const BYTES: Self::Bytes;
+
+    /// When it was, whose, and what kind of call.
+    fn tick(&self) -> Tick;
+    /// As [`Tick::key`].
+    fn key(&self) -> (u64, u128);
+    /// As bytes, for this program's own files.
+    fn to_bytes(self) -> Self::Bytes;
+    /// Back from bytes.
+    fn from_bytes(bytes: &Self::Bytes) -> Self;
+}
+
+impl Ticked for Tick {
+    type Bytes = [u8; TICK_BYTES];
+    const BYTES: Self::Bytes = [0; TICK_BYTES];
+
+    #[inline]
+    fn tick(&self) -> Tick {
+        *self
+    }
+    #[inline]
+    fn key(&self) -> (u64, u128) {
+        Tick::key(self)
+    }
+    fn to_bytes(self) -> Self::Bytes {
+        Tick::to_bytes(self)
+    }
+    fn from_bytes(bytes: &Self::Bytes) -> Self {
+        Tick::from_bytes(bytes)
+    }
+}
+
+impl Ticked for Lesson {
+    type Bytes = [u8; LESSON_BYTES];
+    const BYTES: Self::Bytes = [0; LESSON_BYTES];
+
+    #[inline]
+    fn tick(&self) -> Tick {
+        let (secs, id) = self.key();
+        Tick {
+            secs_and_traits: secs << 32 | u64::from(self.traits & 1),
+            id,
+            place: self.place,
+            event: UNKNOWN,
+        }
+    }
+    #[inline]
+    fn key(&self) -> (u64, u128) {
+        let [high, low] = self.id;
+        (u64::from(self.secs), u128::from(high) << 64 | u128::from(low))
+    }
+    fn to_bytes(self) -> Self::Bytes {
+        let Self { secs, traits, id: [high, low], place, row, bytes_out } = self;
+        let two = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let mut bytes = Self::BYTES;
+        let words = [two(secs, traits), high, low, two(place, row), bytes_out];
+        let (places, _) = bytes.as_chunks_mut::<8>();
+        places.iter_mut().zip(words).for_each(|(place, word)| *place = word.to_le_bytes());
+        bytes
+    }
+    fn from_bytes(bytes: &Self::Bytes) -> Self {
+        let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or_default();
+        let (when, id, what, bytes_out) = (next(), [next(), next()], next(), next());
+        let [secs, place] = [when, what].map(|it| (it >> 32) as u32);
+        Self { secs, traits: when as u32, id, place, row: what as u32, bytes_out }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +337,27 @@ mod tests {
         assert!(tick.traits().is_failed_mint());
         let counts = Counts { classes, bytes_out: Some(960), touched };
         assert_eq!(tick.traits().counts(), counts);
+    }
+
+    #[test]
+    fn a_lesson_comes_back_from_bytes() {
+        let time = EventTime::from_unix_secs(i64::from(u32::MAX) - 1).unwrap();
+        let id = EventId::from_bits(u128::MAX - (7 << 64) - 9);
+        for bytes_out in [None, Some(0), Some(1_000_003), Some(u64::MAX - 1)] {
+            let counted = (Touched::from_bits(0xfedc), bytes_out);
+            let lesson = Lesson::new(time, id, 5, u32::MAX, true, counted);
+            assert_eq!(Lesson::from_bytes(&lesson.to_bytes()), lesson);
+            assert_eq!(lesson.key(), lesson.tick().key());
+            assert_eq!(
+                (lesson.tick().time(), lesson.tick().id(), lesson.tick().place),
+                (time, id, 5)
+            );
+            assert!(lesson.tick().traits().is_failed_mint());
+            let call = lesson.of_part(3);
+            assert_eq!(CallToLearn::from_bytes(&call.to_bytes()), call);
+            assert_eq!((call.time(), call.place, call.part, call.row), (time, 5, 3, u32::MAX));
+            assert_eq!((call.touched(), call.bytes_out()), counted);
+        }
     }
 
     #[test]

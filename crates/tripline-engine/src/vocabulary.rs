@@ -37,7 +37,7 @@ pub(crate) fn region_of<'a>(record: &Record<'a>) -> Cow<'a, str> {
 }
 
 /// A name by its number, or as it is where the vocabulary is full.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Word<'a> {
     /// By its number.
     Known(u32),

@@ -3,28 +3,26 @@
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
-/// How many items are handed over at a time.
-const BATCH: usize = 4_096;
 /// How many batches may wait.
 const BATCHES: usize = 4;
 
-/// Hands `work` the items of `source`, made ahead of it on another thread.
+/// Hands `work` the items of `source`, made ahead of it on another thread: batches of what it needs.
 pub(crate) fn ahead<T: Send, R>(
     source: impl Iterator<Item = T> + Send,
     work: impl FnOnce(&mut dyn Iterator<Item = T>) -> R,
 ) -> R {
-    let (batches, made) = sync_channel(BATCHES);
+    let (items, made) = sync_channel(BATCHES);
     thread::scope(|scope| {
         scope.spawn(move || {
-            let mut source = source.peekable();
-            while source.peek().is_some() {
+            for item in source {
                 // Nobody takes it once the work has failed.
-                if batches.send(source.by_ref().take(BATCH).collect::<Vec<T>>()).is_err() {
+                if items.send(item).is_err() {
                     return;
                 }
             }
         });
-        work(&mut made.into_iter().flatten())
+        // It goes when this is done, so that nobody waits for its taking more.
+        work(&mut made.into_iter())
     })
 }
 
@@ -34,9 +32,9 @@ mod tests {
 
     #[test]
     fn all_items_come_in_order_and_nobody_need_take_them_all() {
-        let count = BATCH * (BATCHES + 2) + 1;
+        let count = BATCHES * 2 + 1;
         assert!(ahead(0..count, |items| items.eq(0..count)));
-        assert_eq!(ahead(0.., |items| items.nth(BATCH)), Some(BATCH));
+        assert_eq!(ahead(0.., |items| items.nth(BATCHES + 2)), Some(BATCHES + 2));
         assert_eq!(ahead(0..0, |items| items.count()), 0);
     }
 }

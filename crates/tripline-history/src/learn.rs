@@ -1,5 +1,5 @@
-//! `learn`: every file read once, in parallel; then the calls of each agent in order of time, agents
-//! in parallel.
+//! `learn`: every file read once, in parallel; all calls judged in order of time; then those of each
+//! agent learned from, agents in parallel.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,11 +9,13 @@ use rayon::prelude::*;
 use tripline_attribution::Coverage;
 use tripline_baseline::{Baseline, EpisodeFacts, Whose};
 use tripline_cloudtrail::Tally;
-use tripline_engine::{AgentLearning, DamagedRow, Key, Learning, Purpose, TICK_BYTES, Tick};
+use tripline_engine::{
+    AgentLearning, DamagedRow, Flagged, Learning, Lesson, Purpose, Ticked, Vocabulary,
+};
 
-use crate::log::Log;
-use crate::run::{HistoryError, Job, Progress, Taken, lock};
-use crate::sorter::Sorter;
+use crate::by_agent::ByAgent;
+use crate::log::{Log, LogRows};
+use crate::run::{HistoryError, Job, Judged, Progress, Taken, lock};
 
 /// What was learned from, besides the baselines that [`learn`] hands out.
 #[derive(Debug)]
@@ -28,8 +30,8 @@ pub struct LearnReport {
     pub files_before: u64,
 }
 
-/// How much of the calls of agents stays in memory while they are put in order, over all threads.
-const SORTED_BYTES_MAX: usize = 64 << 20;
+/// How many calls of agents stay in memory until all were judged, over all threads.
+const CALLS_BYTES_MAX: usize = 16 << 20;
 
 /// Takes each agent's baseline.
 pub type BaselineSink<'s> = dyn FnMut(Baseline) -> io::Result<()> + Send + 's;
@@ -44,20 +46,18 @@ pub fn learn(
     progress: &dyn Progress,
     sink: &mut BaselineSink<'_>,
 ) -> Result<LearnReport, HistoryError> {
-    let mut taken = Taken::read(job, Purpose::Learn, progress)?;
-    let logs = taken.take_logs();
-    let judged = taken.judge(job, false, &mut |_| Ok(()))?;
-    let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;
-    let shards = by_agent(job, &pool, &learning, logs)?;
-    let mut spilled_bytes = judged.spilled_bytes;
-    spilled_bytes += shards.iter().flatten().map(Sorter::spilled_bytes).sum::<u64>();
+    // More of them than threads, so that none waits long for another.
+    let shards = if job.threads > 1 { job.threads * SHARDS_PER_THREAD } else { 1 };
+    let (lessons, shards, report) = Lessons::read(job, shards, progress)?;
     let sink = Mutex::new(sink);
-    pool.install(|| {
-        shards.into_par_iter().try_for_each(|shard| learn_shard(job, &learning, shard, &sink))
-    })?;
-    let coverage = judged.sessions.coverage();
-    Ok(LearnReport { coverage, tally: judged.tally, spilled_bytes, files_before: 0 })
+    let learn_shard = |shard| {
+        let begin = |number| Ok(lessons.agent(number));
+        let finish = |agent: AgentLearning<'_>| (lock(&sink))(agent.finish());
+        lessons.each_agent(job, shard, begin, |_| Ok(()), finish)
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;
+    pool.install(|| shards.into_par_iter().try_for_each(learn_shard))?;
+    Ok(report)
 }
 
 /// Takes what an episode of an agent showed; `None` says that the agent is there.
@@ -73,17 +73,10 @@ pub fn episodes(
     progress: &dyn Progress,
     sink: &mut EpisodeSink<'_>,
 ) -> Result<LearnReport, HistoryError> {
-    let mut taken = Taken::read(job, Purpose::Learn, progress)?;
-    let logs = taken.take_logs();
-    let judged = taken.judge(job, false, &mut |_| Ok(()))?;
-    let learning = Learning::new(&judged.sessions, &judged.flagged, &judged.vocabularies);
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    let shards = by_agent(job, &pool, &learning, logs)?;
-    let mut spilled_bytes = judged.spilled_bytes;
-    spilled_bytes += shards.iter().flatten().map(Sorter::spilled_bytes).sum::<u64>();
+    let (lessons, shards, report) = Lessons::read(job, 1, progress)?;
     let sink = RefCell::new(sink);
     let begin = |number| {
-        let Some(agent) = learning.agent(number) else { return Ok(None) };
+        let Some(agent) = lessons.agent(number) else { return Ok(None) };
         let mut agent = agent.keeping_episodes();
         (sink.borrow_mut())(agent.learner().whose(), None)?;
         Ok(Some(agent))
@@ -98,103 +91,86 @@ pub fn episodes(
         take(&mut agent)
     };
     for shard in shards {
-        each_agent(job, shard, begin, take, finish)?;
+        lessons.each_agent(job, shard, begin, take, finish)?;
     }
-    Ok(LearnReport {
-        coverage: judged.sessions.coverage(),
-        tally: judged.tally,
-        files_before: 0,
-        spilled_bytes,
-    })
+    Ok(report)
 }
 
-/// The rows of all logs, in as many shards as there are threads: each agent in one of them, its calls
-/// in order of time.
-fn by_agent(
-    job: &Job<'_>,
-    pool: &rayon::ThreadPool,
-    learning: &Learning<'_>,
-    logs: Vec<Log>,
-) -> Result<Vec<Vec<Sorter>>, HistoryError> {
-    let shards = job.threads.max(1);
-    let budget = SORTED_BYTES_MAX / shards / logs.len().max(1);
-    let sort = |(part, log): (usize, Log)| -> Result<Vec<Sorter>, HistoryError> {
-        let new = || Sorter::new(&job.work_dir, budget);
-        let mut sorters: Vec<Sorter> = (0..shards).map(|_| new()).collect();
-        let mut row = Vec::new();
-        log.drain(|tick, drawn| {
-            let Some(agent) = learning.agent_of(tick.place) else { return };
-            row.clear();
-            row.extend_from_slice(&tick.to_bytes());
-            row.extend_from_slice(&(part as u32).to_le_bytes());
-            row.extend_from_slice(drawn);
-            if let Some(sorter) = sorters.get_mut(agent as usize % shards) {
-                sorter.push(agent_key(agent, &tick), &row);
+/// How many shards each thread has to do.
+const SHARDS_PER_THREAD: usize = 4;
+
+/// All that there is to learn from, besides the calls themselves.
+struct Lessons {
+    learning: Learning,
+    flagged: Flagged,
+    vocabularies: Vec<Vocabulary>,
+    /// What the calls of each part show.
+    rows: Vec<LogRows>,
+}
+
+impl Lessons {
+    /// Reads and judges all of `job`, and puts the calls into so many shards, each agent in one of them.
+    fn read(
+        job: &Job<'_>,
+        shards: usize,
+        progress: &dyn Progress,
+    ) -> Result<(Self, Vec<ByAgent>, LearnReport), HistoryError> {
+        let mut taken = Taken::read(job, Purpose::Learn, progress)?;
+        let logs = taken.take_logs().into_iter().map(Log::into_rows);
+        let rows = logs.collect::<Result<_, _>>().map_err(|source| job.work_dir_failed(source))?;
+        let resolved = taken.resolve();
+        let learning = Learning::new(&resolved.sessions);
+        let new = || ByAgent::new(&job.work_dir, CALLS_BYTES_MAX / shards);
+        let mut shards: Vec<ByAgent> = (0..shards).map(|_| new()).collect();
+        let counted = |part, lesson: Lesson| {
+            let Some(agent) = learning.agent_of(lesson.tick().place) else { return };
+            let nth = agent as usize % shards.len();
+            if let Some(shard) = shards.get_mut(nth) {
+                shard.push(agent, lesson.of_part(part as u16));
             }
-        })
-        .map_err(|source| job.work_dir_failed(source))?;
-        Ok(sorters)
-    };
-    let parts: Vec<Vec<Sorter>> = pool.install(|| {
-        let logs: Vec<(usize, Log)> = logs.into_iter().enumerate().collect();
-        logs.into_par_iter().map(sort).collect::<Result<_, _>>()
-    })?;
-    let mut by_shard: Vec<Vec<Sorter>> = (0..shards).map(|_| Vec::new()).collect();
-    for part in parts {
-        by_shard.iter_mut().zip(part).for_each(|(shard, sorter)| shard.push(sorter));
+        };
+        let judged = resolved.judge_lessons(job, counted)?;
+        let Judged { sessions, flagged, vocabularies, tally, spilled_bytes, .. } = judged;
+        let spilled_bytes = spilled_bytes + shards.iter().map(ByAgent::spilled_bytes).sum::<u64>();
+        let coverage = sessions.coverage();
+        let report = LearnReport { coverage, tally, spilled_bytes, files_before: 0 };
+        Ok((Self { learning, flagged, vocabularies, rows }, shards, report))
     }
-    Ok(by_shard)
-}
 
-/// Agent, time, id: four bytes, five, and what is left for the id, whose first 15
-/// bytes tell neighbours in time apart; the row has all of it.
-fn agent_key(agent: u32, tick: &Tick) -> Key {
-    let (secs, id) = tick.key();
-    let mut key = Key::default();
-    let agent = agent.to_be_bytes().into_iter();
-    let bytes = agent.chain(secs.to_be_bytes().into_iter().skip(3)).chain(id.to_be_bytes());
-    key.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
-    key
-}
-
-fn learn_shard(
-    job: &Job<'_>,
-    learning: &Learning<'_>,
-    shard: Vec<Sorter>,
-    sink: &Mutex<&mut BaselineSink<'_>>,
-) -> Result<(), HistoryError> {
-    let finish = |agent: AgentLearning<'_>| (lock(sink))(agent.finish());
-    each_agent(job, shard, |number| Ok(learning.agent(number)), |_| Ok(()), finish)
-}
-
-/// Takes the calls of a shard in, agent by agent. `look` sees each agent after every call.
-fn each_agent<'l>(
-    job: &Job<'_>,
-    shard: Vec<Sorter>,
-    begin: impl Fn(u32) -> io::Result<Option<AgentLearning<'l>>>,
-    mut look: impl FnMut(&mut AgentLearning<'l>) -> io::Result<()>,
-    mut finish: impl FnMut(AgentLearning<'l>) -> io::Result<()>,
-) -> Result<(), HistoryError> {
-    let rows = Sorter::into_rows(shard).map_err(|source| job.work_dir_failed(source))?;
-    let mut current: Option<(u32, AgentLearning<'l>)> = None;
-    let mut finish = |current: Option<(u32, AgentLearning<'l>)>| match current {
-        Some((_, agent)) => finish(agent).map_err(HistoryError::Output),
-        None => Ok(()),
-    };
-    for row in rows {
-        let (key, row) = row.map_err(|source| job.work_dir_failed(source))?;
-        let number = key.first_chunk().map_or(0, |bytes| u32::from_be_bytes(*bytes));
-        if current.as_ref().is_none_or(|(agent, _)| *agent != number) {
-            finish(current.take())?;
-            let next = begin(number).map_err(HistoryError::Output)?;
-            current = next.map(|agent| (number, agent));
-        }
-        let (tick, rest) = row.split_first_chunk::<TICK_BYTES>().ok_or(DamagedRow)?;
-        let (part, drawn) = rest.split_first_chunk::<4>().ok_or(DamagedRow)?;
-        if let Some((_, agent)) = &mut current {
-            agent.call(u32::from_le_bytes(*part) as usize, Tick::from_bytes(tick), drawn)?;
-            look(agent).map_err(HistoryError::Output)?;
-        }
+    fn agent(&self, number: u32) -> Option<AgentLearning<'_>> {
+        self.learning.agent(number, &self.flagged, &self.vocabularies)
     }
-    finish(current)
+
+    /// Takes the calls of a shard in, agent by agent. `look` sees each agent after every call.
+    fn each_agent<'l>(
+        &'l self,
+        job: &Job<'_>,
+        shard: ByAgent,
+        begin: impl Fn(u32) -> io::Result<Option<AgentLearning<'l>>>,
+        mut look: impl FnMut(&mut AgentLearning<'l>) -> io::Result<()>,
+        mut finish: impl FnMut(AgentLearning<'l>) -> io::Result<()>,
+    ) -> Result<(), HistoryError> {
+        let failed = |source| job.work_dir_failed(source);
+        let mut calls = shard.into_calls().map_err(failed)?;
+        let mut current: Option<(u32, AgentLearning<'l>)> = None;
+        let mut finish = |current: Option<(u32, AgentLearning<'l>)>| match current {
+            Some((_, agent)) => finish(agent).map_err(HistoryError::Output),
+            None => Ok(()),
+        };
+        while let Some((number, call)) = calls.next().map_err(failed)? {
+            if current.as_ref().is_none_or(|(agent, _)| *agent != number) {
+                finish(current.take())?;
+                let next = begin(number).map_err(HistoryError::Output)?;
+                current = next.map(|agent| (number, agent));
+            }
+            if let Some((_, agent)) = &mut current {
+                agent.call(&call, |row| -> Result<(), HistoryError> {
+                    let rows = self.rows.get(call.part as usize).ok_or(DamagedRow)?;
+                    rows.read(call.row, row).map_err(failed)
+                })?;
+                look(agent).map_err(HistoryError::Output)?;
+            }
+        }
+        finish(current)
+    }
 }

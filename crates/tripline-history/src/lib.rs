@@ -5,6 +5,7 @@
 )]
 
 mod ahead;
+mod by_agent;
 mod days;
 mod export;
 mod learn;

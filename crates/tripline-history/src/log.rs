@@ -1,15 +1,18 @@
-//! Rows in the order in which they came, however many: in memory, then below the work directory.
+//! Rows that are read again by the place where each was put: in memory, then below the work directory.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
-use tripline_engine::{TICK_BYTES, Tick};
+use crate::run::lock;
 
-/// How much a reader holds.
-const READ_BUFFER_BYTES: usize = 256 << 10;
+/// Places are told in these, so that 16 GB have one.
+const STEP_BYTES: usize = 4;
+/// The one after it is that of no row.
+const LAST_PLACE: u32 = u32::MAX - 1;
 
-/// Takes rows, each with its tick.
+/// Takes rows.
 #[derive(Debug)]
 pub(crate) struct Log {
     work_dir: PathBuf,
@@ -17,7 +20,7 @@ pub(crate) struct Log {
     newest: Vec<u8>,
     spilled: Option<File>,
     spilled_bytes: u64,
-    /// The first failure to spill; rows after it are not kept.
+    /// The first failure; rows after it are not kept.
     failure: Option<io::Error>,
 }
 
@@ -34,26 +37,28 @@ impl Log {
         }
     }
 
-    /// Keeps a row. A disk that fails is reported by [`Log::drain`].
-    #[inline]
-    pub(crate) fn push(&mut self, tick: Tick, row: &[u8]) {
-        let Ok(length) = u32::try_from(row.len()) else { return };
-        self.newest.extend_from_slice(&tick.to_bytes());
-        self.newest.extend_from_slice(&length.to_le_bytes());
-        self.newest.extend_from_slice(row);
-        if self.newest.len() > self.memory_bytes_max {
-            self.make_room();
-        }
-    }
-
-    #[cold]
-    fn make_room(&mut self) {
+    /// Keeps a row; where. What fails is reported by [`Log::into_rows`].
+    pub(crate) fn push(&mut self, row: &[u8]) -> u32 {
         if self.failure.is_none()
+            && self.newest.len() > self.memory_bytes_max
             && let Err(failure) = self.spill()
         {
             self.failure = Some(failure);
         }
-        self.newest.clear();
+        if self.failure.is_some() {
+            return u32::MAX;
+        }
+        let place = (self.spilled_bytes + self.newest.len() as u64) / STEP_BYTES as u64;
+        let (Ok(place @ ..=LAST_PLACE), Ok(length)) =
+            (u32::try_from(place), u32::try_from(row.len()))
+        else {
+            self.failure = Some(io::ErrorKind::FileTooLarge.into());
+            return u32::MAX;
+        };
+        self.newest.extend_from_slice(&length.to_le_bytes());
+        self.newest.extend_from_slice(row);
+        self.newest.resize(self.newest.len().next_multiple_of(STEP_BYTES), 0);
+        place
     }
 
     fn spill(&mut self) -> io::Result<()> {
@@ -63,6 +68,7 @@ impl Log {
         };
         file.write_all(&self.newest)?;
         self.spilled_bytes += self.newest.len() as u64;
+        self.newest.clear();
         Ok(())
     }
 
@@ -77,31 +83,51 @@ impl Log {
         std::mem::replace(self, empty)
     }
 
-    /// Hands every row to `look`.
-    pub(crate) fn drain(self, mut look: impl FnMut(Tick, &[u8])) -> io::Result<()> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
+    /// Its rows, for any thread.
+    pub(crate) fn into_rows(self) -> io::Result<LogRows> {
+        match self.failure {
+            Some(failure) => Err(failure),
+            None => Ok(LogRows {
+                spilled: self.spilled.map(Mutex::new),
+                spilled_bytes: self.spilled_bytes,
+                newest: self.newest,
+            }),
         }
-        if let Some(mut file) = self.spilled {
-            file.rewind()?;
-            each_row(&mut BufReader::with_capacity(READ_BUFFER_BYTES, file), &mut look)?;
-        }
-        each_row(&mut self.newest.as_slice(), &mut look)
     }
 }
 
-fn each_row(rows: &mut impl Read, look: &mut impl FnMut(Tick, &[u8])) -> io::Result<()> {
-    let (mut tick, mut length, mut row) = ([0; TICK_BYTES], [0; 4], Vec::new());
-    loop {
-        match rows.read_exact(&mut tick) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
-            outcome => outcome?,
+/// The rows of a [`Log`].
+#[derive(Debug)]
+pub(crate) struct LogRows {
+    spilled: Option<Mutex<File>>,
+    spilled_bytes: u64,
+    newest: Vec<u8>,
+}
+
+impl LogRows {
+    /// Puts the row of a place into `row`.
+    pub(crate) fn read(&self, place: u32, row: &mut Vec<u8>) -> io::Result<()> {
+        let at = u64::from(place) * STEP_BYTES as u64;
+        match (at.checked_sub(self.spilled_bytes), &self.spilled) {
+            (Some(at), _) => {
+                let at = usize::try_from(at).ok().and_then(|at| self.newest.get(at..));
+                read_row(at.unwrap_or_default(), row)
+            }
+            (None, Some(file)) => {
+                let mut file = lock(file);
+                file.seek(SeekFrom::Start(at))?;
+                read_row(&mut *file, row)
+            }
+            (None, None) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
-        rows.read_exact(&mut length)?;
-        row.resize(u32::from_le_bytes(length) as usize, 0);
-        rows.read_exact(&mut row)?;
-        look(Tick::from_bytes(&tick), &row);
     }
+}
+
+fn read_row(mut from: impl Read, row: &mut Vec<u8>) -> io::Result<()> {
+    let mut length = [0; 4];
+    from.read_exact(&mut length)?;
+    row.resize(u32::from_le_bytes(length) as usize, 0);
+    from.read_exact(row)
 }
 
 #[cfg(test)]
@@ -109,22 +135,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_come_back_in_order_whatever_was_spilled() {
+    fn rows_come_back_from_their_places_whatever_was_spilled() {
         let dir = tempfile::tempdir().unwrap();
-        for budget in [1, 100, 1 << 20] {
+        for budget in [0, 100, 1 << 20] {
             let mut log = Log::new(dir.path(), budget);
-            for nth in 0..50_u8 {
-                log.push(Tick::from_bytes(&[nth; TICK_BYTES]), &vec![nth; usize::from(nth) % 7]);
-            }
+            let rows = (0..50_u8).map(|nth| vec![nth; usize::from(nth) % 7]);
+            let placed: Vec<_> = rows.map(|row| (log.push(&row), row)).collect();
             assert_eq!(log.spilled_bytes() > 0, budget < 1 << 20);
-            let mut next = 0;
-            log.drain(|tick, row| {
-                assert_eq!(tick, Tick::from_bytes(&[next; TICK_BYTES]));
-                assert_eq!(row, vec![next; usize::from(next) % 7]);
-                next += 1;
-            })
-            .unwrap();
-            assert_eq!(next, 50);
+            let rows = log.into_rows().unwrap();
+            let mut read = Vec::new();
+            for (place, row) in placed.iter().rev() {
+                rows.read(*place, &mut read).unwrap();
+                assert_eq!(&read, row);
+            }
+            assert!(rows.read(u32::MAX, &mut read).is_err());
         }
     }
 }

@@ -154,7 +154,7 @@ impl<'j> Replay<'j> {
         };
         let job = job_of(self.job, &step, &self.model);
         let taken = Taken::read(&job, Purpose::ShowFindings, &Silent)?;
-        let judged = taken.judge(&job, true, &mut |_| Ok(()))?;
+        let judged = taken.resolve().judge(&job, true, &mut |_| Ok(()))?;
         let by_rule = judged.incidents.iter().filter(|incident| incident.rests_on_rule());
         self.killed_by_rule.extend(by_rule.map(|incident| incident.root.clone()));
         // Records were counted when they were read; that two tell of one call is found out here.

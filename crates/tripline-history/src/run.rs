@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 
 use thiserror::Error;
 use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
@@ -13,15 +14,15 @@ use tripline_baseline::PromotionError;
 use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
     Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    KeptCall, Key, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, View, Vocabulary,
-    judge_all,
+    KeptCall, Key, Lesson, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, Ticked, View,
+    Vocabulary, judge_all,
 };
 use tripline_runtime::{Feed, SettingsError, Source, Unread};
 
 use crate::ahead::ahead;
 use crate::log::Log;
 use crate::partial::{PartialError, PartialRows};
-use crate::sorter::Sorter;
+use crate::sorter::{Batch, SharedRow, Sorter};
 use crate::ticks::Ticks;
 
 /// What is to be read, and how.
@@ -184,7 +185,7 @@ const HELD_BYTES_MAX: usize = 16 << 20;
 /// How much of the ticks does, over all threads: a quarter of a million of them.
 const TICK_BYTES_MAX: usize = 8 << 20;
 
-/// How much of what is learned from does, over all threads.
+/// How much of what calls show does, for learning, over all threads.
 const DRAWN_BYTES_MAX: usize = 16 << 20;
 
 /// Judges the calls in the logs of `job` and hands those with a verdict to `sink`, or with `all`
@@ -199,7 +200,8 @@ pub fn score(
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<Report, HistoryError> {
     let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
-    let judged = Taken::read(job, purpose, progress)?.judge(job, false, sink)?;
+    let resolved = Taken::read(job, purpose, progress)?.resolve();
+    let judged = resolved.judge(job, false, sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, .. } = judged;
     Ok(Report { incidents, sessions, tally, spilled_bytes })
 }
@@ -214,7 +216,8 @@ pub fn backtest(
     progress: &dyn Progress,
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<(Report, Vec<Outcome>), HistoryError> {
-    let judged = Taken::read(job, Purpose::ShowFindings, progress)?.judge(job, true, sink)?;
+    let resolved = Taken::read(job, Purpose::ShowFindings, progress)?.resolve();
+    let judged = resolved.judge(job, true, sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, outcomes, .. } = judged;
     Ok((Report { incidents, sessions, tally, spilled_bytes }, outcomes))
 }
@@ -230,7 +233,8 @@ pub(crate) struct Taken {
 
 /// What one thread has set aside.
 struct Part {
-    ticks: Ticks,
+    ticks: Ticks<Tick>,
+    lessons: Ticks<Lesson>,
     calls: Sorter,
     drawn: Log,
     vocabulary: Vocabulary,
@@ -255,6 +259,13 @@ struct Worker<'m> {
     tally: Tally,
 }
 
+/// What is left of a worker.
+struct Done {
+    held: HeldRows,
+    vocabulary: Vocabulary,
+    tally: Tally,
+}
+
 /// The one attributor of all workers. What it does with a record takes a tenth of what reading it
 /// does, so two seldom meet here; an attributor for each would know most sessions twice.
 #[derive(Clone, Copy)]
@@ -268,7 +279,9 @@ impl Reach for Shared<'_> {
 }
 
 struct HeldRows {
-    ticks: Ticks,
+    ticks: Ticks<Tick>,
+    /// In place of ticks, for learning.
+    lessons: Ticks<Lesson>,
     calls: Sorter,
     copies: Sorter,
     corrections: Sorter,
@@ -289,8 +302,12 @@ impl Hold for HeldRows {
     fn correction(&mut self, key: Key, row: &[u8]) {
         self.corrections.push(key, row);
     }
-    fn drawn(&mut self, tick: Tick, row: &[u8]) {
-        self.drawn.push(tick, row);
+    #[inline]
+    fn lesson(&mut self, lesson: Lesson) {
+        self.lessons.push(lesson);
+    }
+    fn drawn(&mut self, row: &[u8]) -> u32 {
+        self.drawn.push(row)
     }
 }
 
@@ -298,13 +315,14 @@ impl HeldRows {
     fn spilled_bytes(&self) -> u64 {
         let sorters = [&self.calls, &self.copies, &self.corrections];
         self.ticks.spilled_bytes()
+            + self.lessons.spilled_bytes()
             + self.drawn.spilled_bytes()
             + sorters.map(Sorter::spilled_bytes).iter().sum::<u64>()
     }
 
     fn into_part(self, vocabulary: Vocabulary) -> Part {
-        let Self { ticks, calls, drawn, .. } = self;
-        Part { ticks, calls, drawn, vocabulary }
+        let Self { ticks, lessons, calls, drawn, .. } = self;
+        Part { ticks, lessons, calls, drawn, vocabulary }
     }
 }
 
@@ -327,16 +345,14 @@ impl Taken {
         let mut tally = Tally::default();
         let mut spilled_bytes = 0;
         let (mut parts, mut copies, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
-        for mut worker in workers {
-            let (_, vocabulary) = worker.intake.finish(&mut worker.held);
-            // What comes now needs the memory.
-            worker.held.calls.rest();
-            spilled_bytes += worker.held.spilled_bytes();
+        for done in each_on_its_thread(workers, Worker::finish) {
+            let Done { mut held, vocabulary, tally: read } = done;
+            spilled_bytes += held.spilled_bytes();
             let empty = || Sorter::new(&job.work_dir, 0);
-            copies.push(std::mem::replace(&mut worker.held.copies, empty()));
-            corrections.push(std::mem::replace(&mut worker.held.corrections, empty()));
-            parts.push(worker.held.into_part(vocabulary));
-            tally.add(worker.tally);
+            copies.push(std::mem::replace(&mut held.copies, empty()));
+            corrections.push(std::mem::replace(&mut held.corrections, empty()));
+            parts.push(held.into_part(vocabulary));
+            tally.add(read);
         }
         let attributor = attributor.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut taken = Self { purpose, attributor, parts, tally, spilled_bytes };
@@ -363,9 +379,23 @@ impl Taken {
         let mut settler = Settler::new(self.purpose, &mut self.attributor, &mut held);
         let mut duplicates = settler.copies(copies, &mut corrections)?;
         if !corrections.is_empty() {
-            let parts = self.parts.iter_mut().map(|part| &mut part.ticks);
-            for ticks in parts.chain([&mut settler.hold().ticks]) {
-                ticks.for_each(|tick| corrections.note(tick.id())).map_err(failed)?;
+            let HeldRows { ticks, lessons, .. } = settler.hold();
+            let parts = self.parts.iter_mut().map(|part| (&mut part.ticks, &mut part.lessons));
+            let known = &corrections;
+            let corrected = each_on_its_thread(parts.chain([(ticks, lessons)]), |part| {
+                let (ticks, lessons) = part;
+                let mut found = Vec::new();
+                let mut look = |tick: Tick| {
+                    if known.correct(tick.id()) {
+                        found.push(tick.id());
+                    }
+                };
+                ticks.for_each(|tick| look(*tick))?;
+                lessons.for_each(|lesson| look(lesson.tick()))?;
+                Ok(found)
+            });
+            for found in corrected {
+                found.map_err(failed)?.into_iter().for_each(|id| corrections.note(id));
             }
         }
         duplicates += settler.corrections(corrections)?;
@@ -389,30 +419,74 @@ impl Taken {
         (rows, attributor.resolve(), tally, spilled_bytes)
     }
 
-    /// The calls to learn from, by part.
+    /// What there is to learn from calls, by part.
     pub(crate) fn take_logs(&mut self) -> Vec<Log> {
         self.parts.iter_mut().map(|part| part.drawn.take()).collect()
     }
 
+    /// Finds out whose each call was.
+    pub(crate) fn resolve(self) -> Resolved {
+        let Self { purpose, attributor, parts, tally, spilled_bytes } = self;
+        Resolved { purpose, sessions: attributor.resolve(), parts, tally, spilled_bytes }
+    }
+}
+
+/// All files, read, and whose each call was.
+pub(crate) struct Resolved {
+    purpose: Purpose,
+    pub(crate) sessions: Sessions,
+    parts: Vec<Part>,
+    tally: Tally,
+    spilled_bytes: u64,
+}
+
+impl Resolved {
     /// Counts all calls, and judges those that were set aside.
     pub(crate) fn judge(
-        self,
+        mut self,
         job: &Job<'_>,
         keeps_outcomes: bool,
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
+        let new = || Ticks::new(&job.work_dir, 0);
+        let ticks = self.parts.iter_mut().map(|part| std::mem::replace(&mut part.ticks, new()));
+        let ticks = ticks.collect();
+        self.judge_by(ticks, job, keeps_outcomes, |_, _| {}, sink)
+    }
+
+    /// The same of calls that are to be learned from: `counted` sees the lesson of each, in order of time,
+    /// with the number of its part.
+    pub(crate) fn judge_lessons(
+        mut self,
+        job: &Job<'_>,
+        counted: impl FnMut(usize, Lesson),
+    ) -> Result<Judged, HistoryError> {
+        let new = || Ticks::new(&job.work_dir, 0);
+        let lessons = self.parts.iter_mut().map(|part| std::mem::replace(&mut part.lessons, new()));
+        let lessons = lessons.collect();
+        self.judge_by(lessons, job, false, counted, &mut |_| Ok(()))
+    }
+
+    fn judge_by<T: Ticked>(
+        self,
+        ticks: Vec<Ticks<T>>,
+        job: &Job<'_>,
+        keeps_outcomes: bool,
+        counted: impl FnMut(usize, T),
+        sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
+    ) -> Result<Judged, HistoryError> {
         let failed = |source| job.work_dir_failed(source);
-        let (mut ticks, mut calls) = (Vec::new(), Vec::new());
-        let mut vocabularies = Vec::new();
+        let (mut calls, mut vocabularies) = (Vec::new(), Vec::new());
         for part in self.parts {
-            ticks.push(part.ticks);
             calls.push(part.calls);
             vocabularies.push(part.vocabulary);
         }
-        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.map(|tick| tick.map_err(failed));
-        let rows = Sorter::into_rows(calls).map_err(failed)?.map(|row| row.map_err(failed));
+        let ticks = Ticks::into_sorted(ticks).map_err(failed)?.batches();
+        let ticks = ticks.map(|batch| batch.map_err(failed));
+        let batches = Sorter::into_rows(calls).map_err(failed)?.batches();
+        let batches = batches.map(|batch| batch.map_err(failed));
         let show_all = self.purpose == Purpose::ShowAll;
-        let sessions = self.attributor.resolve();
+        let sessions = self.sessions;
         let tenants = &job.config.tenants;
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all)
@@ -422,9 +496,13 @@ impl Taken {
         }
         let mut sink = |scored| sink(&scored).map_err(HistoryError::Output);
         let duplicates = match job.threads {
-            1 => judge_all(ticks, rows, &mut judge, &mut sink)?,
+            1 => judge_all(ticks, rows_of(batches), &mut judge, counted, &mut sink)?,
             // Judging takes one thread, which need not bring them into order as well.
-            _ => ahead(ticks, |ticks| judge_all(ticks, rows, &mut judge, &mut sink))?,
+            _ => ahead(ticks, |ticks| {
+                ahead(batches, |batches| {
+                    judge_all(ticks, rows_of(batches), &mut judge, counted, &mut sink)
+                })
+            })?,
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
@@ -435,6 +513,19 @@ impl Taken {
         let spilled_bytes = self.spilled_bytes;
         Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
     }
+}
+
+/// The rows of batches, up to one that failed.
+fn rows_of<E>(
+    batches: impl Iterator<Item = Result<Batch, E>>,
+) -> impl Iterator<Item = Result<(Key, SharedRow), E>> {
+    batches.flat_map(|batch| {
+        let (rows, failed) = match batch {
+            Ok(batch) => (Some(batch.into_rows()), None),
+            Err(error) => (None, Some(Err(error))),
+        };
+        rows.into_iter().flatten().map(Ok).chain(failed)
+    })
 }
 
 /// Reads all files with as many workers as there are threads. Which worker reads which file is a
@@ -489,6 +580,7 @@ fn read_files<'m>(
         }
         // Here, where every thread does its own share.
         worker.held.ticks.rest();
+        worker.held.lessons.rest();
         Ok(worker)
     };
     if threads == 1 {
@@ -509,7 +601,35 @@ impl TableRows for Worker<'_> {
     }
 }
 
+/// Does something with each of them at once: one to a thread.
+fn each_on_its_thread<T: Send, R: Send>(
+    items: impl IntoIterator<Item = T>,
+    act: impl Fn(T) -> R + Sync,
+) -> Vec<R> {
+    let act = &act;
+    let mut items = items.into_iter();
+    let Some(first) = items.next() else { return Vec::new() };
+    thread::scope(|scope| {
+        let others: Vec<_> = items.map(|item| scope.spawn(move || act(item))).collect();
+        let first = act(first);
+        let others = others.into_iter().map(|other| match other.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        std::iter::once(first).chain(others).collect()
+    })
+}
+
 impl Worker<'_> {
+    /// Sets the last calls aside, now that as much is known of their agents as the files tell.
+    fn finish(self) -> Done {
+        let Self { intake, mut held, tally } = self;
+        let (_, vocabulary) = intake.finish(&mut held);
+        // What comes now needs the memory.
+        held.calls.rest();
+        Done { held, vocabulary, tally }
+    }
+
     fn read_partial(&mut self, job: &Job<'_>, path: &Path) -> Result<(), HistoryError> {
         let mut rows = PartialRows::open(path, job.fingerprint())?;
         while let Some(row) = rows.next() {
@@ -529,6 +649,7 @@ impl Job<'_> {
         let held = HELD_BYTES_MAX / workers;
         HeldRows {
             ticks: Ticks::new(&self.work_dir, TICK_BYTES_MAX / workers),
+            lessons: Ticks::new(&self.work_dir, TICK_BYTES_MAX / workers),
             calls: sorter(held * 3 / 4),
             copies: sorter(held / 8),
             corrections: sorter(held / 8),

@@ -6,7 +6,9 @@ use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What rows are ordered by: bytes, compared from the first on.
 pub(crate) type Key = [u8; 24];
@@ -57,10 +59,12 @@ impl Sorter {
         }
     }
 
-    /// Takes no more rows for now: gives the memory back, unless all fit into it.
+    /// Takes no more rows for now: gives the memory back, or if all fit into it sorts them, so that
+    /// nobody who comes later need.
     pub(crate) fn rest(&mut self) {
-        if !self.runs.is_empty()
-            && self.failure.is_none()
+        if self.runs.is_empty() {
+            self.sort();
+        } else if self.failure.is_none()
             && let Err(failure) = self.spill()
         {
             self.failure = Some(failure);
@@ -74,8 +78,12 @@ impl Sorter {
         self.spilled_bytes
     }
 
-    fn spill(&mut self) -> io::Result<()> {
+    fn sort(&mut self) {
         self.index.sort_unstable_by_key(|(key, start, _)| (number(key), *start));
+    }
+
+    fn spill(&mut self) -> io::Result<()> {
+        self.sort();
         let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
         for (key, start, length) in &self.index {
             let row = self.arena.get(*start..*start + *length as usize).unwrap_or_default();
@@ -99,17 +107,18 @@ impl Sorter {
         let (least, most) = READ_BUFFER_BYTES;
         let buffer_bytes = (READ_BUFFERS_BYTES / runs.max(1)).clamp(least, most);
         for mut sorter in sorters {
-            if let Some(failure) = sorter.failure {
+            if let Some(failure) = sorter.failure.take() {
                 return Err(failure);
             }
-            sorter.index.sort_unstable_by_key(|(key, start, _)| (number(key), *start));
+            sorter.sort();
             for file in sorter.runs {
                 rows.runs.push(Run::Spilled(BufReader::with_capacity(buffer_bytes, file)));
             }
             rows.runs.push(Run::Memory { arena: sorter.arena, index: sorter.index.into_iter() });
         }
         for (nth, run) in rows.runs.iter_mut().enumerate() {
-            if let Some((key, row)) = run.next()? {
+            let mut row = Vec::new();
+            if let Some(key) = run.next(&mut row)? {
                 rows.heads.push(Reverse(Head { number: number(&key), nth, key, row }));
             }
         }
@@ -130,11 +139,17 @@ enum Run {
 }
 
 impl Run {
-    fn next(&mut self) -> io::Result<Option<(Key, Vec<u8>)>> {
+    /// The next key, and its row in place of what `row` held.
+    fn next(&mut self, row: &mut Vec<u8>) -> io::Result<Option<Key>> {
         match self {
-            Self::Memory { arena, index } => Ok(index.next().map(|(key, start, length)| {
-                (key, arena.get(start..start + length as usize).unwrap_or_default().to_vec())
-            })),
+            Self::Memory { arena, index } => {
+                let Some((key, start, length)) = index.next() else { return Ok(None) };
+                row.clear();
+                row.extend_from_slice(
+                    arena.get(start..start + length as usize).unwrap_or_default(),
+                );
+                Ok(Some(key))
+            }
             Self::Spilled(file) => {
                 let mut key = Key::default();
                 match file.read_exact(&mut key) {
@@ -143,9 +158,9 @@ impl Run {
                 }
                 let mut length = [0; 4];
                 file.read_exact(&mut length)?;
-                let mut row = vec![0; u32::from_le_bytes(length) as usize];
-                file.read_exact(&mut row)?;
-                Ok(Some((key, row)))
+                row.resize(u32::from_le_bytes(length) as usize, 0);
+                file.read_exact(row)?;
+                Ok(Some(key))
             }
         }
     }
@@ -171,18 +186,84 @@ impl Iterator for Rows {
     type Item = io::Result<(Key, Vec<u8>)>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut head = self.heads.peek_mut()?;
-        let nth = head.0.nth;
-        let first = match self.runs.get_mut(nth)?.next() {
-            // In its place: one way down the heap instead of two.
-            Ok(Some((key, row))) => {
-                let next = Head { number: number(&key), nth, key, row };
-                std::mem::replace(&mut *head, Reverse(next)).0
+        let mut row = Vec::new();
+        self.append(&mut row).transpose().map(|key| Ok((key?, row)))
+    }
+}
+
+impl Rows {
+    /// Appends the next row to `rows`; its key.
+    fn append(&mut self, rows: &mut Vec<u8>) -> io::Result<Option<Key>> {
+        let Some(mut head) = self.heads.peek_mut() else { return Ok(None) };
+        let Some(run) = self.runs.get_mut(head.0.nth) else { return Ok(None) };
+        let first = head.0.key;
+        rows.extend_from_slice(&head.0.row);
+        // In its place: one way down the heap instead of two, and no memory is asked for.
+        match run.next(&mut head.0.row)? {
+            Some(key) => (head.0.number, head.0.key) = (number(&key), key),
+            None => drop(PeekMut::pop(head)),
+        }
+        Ok(Some(first))
+    }
+
+    /// The same rows, many at a time.
+    pub(crate) fn batches(self) -> Batches {
+        Batches(self)
+    }
+}
+
+/// About how many bytes are handed over at a time.
+const BATCH_BYTES: usize = 128 << 10;
+
+/// Rows of several runs, in order, in batches.
+#[derive(Debug)]
+pub(crate) struct Batches(Rows);
+
+impl Iterator for Batches {
+    type Item = io::Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut rows, mut index) = (Vec::with_capacity(BATCH_BYTES * 9 / 8), Vec::new());
+        while rows.len() < BATCH_BYTES {
+            match self.0.append(&mut rows) {
+                Ok(Some(key)) => index.push((key, rows.len())),
+                Ok(None) => break,
+                Err(error) => return Some(Err(error)),
             }
-            Ok(None) => PeekMut::pop(head).0,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(Ok((first.key, first.row)))
+        }
+        (!index.is_empty()).then(|| Ok(Batch { rows: Arc::new(rows), index }))
+    }
+}
+
+/// Some rows, in order.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    rows: Arc<Vec<u8>>,
+    /// The key of each, and where it ends.
+    index: Vec<(Key, usize)>,
+}
+
+impl Batch {
+    /// One by one.
+    pub(crate) fn into_rows(self) -> impl Iterator<Item = (Key, SharedRow)> {
+        let mut start = 0;
+        self.index.into_iter().map(move |(key, end)| {
+            let place = std::mem::replace(&mut start, end)..end;
+            (key, SharedRow { rows: Arc::clone(&self.rows), place })
+        })
+    }
+}
+
+/// A row in memory that it shares with its neighbours.
+#[derive(Debug)]
+pub(crate) struct SharedRow {
+    rows: Arc<Vec<u8>>,
+    place: Range<usize>,
+}
+
+impl AsRef<[u8]> for SharedRow {
+    fn as_ref(&self) -> &[u8] {
+        self.rows.get(self.place.clone()).unwrap_or_default()
     }
 }
 
@@ -198,6 +279,7 @@ mod tests {
             sorters in 1_usize..4,
             budget in 1_usize..2_000,
             rest in 0_usize..14,
+            is_batched in any::<bool>(),
         ) {
             let dir = tempfile::tempdir().unwrap();
             let mut parts: Vec<Sorter> = (0..sorters).map(|_| Sorter::new(dir.path(), budget)).collect();
@@ -212,7 +294,15 @@ mod tests {
                 expected.push((full, row.clone()));
             }
             expected.sort();
-            let got: Vec<_> = Sorter::into_rows(parts).unwrap().map(Result::unwrap).collect();
+            let got = Sorter::into_rows(parts).unwrap();
+            let got: Vec<_> = match is_batched {
+                true => got
+                    .batches()
+                    .flat_map(|batch| batch.unwrap().into_rows())
+                    .map(|(key, row)| (key, row.as_ref().to_vec()))
+                    .collect(),
+                false => got.map(Result::unwrap).collect(),
+            };
             // Runs keep arrival order among equal keys; what counts is the set at each key.
             let mut sorted = got.clone();
             sorted.sort();

@@ -11,29 +11,29 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use tripline_engine::{TICK_BYTES, Tick};
+use tripline_engine::Ticked;
 
 /// How much a run's reader holds while runs are merged.
 const READ_BUFFER_BYTES: usize = 32 << 10;
 
 /// Takes ticks in any order.
 #[derive(Debug)]
-pub(crate) struct Ticks {
+pub(crate) struct Ticks<T> {
     work_dir: PathBuf,
     in_memory_max: usize,
-    newest: Vec<Tick>,
+    newest: Vec<T>,
     runs: Vec<File>,
     spilled: u64,
     /// The first failure to spill; ticks after it are not kept.
     failure: Option<io::Error>,
 }
 
-impl Ticks {
+impl<T: Ticked> Ticks<T> {
     /// Keeps about `memory_bytes_max` in memory and the rest below `work_dir`.
     pub(crate) fn new(work_dir: &Path, memory_bytes_max: usize) -> Self {
         Self {
             work_dir: work_dir.to_owned(),
-            in_memory_max: memory_bytes_max / TICK_BYTES,
+            in_memory_max: memory_bytes_max / size_of::<T>(),
             newest: Vec::new(),
             runs: Vec::new(),
             spilled: 0,
@@ -43,7 +43,7 @@ impl Ticks {
 
     /// Keeps a tick. A disk that fails is reported by [`Ticks::into_sorted`].
     #[inline]
-    pub(crate) fn push(&mut self, tick: Tick) {
+    pub(crate) fn push(&mut self, tick: T) {
         self.newest.push(tick);
         if self.newest.len() >= self.in_memory_max {
             self.make_room();
@@ -64,7 +64,7 @@ impl Ticks {
     /// nobody who comes later need.
     pub(crate) fn rest(&mut self) {
         if self.runs.is_empty() {
-            self.newest.sort_unstable_by_key(Tick::key);
+            self.newest.sort_unstable_by_key(T::key);
         } else {
             self.make_room();
             self.newest = Vec::new();
@@ -73,14 +73,14 @@ impl Ticks {
 
     /// Bytes written to the work directory so far.
     pub(crate) fn spilled_bytes(&self) -> u64 {
-        self.spilled * TICK_BYTES as u64
+        self.spilled * size_of::<T::Bytes>() as u64
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.newest.sort_unstable_by_key(Tick::key);
+        self.newest.sort_unstable_by_key(T::key);
         let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
         for tick in &self.newest {
-            run.write_all(&tick.to_bytes())?;
+            run.write_all(tick.to_bytes().as_ref())?;
         }
         self.spilled += self.newest.len() as u64;
         self.runs.push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
@@ -88,7 +88,7 @@ impl Ticks {
     }
 
     /// Hands every tick to `look`, in no order, and keeps all.
-    pub(crate) fn for_each(&mut self, mut look: impl FnMut(&Tick)) -> io::Result<()> {
+    pub(crate) fn for_each(&mut self, mut look: impl FnMut(&T)) -> io::Result<()> {
         self.newest.iter().for_each(&mut look);
         for file in &mut self.runs {
             file.rewind()?;
@@ -101,13 +101,13 @@ impl Ticks {
     }
 
     /// All ticks of several, in order of their keys, each with the number of the part it is from.
-    pub(crate) fn into_sorted(parts: Vec<Self>) -> io::Result<SortedTicks> {
+    pub(crate) fn into_sorted(parts: Vec<Self>) -> io::Result<SortedTicks<T>> {
         let mut sorted = SortedTicks { runs: Vec::new(), heads: BinaryHeap::new() };
         for (part, mut ticks) in parts.into_iter().enumerate() {
             if let Some(failure) = ticks.failure {
                 return Err(failure);
             }
-            ticks.newest.sort_unstable_by_key(Tick::key);
+            ticks.newest.sort_unstable_by_key(T::key);
             for mut file in ticks.runs {
                 file.rewind()?;
                 let run = Run::Spilled(BufReader::with_capacity(READ_BUFFER_BYTES, file));
@@ -125,22 +125,22 @@ impl Ticks {
 }
 
 #[derive(Debug)]
-enum Run<F> {
-    Memory(std::vec::IntoIter<Tick>),
+enum Run<T, F> {
+    Memory(std::vec::IntoIter<T>),
     Spilled(BufReader<F>),
 }
 
-impl<F: Read> Run<F> {
+impl<T: Ticked, F: Read> Run<T, F> {
     #[inline]
-    fn next(&mut self) -> io::Result<Option<Tick>> {
+    fn next(&mut self) -> io::Result<Option<T>> {
         match self {
             Self::Memory(ticks) => Ok(ticks.next()),
             Self::Spilled(file) => {
-                let mut bytes = [0; TICK_BYTES];
-                match file.read_exact(&mut bytes) {
+                let mut bytes = T::BYTES;
+                match file.read_exact(bytes.as_mut()) {
                     Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(None),
                     Err(error) => Err(error),
-                    Ok(()) => Ok(Some(Tick::from_bytes(&bytes))),
+                    Ok(()) => Ok(Some(T::from_bytes(&bytes))),
                 }
             }
         }
@@ -149,21 +149,21 @@ impl<F: Read> Run<F> {
 
 /// Ordered by key, then by run: equal keys come out in an order of no meaning.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Head {
+struct Head<T> {
     key: (u64, u128),
     nth: usize,
-    tick: Tick,
+    tick: T,
 }
 
 /// Ticks of several runs, in order.
 #[derive(Debug)]
-pub(crate) struct SortedTicks {
-    runs: Vec<(usize, Run<File>)>,
-    heads: BinaryHeap<Reverse<Head>>,
+pub(crate) struct SortedTicks<T> {
+    runs: Vec<(usize, Run<T, File>)>,
+    heads: BinaryHeap<Reverse<Head<T>>>,
 }
 
-impl Iterator for SortedTicks {
-    type Item = io::Result<(usize, Tick)>;
+impl<T: Ticked> Iterator for SortedTicks<T> {
+    type Item = io::Result<(usize, T)>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -183,14 +183,35 @@ impl Iterator for SortedTicks {
     }
 }
 
+/// How many are handed over at a time.
+const BATCH: usize = 4_096;
+
+impl<T: Ticked> SortedTicks<T> {
+    /// The same, many at a time.
+    pub(crate) fn batches(mut self) -> impl Iterator<Item = io::Result<Vec<(usize, T)>>> {
+        std::iter::from_fn(move || {
+            let mut batch = Vec::with_capacity(BATCH);
+            for tick in self.by_ref().take(BATCH) {
+                match tick {
+                    Ok(tick) => batch.push(tick),
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+            (!batch.is_empty()).then_some(Ok(batch))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use tripline_engine::Tick;
+
     use super::*;
 
     fn tick(time: u16, id: u8, place: u32) -> Tick {
-        let mut bytes = [0; TICK_BYTES];
+        let mut bytes = Tick::BYTES;
         bytes[2..4].copy_from_slice(&time.to_le_bytes());
         bytes[8] = id;
         bytes[24..28].copy_from_slice(&place.to_le_bytes());
@@ -206,8 +227,8 @@ mod tests {
             rests in any::<bool>(),
         ) {
             let dir = tempfile::tempdir().unwrap();
-            let new = || Ticks::new(dir.path(), budget * TICK_BYTES);
-            let mut split: Vec<Ticks> = (0..parts).map(|_| new()).collect();
+            let new = || Ticks::new(dir.path(), budget * size_of::<Tick>());
+            let mut split: Vec<Ticks<Tick>> = (0..parts).map(|_| new()).collect();
             let mut expected = Vec::new();
             for (nth, (time, id, place)) in drawn.iter().enumerate() {
                 split[nth % parts].push(tick(*time, *id, *place));
@@ -221,7 +242,8 @@ mod tests {
                 part.for_each(|_| seen += 1).unwrap();
             }
             prop_assert_eq!(seen, drawn.len());
-            let got: Vec<_> = Ticks::into_sorted(split).unwrap().map(Result::unwrap).collect();
+            let got = Ticks::into_sorted(split).unwrap().batches();
+            let got: Vec<_> = got.flat_map(Result::unwrap).collect();
             prop_assert!(got.is_sorted_by_key(|(_, tick)| tick.key()));
             let in_order = |mut ticks: Vec<(usize, Tick)>| {
                 ticks.sort();

@@ -1,5 +1,6 @@
 //! Learning: the calls of one agent become what is known of it.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -38,6 +39,12 @@ impl Default for LearnerLimits {
     fn default() -> Self {
         Self { resources_max: 1 << 15, values_max: 1 << 12, visits_max: 1 << 20 }
     }
+}
+
+/// What is learned of a resource's name, in place of what `out` held: ids, dates and the like are
+/// replaced by what they are.
+pub fn learned_name(name: &str, home: &Home<'_>, out: &mut String) {
+    token::canonical(name, home, out);
 }
 
 /// Learns one agent.
@@ -294,22 +301,42 @@ impl Learner {
         home: &Home<'_>,
         draws: &mut dyn Iterator<Item = Draw<'_>>,
     ) {
-        self.sweep(minute_of(time));
-        let Some(at) = self.place(episode) else { return };
-        let secs = time.unix_secs();
-        let numbers = RateWindow::ALL.map(|window| window.bucket(secs));
-        if let Some(open) = self.open.get_mut(at) {
-            let is_new = open.touched.insert(counts.touched);
-            for (class, rate) in RateClass::ALL.into_iter().zip(&mut open.rates) {
-                let more = counts.of(class, is_new);
-                if more > 0 {
-                    rate.note(&numbers, more);
-                }
-            }
+        if self.count(episode, time, counts).is_none() {
+            return;
         }
+        let at = self.current;
         for draw in draws {
             self.draw(at, episode, &draw, home);
         }
+    }
+
+    /// A call without the values that it shows, for [`Learner::shown`]. A number for its episode, from 1,
+    /// that no other episode has; nothing for one that is never learned.
+    pub fn count(&mut self, episode: EpisodeKey, time: EventTime, counts: &Counts) -> Option<u32> {
+        self.sweep(minute_of(time));
+        let at = self.place(episode)?;
+        let secs = time.unix_secs();
+        let numbers = RateWindow::ALL.map(|window| window.bucket(secs));
+        let open = self.open.get_mut(at)?;
+        let is_new = open.touched.insert(counts.touched);
+        for (class, rate) in RateClass::ALL.into_iter().zip(&mut open.rates) {
+            let more = counts.of(class, is_new);
+            if more > 0 {
+                rate.note(&numbers, more);
+            }
+        }
+        Some(open.number)
+    }
+
+    /// A value that the call counted last shows. Of a resource it is what [`learned_name`] makes of it.
+    pub fn shown(&mut self, draw: &Draw<'_>) {
+        let at = self.current;
+        let Some(episode) = self.open.get(at).and_then(|open| open.key) else { return };
+        let value = match draw.family {
+            Family::Resource => Cow::Borrowed(draw.value),
+            _ => bounded(draw.value),
+        };
+        self.note(at, episode, draw.family, (draw.given(), &value));
     }
 
     #[inline]
