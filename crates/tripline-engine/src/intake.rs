@@ -13,7 +13,7 @@ use crate::drawn::DrawnWriter;
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
-use crate::known::{KnownAgent, KnownAgents, Scratch};
+use crate::known::{KnownAgent, KnownAgents, Scratch, Told};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 use crate::tick::{Tick, Traits};
@@ -79,6 +79,8 @@ struct WaitingCall {
     end: usize,
     session: u32,
     event: u32,
+    /// [`Told::all`], where that is known.
+    told: Option<u64>,
 }
 
 /// How much waits: some eight thousand calls.
@@ -159,7 +161,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             let met = self.meet(record);
             let event = self.vocabulary.event(record);
             let (told, touched) = self.touched(met, event, record);
-            let traits = self.traits(record, event, touched);
+            let traits = self.traits(record, event, told.as_ref(), touched);
             let tick = Tick::new(record.time(), record.id(), met.place(), event, traits);
             hold.tick(tick);
             let may_be = met.agent().is_some() || met.may_be_an_agent();
@@ -168,12 +170,15 @@ impl<'m, A: Reach> Intake<'m, A> {
             }
             let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
-                false => self.worth(met, event, told, record),
+                false => self.worth(met, event, told.as_ref(), record),
             };
             match worth {
                 Worth::Nothing => {}
                 Worth::Holding => self.hold(record, &broken, hold),
-                Worth::Waiting(session) => self.wait(session, event, record, hold),
+                Worth::Waiting(session) => {
+                    let told = told.map(|told| told.all);
+                    self.wait(session, event, told, record, hold);
+                }
             }
         }
         Fate::Read
@@ -328,7 +333,14 @@ impl<'m, A: Reach> Intake<'m, A> {
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
-    fn wait(&mut self, session: u32, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
+    fn wait(
+        &mut self,
+        session: u32,
+        event: u32,
+        told: Option<u64>,
+        record: &Record<'_>,
+        hold: &mut impl Hold,
+    ) {
         let Waiting { text, calls } = &mut self.waiting;
         let start = text.len();
         record.write_essence(text);
@@ -337,7 +349,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             return self.hold(record, &[], hold);
         }
         let key = call_key(record.time(), record.id());
-        calls.push(WaitingCall { key, end: text.len(), session, event });
+        calls.push(WaitingCall { key, end: text.len(), session, event, told });
         if self.waiting.text.len() > WAITING_BYTES_MAX {
             self.look_at_waiting(hold);
         }
@@ -352,7 +364,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
             let met = self.attributor.with(|attributor| attributor.look_again(call.session));
-            if self.is_surely_normal(met, call.event) {
+            if self.is_surely_normal(met, &call) {
                 continue;
             }
             let is_worth_it = met.may_be_an_agent()
@@ -360,7 +372,7 @@ impl<'m, A: Reach> Intake<'m, A> {
                 || Record::parse(text)
                     .is_ok_and(|record| matches!(self.worth(met, call.event, None, &record), Worth::Holding));
             if is_worth_it {
-                hold.call(call.key, self.encode_essence(call.event, text));
+                hold.call(call.key, self.encode_essence(&call, text));
             }
         }
         // Its room is kept for the next ones.
@@ -368,12 +380,14 @@ impl<'m, A: Reach> Intake<'m, A> {
         self.waiting = waiting;
     }
 
-    /// Whether a call of this event has nothing to show, whatever else there is to it.
-    fn is_surely_normal(&mut self, met: Met, event: u32) -> bool {
+    /// Whether a call has nothing to show, as far as that can be known without reading it again.
+    fn is_surely_normal(&mut self, met: Met, call: &WaitingCall) -> bool {
+        let event = call.event;
         let Self { model, attributor, agents, vocabulary, .. } = self;
         let Some(number) = met.agent() else { return !met.may_be_an_agent() };
         let Some(known) = known_agent(agents, model, attributor, number) else { return true };
         !known.is_judged()
+            || call.told.is_some_and(|told| known.remembers(told))
             || !known.habits.is_known()
                 && known
                     .is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -396,7 +410,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, met: Met, event: u32, told: Option<u64>, record: &Record<'_>) -> Worth {
+    fn worth(&mut self, met: Met, event: u32, told: Option<&Told>, record: &Record<'_>) -> Worth {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
@@ -411,6 +425,17 @@ impl<'m, A: Reach> Intake<'m, A> {
             return Worth::Nothing;
         };
         if !known.is_judged() {
+            return Worth::Nothing;
+        }
+        let newly_told;
+        let told = match told {
+            None if known.habits.is_known() => {
+                newly_told = scratch.told(record, event, vocabulary);
+                newly_told.as_ref()
+            }
+            told => told,
+        };
+        if told.is_some_and(|told| known.remembers(told.all)) {
             return Worth::Nothing;
         }
         if !known.is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -435,8 +460,8 @@ impl<'m, A: Reach> Intake<'m, A> {
 
     /// What a call touched, where somebody may ask for it, and by what that is known.
     #[inline]
-    fn touched(&mut self, met: Met, event: u32, record: &Record<'_>) -> (Option<u64>, Touched) {
-        let Self { model, attributor, agents, scratch, .. } = self;
+    fn touched(&mut self, met: Met, event: u32, record: &Record<'_>) -> (Option<Told>, Touched) {
+        let Self { model, attributor, agents, vocabulary, scratch, .. } = self;
         let may_be_asked = model.has_learned()
             && match met.agent() {
                 Some(number) => known_agent(agents, model, attributor, number)
@@ -446,13 +471,20 @@ impl<'m, A: Reach> Intake<'m, A> {
         if !may_be_asked {
             return (None, Touched::NOTHING);
         }
-        let told = scratch.told(record, event);
-        (Some(told), scratch.touched(record, event, told))
+        let told = scratch.told(record, event, vocabulary);
+        let touched = scratch.touched(record, vocabulary.known_event(event), told.as_ref());
+        (told, touched)
     }
 
     /// What is counted of a call.
     #[inline]
-    fn traits(&self, record: &Record<'_>, event: u32, touched: Touched) -> Traits {
+    fn traits(
+        &self,
+        record: &Record<'_>,
+        event: u32,
+        told: Option<&Told>,
+        touched: Touched,
+    ) -> Traits {
         let is_failed_mint = is_failed_mint(record);
         if !self.model.has_learned() {
             // Nobody asks how it counts in rates.
@@ -464,7 +496,8 @@ impl<'m, A: Reach> Intake<'m, A> {
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        Traits::new(is_failed_mint, &Counts { classes, bytes_out: bytes_out(record), touched })
+        let bytes_out = told.map_or_else(|| bytes_out(record), |told| told.bytes_out);
+        Traits::new(is_failed_mint, &Counts { classes, bytes_out, touched })
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
@@ -476,11 +509,12 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     /// The row of a call of which only the essence of its record is held.
-    fn encode_essence(&mut self, event: u32, essence: &str) -> &[u8] {
+    fn encode_essence(&mut self, call: &WaitingCall, essence: &str) -> &[u8] {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
-        if let Some(event) = self.vocabulary.known_event(event) {
-            let head = Head { event: event.key(), has_reasons: false, form: Form::Record };
+        if let Some(event) = self.vocabulary.known_event(call.event) {
+            let form = Form::Record(call.told);
+            let head = Head { event: event.key(), has_reasons: false, form };
             row = head.encode(row);
         }
         self.row = row;

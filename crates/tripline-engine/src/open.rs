@@ -30,8 +30,8 @@ pub(crate) struct OpenEpisode {
     day: Option<Day>,
     pub(crate) pace: Pace,
     evidence: Evidence,
-    /// What the evidence proves; nothing since it last grew.
-    score: Option<Score>,
+    /// What the evidence proves, and what of it counts for a kill; nothing since it last grew.
+    scores: Option<[Score; 2]>,
     pub(crate) highest: Score,
     /// The highest of what counts for a kill, …
     pub(crate) counted: Score,
@@ -126,13 +126,23 @@ impl OpenEpisode {
 
     /// The evidence, to add to.
     pub(crate) fn evidence_mut(&mut self) -> &mut Evidence {
-        self.score = None;
+        self.scores = None;
         &mut self.evidence
     }
 
     /// What the evidence proves.
     pub(crate) fn score(&mut self) -> Score {
-        *self.score.get_or_insert_with(|| self.evidence.score())
+        self.scores()[0]
+    }
+
+    /// What of that counts for a kill.
+    pub(crate) fn counting(&mut self) -> Score {
+        self.scores()[1]
+    }
+
+    fn scores(&mut self) -> [Score; 2] {
+        let Self { scores, evidence, .. } = self;
+        *scores.get_or_insert_with(|| [evidence.score(), evidence.killing()])
     }
 
     /// Whether a new value shows for the first time in the episode.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use ahash::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
-use tripline_baseline::{Call, Network, Outcome, RateClasses, UserAgentFamily};
+use tripline_baseline::{Call, Naming, Network, Outcome, RateClasses, UserAgentFamily};
 use tripline_cloudtrail::{EventId, EventTime, JsonText, Record};
 use tripline_iam::{Action, Region};
 use tripline_text::Untrusted;
@@ -66,6 +66,10 @@ pub(crate) struct KnownEvent {
     pub(crate) region: Box<str>,
     /// How its calls count in rates, apart from their outcome.
     pub(crate) classes: RateClasses,
+    /// How its calls name what they touch.
+    pub(crate) naming: Naming,
+    /// A hash of it as written, the same in every vocabulary of one seed.
+    pub(crate) hash: u64,
 }
 
 /// Event names are a caller's text where a service logs what it did not understand; addresses and
@@ -129,7 +133,9 @@ impl Vocabulary {
         let (action, region) = meaning;
         let classes = rate_classes(&action);
         let written = (key.0.into(), key.1.into(), key.2.into());
-        self.events.push(KnownEvent { written, action, region, classes });
+        let [source, name] = [key.0, key.1].map(|text| JsonText::of_body(text).decode());
+        let naming = Naming::of(&source, &name);
+        self.events.push(KnownEvent { written, action, region, classes, naming, hash });
         let at = self.events.len() as u32 - 1;
         let (events, hasher) = (&self.events, &self.hasher);
         self.events_by_name.insert_unique(hash, at, |at| {
@@ -151,6 +157,17 @@ impl Vocabulary {
         let source = record.source_ip().map_or("", JsonText::as_written);
         let meaning = || Network::of(record).key();
         self.networks.word(&self.hasher, (endpoint, source), meaning)
+    }
+
+    /// A hash of the network, the same in every vocabulary of one seed.
+    #[inline]
+    pub(crate) fn network_hash(&mut self, record: &Record<'_>) -> u64 {
+        match self.network(record) {
+            Word::Known(number) => {
+                self.networks.meanings.get(number as usize).map_or(0, |known| known.hash)
+            }
+            Word::Spelt(text) => self.hasher.hash_one(&*text),
+        }
     }
 
     /// The text of such a word.
@@ -227,8 +244,14 @@ fn is_same(one: &str, other: &str) -> bool {
 #[derive(Debug, Default)]
 struct Words {
     written: HashTable<(Box<str>, Box<str>, u32)>,
-    meanings: Vec<Box<str>>,
+    meanings: Vec<Meaning>,
     by_meaning: HashTable<u32>,
+}
+
+#[derive(Debug)]
+struct Meaning {
+    text: Box<str>,
+    hash: u64,
 }
 
 impl Words {
@@ -270,21 +293,24 @@ impl Words {
     fn number_of(&mut self, hasher: &RandomState, meaning: &str) -> u32 {
         let Self { meanings, by_meaning, .. } = self;
         let hash = hasher.hash_one(meaning);
-        let is_it = |at: &u32| meanings.get(*at as usize).is_some_and(|known| **known == *meaning);
+        let is_it =
+            |at: &u32| meanings.get(*at as usize).is_some_and(|known| *known.text == *meaning);
         if let Some(known) = by_meaning.find(hash, is_it) {
             return *known;
         }
         let number = meanings.len() as u32;
-        meanings.push(meaning.into());
+        meanings.push(Meaning { text: meaning.into(), hash });
         by_meaning.insert_unique(hash, number, |at| {
-            meanings.get(*at as usize).map_or(0, |known| hasher.hash_one(&**known))
+            meanings.get(*at as usize).map_or(0, |known| known.hash)
         });
         number
     }
 
     fn text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
         match word {
-            Word::Known(number) => self.meanings.get(*number as usize).map_or("", |text| text),
+            Word::Known(number) => {
+                self.meanings.get(*number as usize).map_or("", |known| &known.text)
+            }
             Word::Spelt(text) => text,
         }
     }

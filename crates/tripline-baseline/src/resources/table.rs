@@ -84,6 +84,34 @@ pub(super) fn lines_of(service: &str) -> Option<&'static [Line]> {
     SERVICES.get(at).map(|(_, lines)| *lines)
 }
 
+/// Which parameters there are lines for, roughly: each name sets a bit, and what has none has no line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Listed(u64);
+
+impl Listed {
+    /// Nobody knows; so any may.
+    pub(super) const ANY: Self = Self(u64::MAX);
+
+    /// Those of these lines, and those that hold everywhere.
+    pub(super) fn in_lines(lines: &[Line]) -> Self {
+        let names = lines.iter().chain(EVERYWHERE).map(|line| first_name(line));
+        Self(names.fold(0, |bits, name| bits | bit(name)))
+    }
+
+    /// Whether there may be a line for a parameter.
+    #[inline]
+    pub(super) fn may_have(self, parameter: &str) -> bool {
+        self.0 & bit(parameter.bytes().map(|byte| byte.to_ascii_lowercase())) != 0
+    }
+}
+
+/// A bit for a name in small letters, by its letters.
+#[inline]
+fn bit(name: impl Iterator<Item = u8>) -> u64 {
+    let hash = name.fold(0_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x9e37_79b1));
+    1 << (hash >> 26)
+}
+
 /// The lines of a parameter, in any case.
 pub(super) fn lines_named(
     lines: &'static [Line],
