@@ -15,7 +15,7 @@ use tripline_iam::AccountId;
 use tripline_text::Untrusted;
 
 use self::table::{
-    EVERYWHERE, Line, Listed, Owned, Shape, ec2_type, in_arn, is_ec2_aside, lines_named, lines_of,
+    EVERYWHERE, Line, Owned, Places, Shape, ec2_type, in_arn, is_ec2_aside, lines_named, lines_of,
     owner_parameter,
 };
 use crate::pattern::{arn_parts, bare_log_group};
@@ -57,7 +57,7 @@ pub fn each_resource(record: &Record<'_>, scratch: &mut String, sink: &mut dyn F
     let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
     let source = record.event_source().decode();
     let service = service_of(&source);
-    found.all(service, || (lines_of(service).unwrap_or_default(), Listed::ANY));
+    found.all(service, || (lines_of(service).unwrap_or_default(), None));
 }
 
 /// The same, where it is known already how such calls name things.
@@ -68,7 +68,7 @@ pub fn each_resource_by(
     sink: &mut dyn FnMut(&str),
 ) {
     let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
-    found.all(&naming.service, || (naming.lines, naming.listed));
+    found.all(&naming.service, || (naming.lines, Some(&naming.places)));
 }
 
 /// What the calls of an event have in common in how they name things; worth keeping where the same event
@@ -77,7 +77,7 @@ pub fn each_resource_by(
 pub struct Naming {
     service: Box<str>,
     lines: &'static [Line],
-    listed: Listed,
+    places: Places,
     may_pass_role: bool,
 }
 
@@ -89,7 +89,7 @@ impl Naming {
         Self {
             service: service.into(),
             lines,
-            listed: Listed::in_lines(lines),
+            places: Places::in_lines(lines),
             may_pass_role: may_pass_role(event_source, event_name),
         }
     }
@@ -172,6 +172,9 @@ enum Letters {
     Small,
 }
 
+/// The lines of a service, and where in them each parameter's are, if that is known.
+type Lines<'n> = (&'static [Line], Option<&'n Places>);
+
 struct Found<'r, 'a, 's> {
     record: &'r Record<'a>,
     scratch: &'s mut String,
@@ -181,7 +184,7 @@ struct Found<'r, 'a, 's> {
 }
 
 impl Found<'_, '_, '_> {
-    fn all(&mut self, service: &str, lines: impl FnOnce() -> (&'static [Line], Listed)) {
+    fn all<'n>(&mut self, service: &str, lines: impl FnOnce() -> Lines<'n>) {
         if service == "s3" && self.s3() {
             return;
         }
@@ -191,8 +194,7 @@ impl Found<'_, '_, '_> {
         if self.count == 0
             && let Some(request) = self.record.request()
         {
-            let (lines, listed) = lines();
-            self.by_parameters(service, lines, listed, request);
+            self.by_parameters(service, lines(), request);
         }
     }
 
@@ -254,19 +256,13 @@ impl Found<'_, '_, '_> {
         self.put(|_, text| append(text, &["arn:", partition, ":s3:::", &source]));
     }
 
-    fn by_parameters(
-        &mut self,
-        service: &str,
-        lines: &'static [Line],
-        listed: Listed,
-        request: Json<'_>,
-    ) {
+    fn by_parameters(&mut self, service: &str, lines: Lines<'_>, request: Json<'_>) {
         for (name, value) in request.members() {
             if is_ec2_wrapper(service, name, value) {
                 self.parameters(service, lines, value);
-            } else if service == "ec2" || listed.may_have(name.as_written()) {
-                self.parameter(service, lines, name, value, request);
+                continue;
             }
+            self.parameter(service, lines, name, value, request);
         }
         if self.count == 0 {
             for (name, value) in request.members() {
@@ -275,7 +271,7 @@ impl Found<'_, '_, '_> {
         }
     }
 
-    fn parameters(&mut self, service: &str, lines: &'static [Line], request: Json<'_>) {
+    fn parameters(&mut self, service: &str, lines: Lines<'_>, request: Json<'_>) {
         for (name, value) in request.members() {
             self.parameter(service, lines, name, value, request);
         }
@@ -284,7 +280,7 @@ impl Found<'_, '_, '_> {
     fn parameter(
         &mut self,
         service: &str,
-        lines: &'static [Line],
+        (lines, places): Lines<'_>,
         name: JsonText<'_>,
         value: Json<'_>,
         request: Json<'_>,
@@ -293,7 +289,7 @@ impl Found<'_, '_, '_> {
         if service == "ec2" {
             self.ec2_ids(name, ID_BYTES_MIN, value, request, 0);
         }
-        let here = lines_named(lines, name);
+        let here = lines_named(lines, places, name);
         for (path, shape) in
             here.chain(EVERYWHERE.iter().filter(|it| it.0.eq_ignore_ascii_case(name)))
         {

@@ -60,6 +60,9 @@ pub struct Intake<'m, A = Attributor> {
     agents: KnownAgents<'m>,
     scratch: Scratch,
     waiting: Waiting,
+    /// What waited before that.
+    longer: Waiting,
+    waiting_bytes_max: usize,
     row: Vec<u8>,
     drawn: DrawnWriter,
 }
@@ -83,7 +86,7 @@ struct WaitingCall {
     told: Option<u64>,
 }
 
-/// How much waits: some eight thousand calls.
+/// How much waits, unless there is room for more: some eight thousand calls.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be done with a call.
@@ -110,13 +113,23 @@ impl<'m, A: Reach> Intake<'m, A> {
             recent: Recent::default(),
             scratch: Scratch::new(hash_seed),
             waiting: Waiting::default(),
+            longer: Waiting::default(),
+            waiting_bytes_max: WAITING_BYTES_MAX,
             row: Vec::new(),
             drawn: DrawnWriter::default(),
         }
     }
 
+    /// The same, in which so many bytes of calls wait for their mint to come. The longer they may, the fewer
+    /// are set aside; nothing else depends on it.
+    #[must_use]
+    pub fn with_room_to_wait(self, bytes: usize) -> Self {
+        Self { waiting_bytes_max: bytes, ..self }
+    }
+
     /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
     pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary) {
+        self.look_at_waiting(hold);
         self.look_at_waiting(hold);
         let Self { attributor, recent, .. } = &mut self;
         attributor.with(|attributor| recent.settle(attributor));
@@ -350,15 +363,15 @@ impl<'m, A: Reach> Intake<'m, A> {
         }
         let key = call_key(record.time(), record.id());
         calls.push(WaitingCall { key, end: text.len(), session, event, told });
-        if self.waiting.text.len() > WAITING_BYTES_MAX {
+        if self.waiting.text.len() > self.waiting_bytes_max / 2 {
             self.look_at_waiting(hold);
         }
     }
 
-    /// Looks at the calls that waited once more, and sets aside those that could wait on.
+    /// Looks once more at the calls that waited longer, and sets aside those that could wait on.
     #[cold]
     fn look_at_waiting(&mut self, hold: &mut impl Hold) {
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.longer);
         let mut start = 0;
         for call in waiting.calls.drain(..) {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
@@ -377,7 +390,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         }
         // Its room is kept for the next ones.
         waiting.text.clear();
-        self.waiting = waiting;
+        self.longer = std::mem::replace(&mut self.waiting, waiting);
     }
 
     /// Whether a call has nothing to show, as far as that can be known without reading it again.

@@ -435,15 +435,14 @@ impl Scratch {
         words: &mut Vocabulary,
     ) -> Option<Told> {
         self.note_home(record);
-        let network = words.network_hash(record);
+        let (network, user_agent) = (words.network_hash(record), words.user_agent_hash(record));
         let event = words.known_event(event)?.hash;
         let touching = self.hasher.hash_one((event, self.last, touching(record)));
         let bytes_out = bytes_out(record);
         // Of the bytes the magnitude is asked about.
         let magnitude = bytes_out.map(|bytes| bytes.leading_zeros());
-        let texts = [record.user_agent(), record.error_code()];
-        let texts = texts.map(|text| text.map(JsonText::as_written));
-        let all = self.hasher.hash_one((touching, magnitude, network, texts));
+        let error = record.error_code().map(JsonText::as_written);
+        let all = self.hasher.hash_one((touching, magnitude, network, user_agent, error));
         Some(Told { all, touching, bytes_out })
     }
 
@@ -511,12 +510,18 @@ mod tests {
         let told = |changes: &[_]| told(&mut Vocabulary::new(1), changes);
         let (all, touching) = told(&[]);
         let when = [("10:00:00", "11:00:00"), (r#""a""#, r#""b""#)];
-        let alike =
-            [when[0], when[1], ("192.0.2.1", "192.0.2.77"), ("100.0", "127"), (":1}", ":2}")];
+        let alike = [
+            when[0],
+            when[1],
+            ("192.0.2.1", "192.0.2.77"),
+            ("100.0", "127"),
+            (":1}", ":2}"),
+            ("Boto3/1", "Boto3/1 m/n"),
+        ];
         assert_eq!(told(&alike), (all, touching));
         for change in [
             ("192.0.2.1", "192.0.3.1"),
-            ("Boto3/1", "Boto3/2"),
+            ("Boto3/1", "curl/1"),
             ("NoSuchKey", "AccessDenied"),
             (r#","errorCode":"NoSuchKey""#, ""),
             ("100.0", "128"),

@@ -14,7 +14,7 @@ use crate::pace::Pace;
 /// The episodes that are not over, by root. Calls come in order of time.
 #[derive(Debug)]
 pub(crate) struct OpenEpisodes {
-    open: HashMap<u32, OpenEpisode, RandomState>,
+    open: HashMap<u32, Box<OpenEpisode>, RandomState>,
     /// When those that are over were last removed.
     swept: u32,
     /// Those that are over and that nobody has asked for yet.
@@ -79,8 +79,13 @@ impl OpenEpisodes {
                 goes_on
             });
         }
-        let fresh =
-            || OpenEpisode { start_minute: turn.episode_start, agent, ..OpenEpisode::default() };
+        let fresh = || {
+            Box::new(OpenEpisode {
+                start_minute: turn.episode_start,
+                agent,
+                ..OpenEpisode::default()
+            })
+        };
         let episode = open.entry(turn.root).or_insert_with(fresh);
         if episode.start_minute != turn.episode_start {
             over.push(std::mem::replace(episode, fresh()).over());

@@ -162,12 +162,8 @@ impl Vocabulary {
     /// A hash of the network, the same in every vocabulary of one seed.
     #[inline]
     pub(crate) fn network_hash(&mut self, record: &Record<'_>) -> u64 {
-        match self.network(record) {
-            Word::Known(number) => {
-                self.networks.meanings.get(number as usize).map_or(0, |known| known.hash)
-            }
-            Word::Spelt(text) => self.hasher.hash_one(&*text),
-        }
+        let word = self.network(record);
+        self.networks.hash_of(&self.hasher, &word)
     }
 
     /// The text of such a word.
@@ -181,6 +177,13 @@ impl Vocabulary {
         let written = record.user_agent().map_or("", JsonText::as_written);
         let meaning = || UserAgentFamily::of(record).untrusted();
         self.user_agents.word(&self.hasher, ("", written), meaning)
+    }
+
+    /// A hash of it, the same in every vocabulary of one seed.
+    #[inline]
+    pub(crate) fn user_agent_hash(&mut self, record: &Record<'_>) -> u64 {
+        let word = self.user_agent(record);
+        self.user_agents.hash_of(&self.hasher, &word)
     }
 
     /// The same, as calls have it.
@@ -243,7 +246,9 @@ fn is_same(one: &str, other: &str) -> bool {
 /// Texts as records write them, and what each of them means: many may mean the same.
 #[derive(Debug, Default)]
 struct Words {
-    written: HashTable<(Box<str>, Box<str>, u32)>,
+    /// By a hash of how they are written, under a secret key: to compare the texts takes longer than to
+    /// find them. The chance that any two of a run are taken for one is one in ten thousand million.
+    written: HashTable<(u64, u32)>,
     meanings: Vec<Meaning>,
     by_meaning: HashTable<u32>,
 }
@@ -263,30 +268,19 @@ impl Words {
         meaning: impl FnOnce() -> Untrusted<'static>,
     ) -> Word<'static> {
         let hash = hasher.hash_one(written);
-        let is_it = |known: &(Box<str>, Box<str>, u32)| {
-            is_same(&known.1, written.1) && is_same(&known.0, written.0)
-        };
-        match self.written.find(hash, is_it) {
-            Some((_, _, number)) => Word::Known(*number),
-            None => self.learn(hasher, hash, written, meaning().as_unescaped()),
+        match self.written.find(hash, |(known, _)| *known == hash) {
+            Some((_, number)) => Word::Known(*number),
+            None => self.learn(hasher, hash, meaning().as_unescaped()),
         }
     }
 
     #[cold]
-    fn learn(
-        &mut self,
-        hasher: &RandomState,
-        hash: u64,
-        written: (&str, &str),
-        meaning: &str,
-    ) -> Word<'static> {
+    fn learn(&mut self, hasher: &RandomState, hash: u64, meaning: &str) -> Word<'static> {
         if self.written.len() >= WORDS_MAX {
             return Word::Spelt(Cow::Owned(meaning.to_owned()));
         }
         let number = self.number_of(hasher, meaning);
-        let known = (written.0.into(), written.1.into(), number);
-        self.written
-            .insert_unique(hash, known, |(one, other, _)| hasher.hash_one((&**one, &**other)));
+        self.written.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         Word::Known(number)
     }
 
@@ -304,6 +298,17 @@ impl Words {
             meanings.get(*at as usize).map_or(0, |known| known.hash)
         });
         number
+    }
+
+    /// A hash of what a word means.
+    #[inline]
+    fn hash_of(&self, hasher: &RandomState, word: &Word<'_>) -> u64 {
+        match word {
+            Word::Known(number) => {
+                self.meanings.get(*number as usize).map_or(0, |known| known.hash)
+            }
+            Word::Spelt(text) => hasher.hash_one(&**text),
+        }
     }
 
     fn text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {

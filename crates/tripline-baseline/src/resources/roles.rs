@@ -73,7 +73,7 @@ fn each_role(record: &Record<'_>, service: &str, scratch: &mut String, sink: &mu
         let is_wrapper = is_ec2_wrapper(service, name, value);
         let wrapped = is_wrapper.then(|| value.members()).into_iter().flatten();
         for (name, value) in std::iter::once((name, value)).chain(wrapped) {
-            for (path, shape) in lines_named(lines, name.as_written()) {
+            for (path, shape) in lines_named(lines, None, name.as_written()) {
                 let rest = path.split_once('.').map_or("", |(_, rest)| rest);
                 each_text(value, rest, 0, &mut |text| {
                     if !text.starts_with("arn:") {
