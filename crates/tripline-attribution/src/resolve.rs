@@ -56,9 +56,15 @@ struct Activity {
     first: EventTime,
     last: EventTime,
     records: u32,
+    /// The place of its root, here where each call looks.
+    root: u32,
 }
 
-const NO_CALLS: Activity = Activity { first: EventTime::EPOCH, last: EventTime::EPOCH, records: 0 };
+impl Activity {
+    fn none(root: u32) -> Self {
+        Self { first: EventTime::EPOCH, last: EventTime::EPOCH, records: 0, root }
+    }
+}
 
 /// What was asked for lately.
 #[derive(Debug, Default)]
@@ -78,13 +84,14 @@ impl Sessions {
         let settled = settle(&mut facts, &folds);
         facts.texts.close();
         let places = facts.sessions.len();
+        let activity = settled.iter().map(|settled| Activity::none(settled.root)).collect();
         let mut sessions = Self {
             facts,
             folds,
             settled,
             by_root: Vec::new(),
             recent: RefCell::default(),
-            activity: vec![NO_CALLS; places],
+            activity,
             episodes: vec![Cut::NEVER; places],
             failed_mints: 0,
         };
@@ -116,14 +123,15 @@ impl Sessions {
     pub fn note_call(&mut self, place: u32, time: EventTime, is_failed_mint: bool) -> Turn {
         let session = self.folds.of(place);
         self.failed_mints += u64::from(is_failed_mint);
+        let mut root = session;
         if let Some(activity) = self.activity.get_mut(session as usize) {
             if activity.records == 0 {
                 activity.first = time;
             }
             activity.last = time;
             activity.records = activity.records.saturating_add(1);
+            root = activity.root;
         }
-        let root = self.root_of(&session).unwrap_or(session);
         let episode = self.episodes.get_mut(root as usize);
         let episode_start = episode.map_or(0, |episode| episode.step(time));
         Turn { session, root, episode_start }

@@ -291,3 +291,97 @@ pub(crate) fn read<T>(
     let classes = if head.error.is_some() { classes.with(RateClass::Error) } else { classes };
     Ok(look(&deed, classes))
 }
+
+#[cfg(test)]
+mod tests {
+    use tripline_cloudtrail::{EventId, EventTime};
+
+    use super::*;
+    use crate::held::Key;
+    use crate::tick::Tick;
+
+    /// Rows, as they come.
+    #[derive(Default)]
+    struct Rows(Vec<Vec<u8>>);
+
+    impl Hold for Rows {
+        fn tick(&mut self, _tick: Tick) {}
+        fn lesson(&mut self, _lesson: Lesson) {}
+        fn call(&mut self, _key: Key, _row: &[u8]) {}
+        fn copy(&mut self, _key: Key, _row: &[u8]) {}
+        fn correction(&mut self, _key: Key, _row: &[u8]) {}
+        fn drawn(&mut self, row: &[u8]) -> u32 {
+            self.0.push(row.to_vec());
+            self.0.len() as u32 - 1
+        }
+    }
+
+    const RECORD: &str = r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"a",
+        "eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1",
+        "sourceIPAddress":"192.0.2.1","userAgent":"Boto3/1",
+        "userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::123456789012:assumed-role/a/b","accountId":"123456789012"},
+        "requestParameters":{"bucketName":"b-123456789012","key":"2026-11-20/part-00017"}}"#;
+
+    #[test]
+    fn calls_that_show_the_same_have_one_row_and_others_have_their_own() {
+        let (mut writer, mut words) = (DrawnWriter::new(1), Vocabulary::new(1));
+        let mut rows = Rows::default();
+        let mut note = |from: &str, to: &str| {
+            assert!(RECORD.contains(from), "{from}");
+            let text = RECORD.replace(from, to);
+            let record = Record::parse(&text).unwrap();
+            let event = words.event(&record);
+            writer.note(&record, event, &mut words, &mut rows)
+        };
+        let (row, touched) = note("a", "a");
+        assert_eq!(note("10:00:00", "11:00:00"), (row, touched));
+        // Another network of the same name, and another object of the same kind.
+        assert_eq!(note("192.0.2.1", "192.0.2.77"), (row, touched));
+        let (again, other) = note("part-00017", "part-00018");
+        assert_eq!(again, row);
+        assert_ne!(other, touched);
+        let error = r#""errorCode":"NoSuchKey","awsRegion""#;
+        let denied = r#""errorCode":"AccessDenied","awsRegion""#;
+        let mut others = vec![row];
+        for (from, to) in [
+            ("192.0.2.1", "198.51.100.1"),
+            ("Boto3", "aws-cli"),
+            ("GetObject", "PutObject"),
+            ("eu-west-1", "us-east-1"),
+            ("part-", "whole-"),
+            // Whose account is at home in the bucket's name.
+            (r#""accountId":"123456789012""#, r#""accountId":"210987654321""#),
+            (r#""awsRegion""#, error),
+            (r#""awsRegion""#, denied),
+        ] {
+            let (row, touched) = note(from, to);
+            assert!(!others.contains(&row), "{to}");
+            assert_eq!(touched == Touched::NOTHING, to == denied, "{to}");
+            others.push(row);
+            assert_eq!(note(from, to), (row, touched));
+        }
+        assert_eq!(rows.0.len(), others.len());
+        let shown = read(&rows.0[0], &words, |deed, _| {
+            assert_eq!((deed.network, deed.user_agent), ("192.0.2.0/24", "Boto3/1"));
+            deed.resources.join(" ")
+        });
+        let mut name = String::new();
+        let home = Home { account: Some("123456789012"), region: Some("eu-west-1") };
+        learned_name("arn:aws:s3:::b-123456789012/2026-11-20/part-00017", &home, &mut name);
+        assert_eq!(shown.unwrap(), name);
+    }
+
+    #[test]
+    fn a_call_that_was_set_aside_shows_what_its_record_does() {
+        let (mut writer, mut words) = (DrawnWriter::new(1), Vocabulary::new(1));
+        let mut rows = Rows::default();
+        let record = Record::parse(RECORD).unwrap();
+        let event = words.event(&record);
+        let (row, touched) = writer.note(&record, event, &mut words, &mut rows);
+        let lesson = writer.lesson(&Call::of(&record), 7, false, &mut rows);
+        let told = |row: &[u8]| read(row, &words, |deed, classes| format!("{deed:?} {classes:?}"));
+        assert_eq!(told(&rows.0[row as usize]).unwrap(), told(&rows.0[1]).unwrap());
+        let (time, id) = (EventTime::parse("2026-11-20T10:00:00Z").unwrap(), EventId::of("a"));
+        assert_eq!(lesson, Lesson::new(time, id, 7, 1, false, (touched, None)));
+    }
+}

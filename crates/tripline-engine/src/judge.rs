@@ -194,6 +194,9 @@ impl<'m> Judge<'m> {
         row: Option<&[u8]>,
     ) -> Result<Option<Scored>, DamagedRow> {
         let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
+        if row.is_none() && !self.model.has_learned() {
+            return Ok(None);
+        }
         let number = self.sessions.agent_number_at(turn.session);
         let exceeded = number.and_then(|number| self.count_pace(number, &turn, &tick));
         if self.episodes.has_over() {
