@@ -246,7 +246,9 @@ impl KnownRow {
     }
 
     fn of(deed: &Deed<'_>, classes: RateClasses) -> Self {
-        let mut texts = deed.action.to_owned();
+        let bytes = deed.draws().map(|draw| draw.value.len()).sum::<usize>();
+        let mut texts = String::with_capacity(deed.action.len() + bytes);
+        texts.push_str(deed.action);
         let mut shown = SmallVec::new();
         for draw in deed.draws() {
             let given = match draw.action {
