@@ -120,7 +120,7 @@ pub(crate) enum Form {
     /// What was held.
     Call,
     /// The essence of the record, of a call that was looked at and has something to show: written and read
-    /// in a third of the time of what was held.
+    /// faster than what would be held of it.
     News,
     /// The essence of the record, of which nothing else is held: most that had to wait for their agent
     /// are never asked for more than the head. With [`Told::all`](crate::known::Told), where that is known.
