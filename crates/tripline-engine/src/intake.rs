@@ -64,7 +64,6 @@ pub struct Intake<'m, A = Attributor> {
     longer: Waiting,
     waiting_bytes_max: usize,
     row: Vec<u8>,
-    essence: String,
     drawn: DrawnWriter,
 }
 
@@ -117,7 +116,6 @@ impl<'m, A: Reach> Intake<'m, A> {
             longer: Waiting::default(),
             waiting_bytes_max: WAITING_BYTES_MAX,
             row: Vec::new(),
-            essence: String::new(),
             drawn: DrawnWriter::default(),
         }
     }
@@ -183,15 +181,13 @@ impl<'m, A: Reach> Intake<'m, A> {
             if self.purpose == Purpose::Learn && may_be {
                 hold.drawn(tick, self.drawn.write(record, event, &mut self.vocabulary));
             }
-            let is_kept = self.purpose == Purpose::ShowAll || !broken.is_empty();
-            let worth = match is_kept {
+            let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
                 false => self.worth(met, event, told.as_ref(), record),
             };
             match worth {
                 Worth::Nothing => {}
-                Worth::Holding if is_kept => self.hold(record, &broken, hold),
-                Worth::Holding => self.hold_news(event, record, hold),
+                Worth::Holding => self.hold(record, &broken, hold),
                 Worth::Waiting(session) => {
                     let told = told.map(|told| told.all);
                     self.wait(session, event, told, record, hold);
@@ -350,19 +346,6 @@ impl<'m, A: Reach> Intake<'m, A> {
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
-    /// Sets a call aside that shows something against its agent's scope or habits.
-    fn hold_news(&mut self, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
-        self.essence.clear();
-        record.write_essence(&mut self.essence);
-        if self.essence.is_empty() || event == UNKNOWN {
-            return self.hold(record, &[], hold);
-        }
-        let essence = std::mem::take(&mut self.essence);
-        let key = call_key(record.time(), record.id());
-        hold.call(key, self.encode_essence(event, Form::News, &essence));
-        self.essence = essence;
-    }
-
     fn wait(
         &mut self,
         session: u32,
@@ -402,7 +385,7 @@ impl<'m, A: Reach> Intake<'m, A> {
                 || Record::parse(text)
                     .is_ok_and(|record| matches!(self.worth(met, call.event, None, &record), Worth::Holding));
             if is_worth_it {
-                hold.call(call.key, self.encode_essence(call.event, Form::Record(call.told), text));
+                hold.call(call.key, self.encode_essence(&call, text));
             }
         }
         // Its room is kept for the next ones.
@@ -539,10 +522,11 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     /// The row of a call of which only the essence of its record is held.
-    fn encode_essence(&mut self, event: u32, form: Form, essence: &str) -> &[u8] {
+    fn encode_essence(&mut self, call: &WaitingCall, essence: &str) -> &[u8] {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
-        if let Some(event) = self.vocabulary.known_event(event) {
+        if let Some(event) = self.vocabulary.known_event(call.event) {
+            let form = Form::Record(call.told);
             let head = Head { event: event.key(), has_reasons: false, form };
             row = head.encode(row);
         }

@@ -227,10 +227,10 @@ impl<'m> Judge<'m> {
         let known = agent.and_then(|(number, agent)| self.agents.get(self.model, number, agent));
         let Some(known) = known.filter(|known| known.is_judged()) else { return Ok(true) };
         match head.form {
-            // These were looked at when they were set aside.
-            Form::Call | Form::News if known.habits.is_known() => return Ok(false),
+            // What is held as a call was looked at when it was set aside.
+            Form::Call if known.habits.is_known() => return Ok(false),
             Form::Record(Some(told)) if known.remembers(told) => return Ok(true),
-            Form::Call | Form::News | Form::Record(_) => {}
+            Form::Call | Form::Record(_) => {}
         }
         let event = self.words.event_of(head.event, || {
             let call = Held::decode(row).ok().map(|held| held.call);
