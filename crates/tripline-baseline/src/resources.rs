@@ -99,7 +99,8 @@ impl Naming {
 /// account of the caller: two calls that are alike in these touch the same.
 pub fn touching<'a>(record: &Record<'a>) -> impl Hash + use<'a> {
     let written = [record.request(), record.resources()].map(|json| json.map(Json::as_written));
-    (written, record.recipient_account(), partition_of(record))
+    let account = record.recipient_account_text().map(JsonText::as_written);
+    (written, account, partition_of(record))
 }
 
 /// `iam` of `iam.amazonaws.com`, in any partition.

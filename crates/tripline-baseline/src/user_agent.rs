@@ -127,8 +127,11 @@ fn words_in(text: &str, words: &[&str]) -> u64 {
     let (mut rest, mut found) = (text.as_bytes(), 0);
     while let [first, after @ ..] = rest {
         if after.first().is_some_and(|second| begins(*first, *second)) {
-            let stand = words.iter().enumerate().filter(|(_, it)| rest.starts_with(it.as_bytes()));
-            found |= stand.fold(0, |bits, (nth, _)| bits | 1 << nth);
+            let stands = |word: &str| {
+                word.bytes().next() == Some(*first) && rest.starts_with(word.as_bytes())
+            };
+            let all = words.iter().enumerate().filter(|(_, word)| stands(word));
+            found |= all.fold(0, |bits, (nth, _)| bits | 1 << nth);
         }
         rest = after;
     }

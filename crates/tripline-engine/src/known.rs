@@ -192,7 +192,14 @@ impl<'m> KnownAgent<'m> {
         if !habits.is_known() {
             return true;
         }
-        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let newly_named;
+        let (network, user_agent) = match told {
+            Some(told) => (&told.network, &told.user_agent),
+            None => {
+                newly_named = (words.network(record), words.user_agent(record));
+                (&newly_named.0, &newly_named.1)
+            }
+        };
         let words = &*words;
         let Scratch { text, account, found, .. } = scratch;
         let (action, region);
@@ -229,13 +236,13 @@ impl<'m> KnownAgent<'m> {
         if !is_usual {
             return false;
         }
-        if !remembered(&mut self.networks, &network, || {
-            !is_new(Family::Network, None, words.network_text(&network))
+        if !remembered(&mut self.networks, network, || {
+            !is_new(Family::Network, None, words.network_text(network))
         }) {
             return false;
         }
-        if !remembered(&mut self.user_agents, &user_agent, || {
-            !is_new(Family::UserAgent, None, words.user_agent_text(&user_agent))
+        if !remembered(&mut self.user_agents, user_agent, || {
+            !is_new(Family::UserAgent, None, words.user_agent_text(user_agent))
         }) {
             return false;
         }
@@ -319,13 +326,15 @@ fn remembered(
 
 /// What a record says of its call, but for when and in which session it was: calls of which the same is
 /// told are the same to scope and habits. Numbers under a secret key, as in [`Remembered`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Told {
     /// All of it.
     pub(crate) all: u64,
     /// What tells which resources it touches.
     touching: u64,
     pub(crate) bytes_out: Option<u64>,
+    network: Word<'static>,
+    user_agent: Word<'static>,
 }
 
 /// Room for texts that have to be put together, and what they came to the last time.
@@ -435,15 +444,16 @@ impl Scratch {
         words: &mut Vocabulary,
     ) -> Option<Told> {
         self.note_home(record);
-        let (network, user_agent) = (words.network_hash(record), words.user_agent_hash(record));
+        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let around = (words.network_hash(&network), words.user_agent_hash(&user_agent));
         let event = words.known_event(event)?.hash;
         let touching = self.hasher.hash_one((event, self.last, touching(record)));
         let bytes_out = bytes_out(record);
         // Of the bytes the magnitude is asked about.
         let magnitude = bytes_out.map(|bytes| bytes.leading_zeros());
         let error = record.error_code().map(JsonText::as_written);
-        let all = self.hasher.hash_one((touching, magnitude, network, user_agent, error));
-        Some(Told { all, touching, bytes_out })
+        let all = self.hasher.hash_one((touching, magnitude, around, error));
+        Some(Told { all, touching, bytes_out, network, user_agent })
     }
 
     /// What a call touched. What was refused touched nothing.

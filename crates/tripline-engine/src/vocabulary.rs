@@ -159,11 +159,10 @@ impl Vocabulary {
         self.networks.word(&self.hasher, (endpoint, source), meaning)
     }
 
-    /// A hash of the network, the same in every vocabulary of one seed.
+    /// A hash of it, the same in every vocabulary of one seed.
     #[inline]
-    pub(crate) fn network_hash(&mut self, record: &Record<'_>) -> u64 {
-        let word = self.network(record);
-        self.networks.hash_of(&self.hasher, &word)
+    pub(crate) fn network_hash(&self, word: &Word<'_>) -> u64 {
+        self.networks.hash_of(&self.hasher, word)
     }
 
     /// The text of such a word.
@@ -179,17 +178,16 @@ impl Vocabulary {
         self.user_agents.word(&self.hasher, ("", written), meaning)
     }
 
-    /// A hash of it, the same in every vocabulary of one seed.
-    #[inline]
-    pub(crate) fn user_agent_hash(&mut self, record: &Record<'_>) -> u64 {
-        let word = self.user_agent(record);
-        self.user_agents.hash_of(&self.hasher, &word)
-    }
-
     /// The same, as calls have it.
     pub(crate) fn user_agent_family(&mut self, record: &Record<'_>) -> UserAgentFamily {
         let word = self.user_agent(record);
         UserAgentFamily::known(self.user_agent_text(&word))
+    }
+
+    /// A hash of it, the same in every vocabulary of one seed.
+    #[inline]
+    pub(crate) fn user_agent_hash(&self, word: &Word<'_>) -> u64 {
+        self.user_agents.hash_of(&self.hasher, word)
     }
 
     /// The text of such a word.

@@ -182,9 +182,8 @@ pub enum HistoryError {
 
 /// How much of the calls that are set aside stays in memory, over all threads.
 const HELD_BYTES_MAX: usize = 16 << 20;
-/// How much waits to know its agent before it is set aside, over all threads: half a day of a large
-/// account, where files hold as much.
-const WAITING_BYTES_MAX: usize = 16 << 20;
+/// How much waits to know its agent before it is set aside, over all threads.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// How much of the ticks does, over all threads: a quarter of a million of them.
 const TICK_BYTES_MAX: usize = 8 << 20;
 
