@@ -29,7 +29,10 @@ pub use learned::{
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};
-pub use resources::{RESOURCES_MAX, each_passed_role, each_resource, touching};
+pub use resources::{
+    Naming, RESOURCES_MAX, each_passed_role, each_passed_role_by, each_resource, each_resource_by,
+    touching,
+};
 pub use scope::{
     Breach, Exceeded, Feature, LimitCounter, Limits, MANIFEST_BYTES_MAX, Needs, PATTERNS_MAX,
     Scope, ScopeError, ScopeProblem, Subject, Window,

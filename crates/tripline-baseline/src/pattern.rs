@@ -117,6 +117,9 @@ pub(crate) fn arn_parts(text: &str) -> Option<[&str; 6]> {
 
 /// A log group's ARN without the `:*` behind its name; any other text as it is.
 pub(crate) fn bare_log_group(text: &str) -> &str {
+    if !text.ends_with(":*") {
+        return text;
+    }
     let Some([_, _, "logs", _, _, resource]) = arn_parts(text) else { return text };
     let group = resource.strip_prefix("log-group:").and_then(|name| name.strip_suffix(":*"));
     match group {

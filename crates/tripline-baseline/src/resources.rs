@@ -7,7 +7,6 @@ mod roles;
 mod table;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::hash::Hash;
 
 use percent_encoding::percent_decode_str;
@@ -16,12 +15,12 @@ use tripline_iam::AccountId;
 use tripline_text::Untrusted;
 
 use self::table::{
-    EVERYWHERE, Line, Owned, Shape, ec2_type, in_arn, is_ec2_aside, lines_named, lines_of,
+    EVERYWHERE, Line, Owned, Places, Shape, ec2_type, in_arn, is_ec2_aside, lines_named, lines_of,
     owner_parameter,
 };
 use crate::pattern::{arn_parts, bare_log_group};
 
-pub use self::roles::each_passed_role;
+pub use self::roles::{each_passed_role, each_passed_role_by};
 pub(crate) use self::roles::{may_pass_role, roles_passed_by};
 
 /// How many resources of one call are kept. The longest list of names that an API of the table
@@ -58,16 +57,41 @@ pub fn each_resource(record: &Record<'_>, scratch: &mut String, sink: &mut dyn F
     let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
     let source = record.event_source().decode();
     let service = service_of(&source);
-    if service == "s3" && found.s3() {
-        return;
-    }
-    for arn in record.resource_arns() {
-        found.add(bare_log_group(&arn.decode()));
-    }
-    if found.count == 0
-        && let Some(request) = record.request()
-    {
-        found.by_parameters(service, request);
+    found.all(service, || (lines_of(service).unwrap_or_default(), None));
+}
+
+/// The same, where it is known already how such calls name things.
+pub fn each_resource_by(
+    naming: &Naming,
+    record: &Record<'_>,
+    scratch: &mut String,
+    sink: &mut dyn FnMut(&str),
+) {
+    let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
+    found.all(&naming.service, || (naming.lines, Some(&naming.places)));
+}
+
+/// What the calls of an event have in common in how they name things; worth keeping where the same event
+/// comes again and again.
+#[derive(Clone, Debug)]
+pub struct Naming {
+    service: Box<str>,
+    lines: &'static [Line],
+    places: Places,
+    may_pass_role: bool,
+}
+
+impl Naming {
+    /// That of an event, by its source and its name.
+    pub fn of(event_source: &str, event_name: &str) -> Self {
+        let service = service_of(event_source);
+        let lines = lines_of(service).unwrap_or_default();
+        Self {
+            service: service.into(),
+            lines,
+            places: Places::in_lines(lines),
+            may_pass_role: may_pass_role(event_source, event_name),
+        }
     }
 }
 
@@ -75,7 +99,8 @@ pub fn each_resource(record: &Record<'_>, scratch: &mut String, sink: &mut dyn F
 /// account of the caller: two calls that are alike in these touch the same.
 pub fn touching<'a>(record: &Record<'a>) -> impl Hash + use<'a> {
     let written = [record.request(), record.resources()].map(|json| json.map(Json::as_written));
-    (written, record.recipient_account(), partition_of(record))
+    let account = record.recipient_account_text().map(JsonText::as_written);
+    (written, account, partition_of(record))
 }
 
 /// `iam` of `iam.amazonaws.com`, in any partition.
@@ -148,6 +173,9 @@ enum Letters {
     Small,
 }
 
+/// The lines of a service, and where in them each parameter's are, if that is known.
+type Lines<'n> = (&'static [Line], Option<&'n Places>);
+
 struct Found<'r, 'a, 's> {
     record: &'r Record<'a>,
     scratch: &'s mut String,
@@ -157,6 +185,20 @@ struct Found<'r, 'a, 's> {
 }
 
 impl Found<'_, '_, '_> {
+    fn all<'n>(&mut self, service: &str, lines: impl FnOnce() -> Lines<'n>) {
+        if service == "s3" && self.s3() {
+            return;
+        }
+        for arn in self.record.resource_arns() {
+            self.add(bare_log_group(&arn.decode()));
+        }
+        if self.count == 0
+            && let Some(request) = self.record.request()
+        {
+            self.by_parameters(service, lines(), request);
+        }
+    }
+
     fn add(&mut self, resource: &str) {
         if self.count < RESOURCES_MAX {
             self.count += 1;
@@ -178,10 +220,12 @@ impl Found<'_, '_, '_> {
     fn s3(&mut self) -> bool {
         let Some(request) = self.record.request() else { return false };
         // Calls of accounts' control plane name it `bucket`.
-        let bucket = request.get_text("bucketName").or_else(|| request.get_text("bucket"));
-        let Some(bucket) = bucket.and_then(known) else { return false };
+        let names = ["bucketName", "bucket", "key", "x-amz-copy-source"];
+        let [bucket_name, bucket, key, copied] =
+            request.get_each(names).map(|value| value.and_then(Json::text));
+        let Some(bucket) = bucket_name.or(bucket).and_then(known) else { return false };
         let partition = partition_of(self.record);
-        let key = request.get_text("key").and_then(known);
+        let key = key.and_then(known);
         self.put(|_, text| {
             // An access point's ARN may stand in the bucket's place.
             let is_arn = bucket.starts_with("arn:");
@@ -195,7 +239,7 @@ impl Found<'_, '_, '_> {
             }
         });
         // The source of a copy is read, by the same call.
-        if let Some(copied) = request.get_text("x-amz-copy-source").and_then(known) {
+        if let Some(copied) = copied.and_then(known) {
             self.copied(&copied, partition);
         }
         true
@@ -213,14 +257,13 @@ impl Found<'_, '_, '_> {
         self.put(|_, text| append(text, &["arn:", partition, ":s3:::", &source]));
     }
 
-    fn by_parameters(&mut self, service: &str, request: Json<'_>) {
-        let lines = lines_of(service);
+    fn by_parameters(&mut self, service: &str, lines: Lines<'_>, request: Json<'_>) {
         for (name, value) in request.members() {
             if is_ec2_wrapper(service, name, value) {
-                self.parameters(service, lines.unwrap_or_default(), value);
+                self.parameters(service, lines, value);
                 continue;
             }
-            self.parameter(service, lines.unwrap_or_default(), name, value, request);
+            self.parameter(service, lines, name, value, request);
         }
         if self.count == 0 {
             for (name, value) in request.members() {
@@ -229,7 +272,7 @@ impl Found<'_, '_, '_> {
         }
     }
 
-    fn parameters(&mut self, service: &str, lines: &'static [Line], request: Json<'_>) {
+    fn parameters(&mut self, service: &str, lines: Lines<'_>, request: Json<'_>) {
         for (name, value) in request.members() {
             self.parameter(service, lines, name, value, request);
         }
@@ -238,7 +281,7 @@ impl Found<'_, '_, '_> {
     fn parameter(
         &mut self,
         service: &str,
-        lines: &'static [Line],
+        (lines, places): Lines<'_>,
         name: JsonText<'_>,
         value: Json<'_>,
         request: Json<'_>,
@@ -247,7 +290,7 @@ impl Found<'_, '_, '_> {
         if service == "ec2" {
             self.ec2_ids(name, ID_BYTES_MIN, value, request, 0);
         }
-        let here = lines_named(lines, name);
+        let here = lines_named(lines, places, name);
         for (path, shape) in
             here.chain(EVERYWHERE.iter().filter(|it| it.0.eq_ignore_ascii_case(name)))
         {
@@ -505,8 +548,7 @@ impl Found<'_, '_, '_> {
         let record = self.record;
         let own = || record.recipient_account().or_else(|| record.identity().account());
         if let Some(account) = owner.or_else(own) {
-            // A string takes all that is written to it.
-            let _ = write!(arn, "{account}");
+            arn.extend(account.digits().map(char::from));
         }
     }
 }
@@ -956,6 +998,18 @@ mod tests {
         }
     }
 
+    /// What a call touches and which roles it passes, with and without the naming of its event.
+    fn both_ways(record: &Record<'_>) -> (Vec<String>, Vec<String>) {
+        let naming = Naming::of(&record.event_source().decode(), &record.event_name().decode());
+        let (mut by_itself, mut by_naming) = (Vec::new(), Vec::new());
+        let scratch = &mut String::new();
+        each_resource(record, scratch, &mut |text| by_itself.push(text.to_owned()));
+        each_passed_role(record, scratch, &mut |text| by_itself.push(text.to_owned()));
+        each_resource_by(&naming, record, scratch, &mut |text| by_naming.push(text.to_owned()));
+        each_passed_role_by(&naming, record, scratch, &mut |text| by_naming.push(text.to_owned()));
+        (by_itself, by_naming)
+    }
+
     proptest! {
         #[test]
         fn anything_is_taken_apart(
@@ -986,7 +1040,8 @@ mod tests {
                 }
             });
             prop_assert_eq!(found, again);
-            let _ = roles_passed_by(&record);
+            let (by_itself, by_naming) = both_ways(&record);
+            prop_assert_eq!(by_itself, by_naming);
         }
 
         #[test]
@@ -995,7 +1050,8 @@ mod tests {
                 source.replace(['"', '\\'], ""));
             if let Ok(record) = Record::parse(&text) {
                 prop_assert!(of(&record).len() <= RESOURCES_MAX);
-                let _ = roles_passed_by(&record);
+                let (by_itself, by_naming) = both_ways(&record);
+                prop_assert_eq!(by_itself, by_naming);
             }
         }
     }

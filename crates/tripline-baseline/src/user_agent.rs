@@ -73,8 +73,9 @@ impl UserAgentFamily {
         // One that the tool or the app names already adds nothing.
         let is_new =
             |word: &str| !family.contains(word) && !marks.iter().any(|mark| mark.contains(word));
-        let words: Vec<&str> =
-            MARKS.iter().copied().filter(|word| lower.contains(word) && is_new(word)).collect();
+        let stands = words_in(&lower, MARKS);
+        let standing = MARKS.iter().enumerate().filter(|(nth, _)| stands >> nth & 1 == 1);
+        let words: Vec<&str> = standing.map(|(_, word)| *word).filter(|it| is_new(it)).collect();
         marks.extend(words.into_iter().map(Cow::Borrowed));
         marks.sort_unstable();
         marks.dedup();
@@ -96,26 +97,56 @@ impl UserAgentFamily {
     }
 }
 
+/// Tools on top of an SDK, which name themselves first, or further on; the first of these that does.
+const TOOLS: [(&str, &str); 8] = [
+    ("terraform", "terraform"),
+    ("opentofu", "opentofu"),
+    ("pulumi", "pulumi"),
+    ("aws-cdk", "aws-cdk"),
+    ("cloudshell", "cloudshell"),
+    ("signin.amazonaws.com", "console"),
+    ("console.amazonaws.com", "console"),
+    ("mozilla", "browser"),
+];
+
+/// Which of at most 64 words, each of two letters at least, stand anywhere in a text: a bit for each. In one
+/// pass: to look for one after the other was most of what a new user agent cost.
+fn words_in(text: &str, words: &[&str]) -> u64 {
+    // The second letters that come behind each first one, by the lower five bits of both.
+    let mut seconds = [0_u32; 32];
+    for word in words {
+        if let [first, second, ..] = word.as_bytes()
+            && let Some(bits) = seconds.get_mut(usize::from(first & 31))
+        {
+            *bits |= 1 << (second & 31);
+        }
+    }
+    let begins = |first: u8, second: u8| {
+        seconds.get(usize::from(first & 31)).is_some_and(|bits| bits >> (second & 31) & 1 == 1)
+    };
+    let (mut rest, mut found) = (text.as_bytes(), 0);
+    while let [first, after @ ..] = rest {
+        if after.first().is_some_and(|second| begins(*first, *second)) {
+            let stands = |word: &str| {
+                word.bytes().next() == Some(*first) && rest.starts_with(word.as_bytes())
+            };
+            let all = words.iter().enumerate().filter(|(_, word)| stands(word));
+            found |= all.fold(0, |bits, (nth, _)| bits | 1 << nth);
+        }
+        rest = after;
+    }
+    found
+}
+
 /// The SDK or tool.
 fn tool(written: &str, lower: &str) -> String {
     let is_service = written.ends_with(".amazonaws.com") && !written.contains(' ');
     if is_service || written == "AWS Internal" {
         return written.to_owned();
     }
-    // Tools on top of an SDK name themselves first, or further on.
-    for (word, tool) in [
-        ("terraform", "terraform"),
-        ("opentofu", "opentofu"),
-        ("pulumi", "pulumi"),
-        ("aws-cdk", "aws-cdk"),
-        ("cloudshell", "cloudshell"),
-        ("signin.amazonaws.com", "console"),
-        ("console.amazonaws.com", "console"),
-        ("mozilla", "browser"),
-    ] {
-        if lower.contains(word) {
-            return tool.to_owned();
-        }
+    let stands = words_in(lower, &TOOLS.map(|(word, _)| word));
+    if let Some((_, tool)) = TOOLS.get(stands.trailing_zeros() as usize) {
+        return (*tool).to_owned();
     }
     let first = written.split([' ', ',']).next().unwrap_or_default();
     let (name, version) = first.split_once('/').unwrap_or((first, ""));
@@ -223,6 +254,26 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn words_are_found_wherever_they_stand(
+            parts in prop::collection::vec(
+                prop_oneof![
+                    prop::sample::select(MARKS).prop_map(str::to_owned),
+                    prop::sample::select(&TOOLS).prop_map(|(word, _)| word.to_owned()),
+                    "[a-z/ü-]{0,4}",
+                ],
+                0..6,
+            ),
+        ) {
+            let text = parts.concat();
+            for words in [MARKS, &TOOLS.map(|(word, _)| word)] {
+                let found = words_in(&text, words);
+                for (nth, word) in words.iter().enumerate() {
+                    prop_assert_eq!(found >> nth & 1 == 1, text.contains(word), "{} {}", word, text);
+                }
+            }
+        }
+
         #[test]
         fn any_text_has_a_family_of_bounded_length(written in ".{0,1500}") {
             prop_assert!(family(&written).len() <= FAMILY_BYTES_MAX + '…'.len_utf8());

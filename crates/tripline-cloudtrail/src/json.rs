@@ -154,6 +154,18 @@ impl<'a> Json<'a> {
         self.members().find(|(name, _)| name.is(key)).map(|(_, value)| value)
     }
 
+    /// The values of the members `keys`, as [`Self::get`] finds each, in one pass.
+    pub fn get_each<const N: usize>(self, keys: [&str; N]) -> [Option<Json<'a>>; N] {
+        let mut found = [None; N];
+        for (name, value) in self.members() {
+            let wanted = keys.iter().zip(&mut found).find(|(key, _)| name.is(key));
+            if let Some((_, place)) = wanted {
+                place.get_or_insert(value);
+            }
+        }
+        found
+    }
+
     /// The text of the member `key`.
     pub fn get_text(self, key: &str) -> Option<JsonText<'a>> {
         self.get(key)?.text()
@@ -406,6 +418,16 @@ mod tests {
         assert!(get("c").text().unwrap().is("243.0"));
         assert!(get("d").is_null() && get("e").is_null());
         assert_eq!(get("f").text(), None);
+    }
+
+    #[test]
+    fn several_members_are_found_as_one_is() {
+        let object = Json::first_in(r#"{"a":1,"x":[],"b":{"c":4},"a":2,"\u0063":3}"#).unwrap();
+        let keys = ["c", "a", "d", "b"];
+        let written = |value: Option<Json<'_>>| value.map(|value| value.as_written().to_owned());
+        let found = object.get_each(keys).map(written);
+        assert_eq!(found, keys.map(|key| written(object.get(key))));
+        assert_eq!(found[1].as_deref(), Some("1"));
     }
 
     proptest! {

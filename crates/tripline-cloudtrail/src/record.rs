@@ -189,6 +189,10 @@ impl<'a> Record<'a> {
     pub fn recipient_account(&self) -> Option<AccountId> {
         AccountId::parse(&self.fields.recipient_account_id?.decode()).ok()
     }
+    /// The same as written.
+    pub fn recipient_account_text(&self) -> Option<JsonText<'a>> {
+        self.fields.recipient_account_id
+    }
     /// `vpcEndpointId`.
     pub fn vpc_endpoint(&self) -> Option<JsonText<'a>> {
         self.fields.vpc_endpoint_id.filter(|text| !text.is_empty())

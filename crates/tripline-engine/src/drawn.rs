@@ -7,8 +7,8 @@ use ahash::RandomState;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 use tripline_baseline::{
-    Call, Home, RateClass, RateClasses, Touched, Touching, each_passed_role, each_resource,
-    learned_name, touching,
+    Call, Home, RateClass, RateClasses, Touched, Touching, each_passed_role, each_passed_role_by,
+    each_resource, each_resource_by, learned_name, touching,
 };
 use tripline_cloudtrail::{JsonText, Record};
 use tripline_iam::Action;
@@ -149,7 +149,8 @@ impl DrawnWriter {
             let _ = write!(account, "{id}");
         }
         let (action, told);
-        let (region, spelt) = match words.known_event(event) {
+        let known = words.known_event(event);
+        let (region, spelt) = match known {
             Some(event) => (&*event.region, None),
             None => {
                 (action, told) = (action_of(record).to_string(), region_of(record));
@@ -160,17 +161,25 @@ impl DrawnWriter {
         let home = Home { account, region: Some(region) };
         texts.clear();
         let (mut found, mut passed, mut touching) = (0, 0, Touching::default());
-        each_resource(record, scratch, &mut |resource| {
+        let mut note = |resource: &str| {
             found += 1;
             touching.add(resource);
             learned_name(resource, &home, name);
             append(texts, name);
-        });
-        each_passed_role(record, scratch, &mut |role| {
+        };
+        match known {
+            Some(event) => each_resource_by(&event.naming, record, scratch, &mut note),
+            None => each_resource(record, scratch, &mut note),
+        }
+        let mut note = |role: &str| {
             passed += 1;
             learned_name(role, &home, name);
             append(texts, name);
-        });
+        };
+        match known {
+            Some(event) => each_passed_role_by(&event.naming, record, scratch, &mut note),
+            None => each_passed_role(record, scratch, &mut note),
+        }
         let error = record.error_code().map(JsonText::decode);
         let is_denied = record.is_denied();
         let head = Head {

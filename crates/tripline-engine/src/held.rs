@@ -56,7 +56,7 @@ impl Held {
         let (head, rest) = Head::decode(row)?;
         match head.form {
             Form::Call => postcard::from_bytes(rest).map_err(|_| DamagedRow),
-            Form::Record => {
+            Form::Record(_) => {
                 let record = Head::record(rest)?;
                 let call = Call::by(&record, user_agent(&record));
                 Ok(Self { used: None, call, reasons: Vec::new() })
@@ -77,7 +77,7 @@ impl Held {
             let (head, _) = Head::decode(&row)?;
             match head.form {
                 Form::Call => Ok(row),
-                Form::Record => {
+                Form::Record(_) => {
                     let head = Head { form: Form::Call, ..head }.encode(Vec::new());
                     Ok(Self::decode(&row)?.encode(head))
                 }
@@ -122,8 +122,8 @@ pub(crate) enum Form {
     /// What was held.
     Call,
     /// The essence of the record, of which nothing else is held: most that had to wait for their agent
-    /// are never asked for more than the head.
-    Record,
+    /// are never asked for more than the head. With [`Told::all`](crate::known::Told), where that is known.
+    Record(Option<u64>),
 }
 
 /// Judged calls are ordered by time, then id: the order in which evidence counts.
@@ -190,7 +190,7 @@ mod tests {
         let held = Held { used: None, call: Call::of(&record), reasons: Vec::new() };
         let mut essence = String::new();
         record.write_essence(&mut essence);
-        let mut by_essence = head(Form::Record).encode(Vec::new());
+        let mut by_essence = head(Form::Record(Some(1))).encode(Vec::new());
         by_essence.extend_from_slice(essence.as_bytes());
         [held.encode(head(Form::Call).encode(Vec::new())), by_essence]
     }

@@ -13,7 +13,7 @@ use crate::drawn::{DrawnWriter, NOWHERE};
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
-use crate::known::{KnownAgent, KnownAgents, Scratch};
+use crate::known::{KnownAgent, KnownAgents, Scratch, Told};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 use crate::tick::{Lesson, Tick, Traits};
@@ -61,6 +61,9 @@ pub struct Intake<'m, A = Attributor> {
     agents: KnownAgents<'m>,
     scratch: Scratch,
     waiting: Waiting,
+    /// What waited before that.
+    longer: Waiting,
+    waiting_bytes_max: usize,
     row: Vec<u8>,
     drawn: DrawnWriter,
 }
@@ -80,9 +83,11 @@ struct WaitingCall {
     end: usize,
     session: u32,
     event: u32,
+    /// [`Told::all`], where that is known.
+    told: Option<u64>,
 }
 
-/// How much waits: some eight thousand calls.
+/// How much waits, unless there is room for more: some eight thousand calls.
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What is to be done with a call.
@@ -109,13 +114,23 @@ impl<'m, A: Reach> Intake<'m, A> {
             recent: Recent::default(),
             scratch: Scratch::new(hash_seed),
             waiting: Waiting::default(),
+            longer: Waiting::default(),
+            waiting_bytes_max: WAITING_BYTES_MAX,
             row: Vec::new(),
             drawn: DrawnWriter::new(hash_seed),
         }
     }
 
+    /// The same, in which so many bytes of calls wait for their mint to come. The longer they may, the fewer
+    /// are set aside; nothing else depends on it.
+    #[must_use]
+    pub fn with_room_to_wait(self, bytes: usize) -> Self {
+        Self { waiting_bytes_max: bytes, ..self }
+    }
+
     /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
     pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary) {
+        self.look_at_waiting(hold);
         self.look_at_waiting(hold);
         let Self { attributor, recent, .. } = &mut self;
         attributor.with(|attributor| recent.settle(attributor));
@@ -168,12 +183,15 @@ impl<'m, A: Reach> Intake<'m, A> {
             };
             let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
                 true => Worth::Holding,
-                false => self.worth(met, event, told, record),
+                false => self.worth(met, event, told.as_ref(), record),
             };
             match worth {
                 Worth::Nothing => {}
                 Worth::Holding => self.hold(record, &broken, hold),
-                Worth::Waiting(session) => self.wait(session, event, record, hold),
+                Worth::Waiting(session) => {
+                    let told = told.map(|told| told.all);
+                    self.wait(session, event, told, record, hold);
+                }
             }
         }
         Fate::Read
@@ -187,9 +205,9 @@ impl<'m, A: Reach> Intake<'m, A> {
         event: u32,
         record: &Record<'_>,
         hold: &mut impl Hold,
-    ) -> Option<u64> {
+    ) -> Option<Told> {
         let (told, touched) = self.touched(met, event, record);
-        let traits = self.traits(record, event, touched);
+        let traits = self.traits(record, event, told.as_ref(), touched);
         hold.tick(Tick::new(record.time(), record.id(), met.place(), event, traits));
         told
     }
@@ -358,7 +376,14 @@ impl<'m, A: Reach> Intake<'m, A> {
         hold.call(call_key(record.time(), record.id()), self.encode(record, &held));
     }
 
-    fn wait(&mut self, session: u32, event: u32, record: &Record<'_>, hold: &mut impl Hold) {
+    fn wait(
+        &mut self,
+        session: u32,
+        event: u32,
+        told: Option<u64>,
+        record: &Record<'_>,
+        hold: &mut impl Hold,
+    ) {
         let Waiting { text, calls } = &mut self.waiting;
         let start = text.len();
         record.write_essence(text);
@@ -367,22 +392,22 @@ impl<'m, A: Reach> Intake<'m, A> {
             return self.hold(record, &[], hold);
         }
         let key = call_key(record.time(), record.id());
-        calls.push(WaitingCall { key, end: text.len(), session, event });
-        if self.waiting.text.len() > WAITING_BYTES_MAX {
+        calls.push(WaitingCall { key, end: text.len(), session, event, told });
+        if self.waiting.text.len() > self.waiting_bytes_max / 2 {
             self.look_at_waiting(hold);
         }
     }
 
-    /// Looks at the calls that waited once more, and sets aside those that could wait on.
+    /// Looks once more at the calls that waited longer, and sets aside those that could wait on.
     #[cold]
     fn look_at_waiting(&mut self, hold: &mut impl Hold) {
-        let mut waiting = std::mem::take(&mut self.waiting);
+        let mut waiting = std::mem::take(&mut self.longer);
         let mut start = 0;
         for call in waiting.calls.drain(..) {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
             let met = self.attributor.with(|attributor| attributor.look_again(call.session));
-            if self.is_surely_normal(met, call.event) {
+            if self.is_surely_normal(met, &call) {
                 continue;
             }
             let is_worth_it = met.may_be_an_agent()
@@ -390,20 +415,22 @@ impl<'m, A: Reach> Intake<'m, A> {
                 || Record::parse(text)
                     .is_ok_and(|record| matches!(self.worth(met, call.event, None, &record), Worth::Holding));
             if is_worth_it {
-                hold.call(call.key, self.encode_essence(call.event, text));
+                hold.call(call.key, self.encode_essence(&call, text));
             }
         }
         // Its room is kept for the next ones.
         waiting.text.clear();
-        self.waiting = waiting;
+        self.longer = std::mem::replace(&mut self.waiting, waiting);
     }
 
-    /// Whether a call of this event has nothing to show, whatever else there is to it.
-    fn is_surely_normal(&mut self, met: Met, event: u32) -> bool {
+    /// Whether a call has nothing to show, as far as that can be known without reading it again.
+    fn is_surely_normal(&mut self, met: Met, call: &WaitingCall) -> bool {
+        let event = call.event;
         let Self { model, attributor, agents, vocabulary, .. } = self;
         let Some(number) = met.agent() else { return !met.may_be_an_agent() };
         let Some(known) = known_agent(agents, model, attributor, number) else { return true };
         !known.is_judged()
+            || call.told.is_some_and(|told| known.remembers(told))
             || !known.habits.is_known()
                 && known
                     .is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -426,7 +453,7 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, met: Met, event: u32, told: Option<u64>, record: &Record<'_>) -> Worth {
+    fn worth(&mut self, met: Met, event: u32, told: Option<&Told>, record: &Record<'_>) -> Worth {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
@@ -441,6 +468,17 @@ impl<'m, A: Reach> Intake<'m, A> {
             return Worth::Nothing;
         };
         if !known.is_judged() {
+            return Worth::Nothing;
+        }
+        let newly_told;
+        let told = match told {
+            None if known.habits.is_known() => {
+                newly_told = scratch.told(record, event, vocabulary);
+                newly_told.as_ref()
+            }
+            told => told,
+        };
+        if told.is_some_and(|told| known.remembers(told.all)) {
             return Worth::Nothing;
         }
         if !known.is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -465,8 +503,8 @@ impl<'m, A: Reach> Intake<'m, A> {
 
     /// What a call touched, where somebody may ask for it, and by what that is known.
     #[inline]
-    fn touched(&mut self, met: Met, event: u32, record: &Record<'_>) -> (Option<u64>, Touched) {
-        let Self { model, attributor, agents, scratch, .. } = self;
+    fn touched(&mut self, met: Met, event: u32, record: &Record<'_>) -> (Option<Told>, Touched) {
+        let Self { model, attributor, agents, vocabulary, scratch, .. } = self;
         let may_be_asked = model.has_learned()
             && match met.agent() {
                 Some(number) => known_agent(agents, model, attributor, number)
@@ -476,13 +514,20 @@ impl<'m, A: Reach> Intake<'m, A> {
         if !may_be_asked {
             return (None, Touched::NOTHING);
         }
-        let told = scratch.told(record, event);
-        (Some(told), scratch.touched(record, event, told))
+        let told = scratch.told(record, event, vocabulary);
+        let touched = scratch.touched(record, vocabulary.known_event(event), told.as_ref());
+        (told, touched)
     }
 
     /// What is counted of a call.
     #[inline]
-    fn traits(&self, record: &Record<'_>, event: u32, touched: Touched) -> Traits {
+    fn traits(
+        &self,
+        record: &Record<'_>,
+        event: u32,
+        told: Option<&Told>,
+        touched: Touched,
+    ) -> Traits {
         let is_failed_mint = is_failed_mint(record);
         if !self.model.has_learned() {
             // Nobody asks how it counts in rates.
@@ -494,7 +539,8 @@ impl<'m, A: Reach> Intake<'m, A> {
         };
         let failed = record.error_code().is_some();
         let classes = if failed { classes.with(RateClass::Error) } else { classes };
-        Traits::new(is_failed_mint, &Counts { classes, bytes_out: bytes_out(record), touched })
+        let bytes_out = told.map_or_else(|| bytes_out(record), |told| told.bytes_out);
+        Traits::new(is_failed_mint, &Counts { classes, bytes_out, touched })
     }
 
     fn encode(&mut self, record: &Record<'_>, held: &Held) -> &[u8] {
@@ -506,11 +552,12 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     /// The row of a call of which only the essence of its record is held.
-    fn encode_essence(&mut self, event: u32, essence: &str) -> &[u8] {
+    fn encode_essence(&mut self, call: &WaitingCall, essence: &str) -> &[u8] {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
-        if let Some(event) = self.vocabulary.known_event(event) {
-            let head = Head { event: event.key(), has_reasons: false, form: Form::Record };
+        if let Some(event) = self.vocabulary.known_event(call.event) {
+            let form = Form::Record(call.told);
+            let head = Head { event: event.key(), has_reasons: false, form };
             row = head.encode(row);
         }
         self.row = row;

@@ -246,9 +246,11 @@ impl<'m> Judge<'m> {
         let agent = number.and_then(|number| Some((number, self.sessions.agent_at(number)?)));
         let known = agent.and_then(|(number, agent)| self.agents.get(self.model, number, agent));
         let Some(known) = known.filter(|known| known.is_judged()) else { return Ok(true) };
-        // What is held as a call was looked at when it was set aside.
-        if known.habits.is_known() && head.form == Form::Call {
-            return Ok(false);
+        match head.form {
+            // What is held as a call was looked at when it was set aside.
+            Form::Call if known.habits.is_known() => return Ok(false),
+            Form::Record(Some(told)) if known.remembers(told) => return Ok(true),
+            Form::Call | Form::Record(_) => {}
         }
         let event = self.words.event_of(head.event, || {
             let call = Held::decode(row).ok().map(|held| held.call);
@@ -266,8 +268,10 @@ impl<'m> Judge<'m> {
         if !is_content || !known.habits.is_known() {
             return Ok(is_content);
         }
-        Ok(event != UNKNOWN
-            && known.is_familiar(&Head::record(rest)?, event, None, words, &mut self.scratch))
+        let record = Head::record(rest)?;
+        let told = self.scratch.told(&record, event, words);
+        let scratch = &mut self.scratch;
+        Ok(event != UNKNOWN && known.is_familiar(&record, event, told.as_ref(), words, scratch))
     }
 
     /// A call of which nothing was set aside, as far as its tick tells.
@@ -399,7 +403,7 @@ impl<'m> Judge<'m> {
         }
         episode.highest = episode.highest.max(weighed.score);
         let may_kill = standing.maturity.is_armed_to_kill() && !in_grace;
-        let killing = episode.evidence().killing();
+        let killing = episode.counting();
         episode.counted = episode.counted.max(killing);
         if may_kill {
             episode.killing = episode.killing.max(killing);

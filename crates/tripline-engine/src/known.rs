@@ -6,15 +6,15 @@ use smallvec::SmallVec;
 use tripline_attribution::Agent;
 use tripline_baseline::{
     Call, Draw, Family, Home, RateClass, RateWindow, Scope, Touched, Touching, bytes_out,
-    each_passed_role, each_resource, touching,
+    each_passed_role, each_passed_role_by, each_resource, each_resource_by, touching,
 };
-use tripline_cloudtrail::Record;
+use tripline_cloudtrail::{JsonText, Record};
 use tripline_iam::AccountId;
 
 use crate::deed::{PASS_ROLE, bucket_name};
 use crate::habits::{Habits, Learned};
 use crate::model::Model;
-use crate::vocabulary::{UNKNOWN, Vocabulary, Word, action_of, region_of};
+use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary, Word, action_of, region_of};
 
 /// Agents by the attributor's numbers for them.
 #[derive(Debug)]
@@ -74,9 +74,11 @@ pub(crate) struct KnownAgent<'m> {
     /// Resources that are no news, each with its event and the caller's account. A resource costs a walk
     /// through a trie to ask about, and most are used again and again.
     resources: Remembered,
-    /// The same of all that a call touches, by what its record says of it: half of all calls are told
-    /// in the words of one before, and their resources need not even be put together.
-    touched: Remembered,
+    /// Calls that scope and habits are content with, by all that is [`Told`] of them: most calls are told
+    /// in the words of one before.
+    normal: Remembered,
+    /// Not where the scope asks for an address: what is told names its network.
+    remembers_calls: bool,
     hasher: RandomState,
 }
 
@@ -119,15 +121,17 @@ const REMEMBERED_MAX: usize = 3_584;
 
 impl<'m> KnownAgent<'m> {
     fn new(model: &'m Model, agent: &Agent, hash_seed: u64) -> Self {
+        let scope = model.scope_of(agent);
         Self {
-            scope: model.scope_of(agent),
+            remembers_calls: scope.is_none_or(|scope| !scope.needs().network),
+            scope,
             habits: model.habits_of(agent),
             answers: Vec::new(),
             familiar: Vec::new(),
             networks: SmallVec::new(),
             user_agents: SmallVec::new(),
             resources: Remembered::default(),
-            touched: Remembered::default(),
+            normal: Remembered::default(),
             hasher: RandomState::with_seeds(hash_seed, 51, 52, 53),
         }
     }
@@ -165,14 +169,22 @@ impl<'m> KnownAgent<'m> {
         *answer == Answer::Yes
     }
 
+    /// Whether a call of which the same was told was normal: then this one is. `told` is [`Told::all`].
+    #[inline]
+    pub(crate) fn remembers(&self, told: u64) -> bool {
+        self.normal.has(told)
+    }
+
     /// Whether nothing in a call is news against the agent's habits. A call of which this is said
-    /// shows no value that [`Habits::is_news`] would be said of. `told` is what [`Scratch::told`] says of
-    /// it, where that was asked for already.
+    /// shows no value that [`Habits::is_news`] would be said of.
+    ///
+    /// Asked only of what the scope is content with: what is remembered of it holds for both. `told` is
+    /// what [`Scratch::told`] just said of the call.
     pub(crate) fn is_familiar(
         &mut self,
         record: &Record<'_>,
         event: u32,
-        told: Option<u64>,
+        told: Option<&Told>,
         words: &mut Vocabulary,
         scratch: &mut Scratch,
     ) -> bool {
@@ -180,9 +192,15 @@ impl<'m> KnownAgent<'m> {
         if !habits.is_known() {
             return true;
         }
-        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let newly_named;
+        let (network, user_agent) = match told {
+            Some(told) => (&told.network, &told.user_agent),
+            None => {
+                newly_named = (words.network(record), words.user_agent(record));
+                (&newly_named.0, &newly_named.1)
+            }
+        };
         let words = &*words;
-        let told = told.unwrap_or_else(|| scratch.told(record, event));
         let Scratch { text, account, found, .. } = scratch;
         let (action, region);
         let (action, region) = match words.known_event(event) {
@@ -218,29 +236,27 @@ impl<'m> KnownAgent<'m> {
         if !is_usual {
             return false;
         }
-        if !remembered(&mut self.networks, &network, || {
-            !is_new(Family::Network, None, words.network_text(&network))
+        if !remembered(&mut self.networks, network, || {
+            !is_new(Family::Network, None, words.network_text(network))
         }) {
             return false;
         }
-        if !remembered(&mut self.user_agents, &user_agent, || {
-            !is_new(Family::UserAgent, None, words.user_agent_text(&user_agent))
+        if !remembered(&mut self.user_agents, user_agent, || {
+            !is_new(Family::UserAgent, None, words.user_agent_text(user_agent))
         }) {
             return false;
         }
         if is_denied {
             return true;
         }
-        if let Some(bytes) = bytes_out(record)
+        let bytes_out = told.map_or_else(|| bytes_out(record), |told| told.bytes_out);
+        if let Some(bytes) = bytes_out
             && is_new(Family::Bytes, Some(action), bucket_name(bytes))
         {
             return false;
         }
-        let Self { hasher, resources, touched, .. } = self;
-        if event != UNKNOWN && touched.has(told) {
-            return true;
-        }
-        found.look(record, event, told, text);
+        let Self { hasher, resources, normal, .. } = self;
+        found.look(record, words.known_event(event), told, text);
         let (mut usual, mut is_repeated) = (true, true);
         for resource in found.resources() {
             let hash = hasher.hash_one((event, account, resource));
@@ -256,15 +272,23 @@ impl<'m> KnownAgent<'m> {
             }
         }
         if usual {
-            each_passed_role(record, text, &mut |role| {
+            let mut look = |role: &str| {
                 usual = usual
                     && !is_new(Family::Action, None, PASS_ROLE)
                     && !is_new(Family::Resource, Some(PASS_ROLE), role);
-            });
+            };
+            match words.known_event(event) {
+                Some(event) => each_passed_role_by(&event.naming, record, text, &mut look),
+                None => each_passed_role(record, text, &mut look),
+            }
         }
         // Whoever touches what was never touched before may do so all the time.
-        if usual && is_repeated && event != UNKNOWN {
-            touched.note(told);
+        if usual
+            && is_repeated
+            && self.remembers_calls
+            && let Some(told) = told
+        {
+            normal.note(told.all);
         }
         usual
     }
@@ -300,6 +324,19 @@ fn remembered(
     is_familiar
 }
 
+/// What a record says of its call, but for when and in which session it was: calls of which the same is
+/// told are the same to scope and habits. Numbers under a secret key, as in [`Remembered`].
+#[derive(Debug)]
+pub(crate) struct Told {
+    /// All of it.
+    pub(crate) all: u64,
+    /// What tells which resources it touches.
+    touching: u64,
+    pub(crate) bytes_out: Option<u64>,
+    network: Word<'static>,
+    user_agent: Word<'static>,
+}
+
 /// Room for texts that have to be put together, and what they came to the last time.
 #[derive(Debug)]
 pub(crate) struct Scratch {
@@ -309,8 +346,7 @@ pub(crate) struct Scratch {
     account: String,
     hasher: RandomState,
     found: Found,
-    /// What calls touched, each in the place that follows from what was told of it.
-    touched: Vec<(u64, Touched)>,
+    touched: TouchedBy,
 }
 
 /// The resources of one call.
@@ -323,26 +359,61 @@ struct Found {
     touched: Touched,
 }
 
-/// How many calls are remembered of which it is known what they touched: 64 KiB.
-const TOUCHED_MAX: usize = 4_096;
+/// What calls touched, each in the place that follows from what was told of it: in the lower 16 bits, below
+/// the upper 48 of what was told.
+#[derive(Debug, Default)]
+struct TouchedBy {
+    places: Vec<u64>,
+}
+
+/// How many calls are remembered of which it is known what they touched: 256 KiB.
+const TOUCHED_MAX: usize = 32_768;
+
+impl TouchedBy {
+    #[inline]
+    fn of(&self, told: u64) -> Option<Touched> {
+        let place = self.places.get(told as usize % TOUCHED_MAX)?;
+        ((place ^ told) >> 16 == 0).then_some(Touched::from_bits(*place as u16))
+    }
+
+    fn note(&mut self, told: u64, touched: Touched) {
+        if self.places.is_empty() {
+            self.places.resize(TOUCHED_MAX, 0);
+        }
+        if let Some(place) = self.places.get_mut(told as usize % TOUCHED_MAX) {
+            *place = told >> 16 << 16 | u64::from(touched.bits());
+        }
+    }
+}
 
 impl Found {
     /// Looks for the resources of a call, unless it was for them that one looked last.
-    fn look(&mut self, record: &Record<'_>, event: u32, told: u64, text: &mut String) {
-        if self.told == Some(told) {
+    fn look(
+        &mut self,
+        record: &Record<'_>,
+        event: Option<&KnownEvent>,
+        told: Option<&Told>,
+        text: &mut String,
+    ) {
+        let told = told.map(|told| told.touching);
+        if told.is_some() && self.told == told {
             return;
         }
         let Self { texts, ends, .. } = self;
         texts.clear();
         ends.clear();
         let mut touching = Touching::default();
-        each_resource(record, text, &mut |resource| {
+        let mut note = |resource: &str| {
             touching.add(resource);
             texts.push_str(resource);
             ends.push(texts.len());
-        });
+        };
+        match event {
+            Some(event) => each_resource_by(&event.naming, record, text, &mut note),
+            None => each_resource(record, text, &mut note),
+        }
         self.touched = touching.finish();
-        self.told = (event != UNKNOWN).then_some(told);
+        self.told = told;
     }
 
     fn resources(&self) -> impl Iterator<Item = &str> {
@@ -360,37 +431,48 @@ impl Scratch {
             account: String::new(),
             hasher: RandomState::with_seeds(hash_seed, 51, 52, 54),
             found: Found::default(),
-            touched: Vec::new(),
+            touched: TouchedBy::default(),
         }
     }
 
-    /// All that a record says of what its call touches, as a number, once the event has one of its own.
+    /// What a record says of its call; nothing where the event is not one of those that are known.
     #[inline]
-    pub(crate) fn told(&mut self, record: &Record<'_>, event: u32) -> u64 {
+    pub(crate) fn told(
+        &mut self,
+        record: &Record<'_>,
+        event: u32,
+        words: &mut Vocabulary,
+    ) -> Option<Told> {
         self.note_home(record);
-        self.hasher.hash_one((event, self.last, touching(record)))
+        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let around = (words.network_hash(&network), words.user_agent_hash(&user_agent));
+        let event = words.known_event(event)?.hash;
+        let touching = self.hasher.hash_one((event, self.last, touching(record)));
+        let bytes_out = bytes_out(record);
+        // Of the bytes the magnitude is asked about.
+        let magnitude = bytes_out.map(|bytes| bytes.leading_zeros());
+        let error = record.error_code().map(JsonText::as_written);
+        let all = self.hasher.hash_one((touching, magnitude, around, error));
+        Some(Told { all, touching, bytes_out, network, user_agent })
     }
 
-    /// What a call touched that is told of so. What was refused touched nothing.
-    pub(crate) fn touched(&mut self, record: &Record<'_>, event: u32, told: u64) -> Touched {
+    /// What a call touched. What was refused touched nothing.
+    pub(crate) fn touched(
+        &mut self,
+        record: &Record<'_>,
+        event: Option<&KnownEvent>,
+        told: Option<&Told>,
+    ) -> Touched {
         if record.is_denied() {
             return Touched::NOTHING;
         }
-        if self.touched.is_empty() {
-            self.touched.resize(TOUCHED_MAX, (0, Touched::NOTHING));
-        }
         let Self { text, found, touched, .. } = self;
-        let place = told as usize % TOUCHED_MAX;
-        if event != UNKNOWN
-            && let Some((_, known)) = touched.get(place).filter(|(known, _)| *known == told)
-        {
-            return *known;
+        if let Some(known) = told.and_then(|told| touched.of(told.touching)) {
+            return known;
         }
         found.look(record, event, told, text);
-        if event != UNKNOWN
-            && let Some(place) = touched.get_mut(place)
-        {
-            *place = (told, found.touched);
+        if let Some(told) = told {
+            touched.note(told.touching, found.touched);
         }
         found.touched
     }
@@ -406,5 +488,94 @@ impl Scratch {
             // INVARIANT: writing to a string does not fail.
             let _ = std::fmt::Write::write_fmt(&mut self.account, format_args!("{account}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told of a record with these changes.
+    fn told(words: &mut Vocabulary, changes: &[(&str, &str)]) -> (u64, u64) {
+        let mut text = r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"a",
+            "eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1",
+            "sourceIPAddress":"192.0.2.1","userAgent":"Boto3/1","errorCode":"NoSuchKey",
+            "recipientAccountId":"210987654321",
+            "userIdentity":{"type":"AssumedRole","arn":"arn:aws:x","accountId":"123456789012"},
+            "requestParameters":{"bucketName":"b","key":"k"},
+            "additionalEventData":{"bytesTransferredOut":100.0,"x":1}}"#
+            .to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let record = Record::parse(&text).unwrap();
+        let event = words.event(&record);
+        let told = Scratch::new(1).told(&record, event, words).unwrap();
+        (told.all, told.touching)
+    }
+
+    #[test]
+    fn the_same_is_told_of_calls_that_habits_cannot_tell_apart() {
+        let told = |changes: &[_]| told(&mut Vocabulary::new(1), changes);
+        let (all, touching) = told(&[]);
+        let when = [("10:00:00", "11:00:00"), (r#""a""#, r#""b""#)];
+        let alike = [
+            when[0],
+            when[1],
+            ("192.0.2.1", "192.0.2.77"),
+            ("100.0", "127"),
+            (":1}", ":2}"),
+            ("Boto3/1", "Boto3/1 m/n"),
+        ];
+        assert_eq!(told(&alike), (all, touching));
+        for change in [
+            ("192.0.2.1", "192.0.3.1"),
+            ("Boto3/1", "curl/1"),
+            ("NoSuchKey", "AccessDenied"),
+            (r#","errorCode":"NoSuchKey""#, ""),
+            ("100.0", "128"),
+            (r#""bytesTransferredOut":100.0,"#, ""),
+        ] {
+            let (other, same) = told(&[change]);
+            assert!(other != all && same == touching, "{change:?}");
+        }
+        for change in [
+            ("s3.amazonaws", "x.amazonaws"),
+            ("GetObject", "PutObject"),
+            ("eu-west-1", "eu-west-2"),
+            ("210987654321", "210987654322"),
+            ("123456789012", "123456789013"),
+            ("arn:aws:", "arn:aws-cn:"),
+            (r#":"k""#, r#":"l""#),
+            (r#""userIdentity""#, r#""resources":[{"ARN":"arn:y"}],"userIdentity""#),
+        ] {
+            let (other, touches_other) = told(&[change]);
+            assert!(other != all && touches_other != touching, "{change:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_told_is_the_same_by_any_vocabulary() {
+        let mut words = Vocabulary::new(1);
+        let first = told(&mut words, &[]);
+        let other = told(&mut words, &[("GetObject", "PutObject"), ("192.0.2.1", "192.0.3.1")]);
+        let mut words = Vocabulary::new(1);
+        assert_eq!(
+            told(&mut words, &[("GetObject", "PutObject"), ("192.0.2.1", "192.0.3.1")]),
+            other
+        );
+        assert_eq!(told(&mut words, &[]), first);
+    }
+
+    #[test]
+    fn what_calls_touched_is_remembered_until_another_takes_its_place() {
+        let mut touched = TouchedBy::default();
+        let (one, alike) = (0xabcd_0000_0000_0003, 0xabcd_0000_0001_0003);
+        assert_eq!(touched.of(one), None);
+        touched.note(one, Touched::from_bits(0xffff));
+        assert_eq!((touched.of(one), touched.of(alike)), (Some(Touched::from_bits(0xffff)), None));
+        touched.note(alike, Touched::NOTHING);
+        assert_eq!((touched.of(one), touched.of(alike)), (None, Some(Touched::NOTHING)));
     }
 }

@@ -14,7 +14,7 @@ use crate::pace::Pace;
 /// The episodes that are not over, by root. Calls come in order of time.
 #[derive(Debug)]
 pub(crate) struct OpenEpisodes {
-    open: HashMap<u32, OpenEpisode, RandomState>,
+    open: HashMap<u32, Box<OpenEpisode>, RandomState>,
     /// When those that are over were last removed.
     swept: u32,
     /// Those that are over and that nobody has asked for yet.
@@ -30,8 +30,8 @@ pub(crate) struct OpenEpisode {
     day: Option<Day>,
     pub(crate) pace: Pace,
     evidence: Evidence,
-    /// What the evidence proves; nothing since it last grew.
-    score: Option<Score>,
+    /// What the evidence proves, and what of it counts for a kill; nothing since it last grew.
+    scores: Option<[Score; 2]>,
     pub(crate) highest: Score,
     /// The highest of what counts for a kill, …
     pub(crate) counted: Score,
@@ -79,8 +79,13 @@ impl OpenEpisodes {
                 goes_on
             });
         }
-        let fresh =
-            || OpenEpisode { start_minute: turn.episode_start, agent, ..OpenEpisode::default() };
+        let fresh = || {
+            Box::new(OpenEpisode {
+                start_minute: turn.episode_start,
+                agent,
+                ..OpenEpisode::default()
+            })
+        };
         let episode = open.entry(turn.root).or_insert_with(fresh);
         if episode.start_minute != turn.episode_start {
             over.push(std::mem::replace(episode, fresh()).over());
@@ -126,13 +131,23 @@ impl OpenEpisode {
 
     /// The evidence, to add to.
     pub(crate) fn evidence_mut(&mut self) -> &mut Evidence {
-        self.score = None;
+        self.scores = None;
         &mut self.evidence
     }
 
     /// What the evidence proves.
     pub(crate) fn score(&mut self) -> Score {
-        *self.score.get_or_insert_with(|| self.evidence.score())
+        self.scores()[0]
+    }
+
+    /// What of that counts for a kill.
+    pub(crate) fn counting(&mut self) -> Score {
+        self.scores()[1]
+    }
+
+    fn scores(&mut self) -> [Score; 2] {
+        let Self { scores, evidence, .. } = self;
+        *scores.get_or_insert_with(|| [evidence.score(), evidence.killing()])
     }
 
     /// Whether a new value shows for the first time in the episode.

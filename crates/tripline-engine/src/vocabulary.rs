@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use ahash::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
-use tripline_baseline::{Call, Network, Outcome, RateClasses, UserAgentFamily};
+use tripline_baseline::{Call, Naming, Network, Outcome, RateClasses, UserAgentFamily};
 use tripline_cloudtrail::{EventId, EventTime, JsonText, Record};
 use tripline_iam::{Action, Region};
 use tripline_text::Untrusted;
@@ -66,6 +66,10 @@ pub(crate) struct KnownEvent {
     pub(crate) region: Box<str>,
     /// How its calls count in rates, apart from their outcome.
     pub(crate) classes: RateClasses,
+    /// How its calls name what they touch.
+    pub(crate) naming: Naming,
+    /// A hash of it as written, the same in every vocabulary of one seed.
+    pub(crate) hash: u64,
 }
 
 /// Event names are a caller's text where a service logs what it did not understand; addresses and
@@ -129,7 +133,9 @@ impl Vocabulary {
         let (action, region) = meaning;
         let classes = rate_classes(&action);
         let written = (key.0.into(), key.1.into(), key.2.into());
-        self.events.push(KnownEvent { written, action, region, classes });
+        let [source, name] = [key.0, key.1].map(|text| JsonText::of_body(text).decode());
+        let naming = Naming::of(&source, &name);
+        self.events.push(KnownEvent { written, action, region, classes, naming, hash });
         let at = self.events.len() as u32 - 1;
         let (events, hasher) = (&self.events, &self.hasher);
         self.events_by_name.insert_unique(hash, at, |at| {
@@ -153,6 +159,12 @@ impl Vocabulary {
         self.networks.word(&self.hasher, (endpoint, source), meaning)
     }
 
+    /// A hash of it, the same in every vocabulary of one seed.
+    #[inline]
+    pub(crate) fn network_hash(&self, word: &Word<'_>) -> u64 {
+        self.networks.hash_of(&self.hasher, word)
+    }
+
     /// The text of such a word.
     pub(crate) fn network_text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
         self.networks.text(word)
@@ -170,6 +182,12 @@ impl Vocabulary {
     pub(crate) fn user_agent_family(&mut self, record: &Record<'_>) -> UserAgentFamily {
         let word = self.user_agent(record);
         UserAgentFamily::known(self.user_agent_text(&word))
+    }
+
+    /// A hash of it, the same in every vocabulary of one seed.
+    #[inline]
+    pub(crate) fn user_agent_hash(&self, word: &Word<'_>) -> u64 {
+        self.user_agents.hash_of(&self.hasher, word)
     }
 
     /// The text of such a word.
@@ -226,9 +244,17 @@ fn is_same(one: &str, other: &str) -> bool {
 /// Texts as records write them, and what each of them means: many may mean the same.
 #[derive(Debug, Default)]
 struct Words {
-    written: HashTable<(Box<str>, Box<str>, u32)>,
-    meanings: Vec<Box<str>>,
+    /// By a hash of how they are written, under a secret key: to compare the texts takes longer than to
+    /// find them. The chance that any two of a run are taken for one is one in ten thousand million.
+    written: HashTable<(u64, u32)>,
+    meanings: Vec<Meaning>,
     by_meaning: HashTable<u32>,
+}
+
+#[derive(Debug)]
+struct Meaning {
+    text: Box<str>,
+    hash: u64,
 }
 
 impl Words {
@@ -240,51 +266,54 @@ impl Words {
         meaning: impl FnOnce() -> Untrusted<'static>,
     ) -> Word<'static> {
         let hash = hasher.hash_one(written);
-        let is_it = |known: &(Box<str>, Box<str>, u32)| {
-            is_same(&known.1, written.1) && is_same(&known.0, written.0)
-        };
-        match self.written.find(hash, is_it) {
-            Some((_, _, number)) => Word::Known(*number),
-            None => self.learn(hasher, hash, written, meaning().as_unescaped()),
+        match self.written.find(hash, |(known, _)| *known == hash) {
+            Some((_, number)) => Word::Known(*number),
+            None => self.learn(hasher, hash, meaning().as_unescaped()),
         }
     }
 
     #[cold]
-    fn learn(
-        &mut self,
-        hasher: &RandomState,
-        hash: u64,
-        written: (&str, &str),
-        meaning: &str,
-    ) -> Word<'static> {
+    fn learn(&mut self, hasher: &RandomState, hash: u64, meaning: &str) -> Word<'static> {
         if self.written.len() >= WORDS_MAX {
             return Word::Spelt(Cow::Owned(meaning.to_owned()));
         }
         let number = self.number_of(hasher, meaning);
-        let known = (written.0.into(), written.1.into(), number);
-        self.written
-            .insert_unique(hash, known, |(one, other, _)| hasher.hash_one((&**one, &**other)));
+        self.written.insert_unique(hash, (hash, number), |(hash, _)| *hash);
         Word::Known(number)
     }
 
     fn number_of(&mut self, hasher: &RandomState, meaning: &str) -> u32 {
         let Self { meanings, by_meaning, .. } = self;
         let hash = hasher.hash_one(meaning);
-        let is_it = |at: &u32| meanings.get(*at as usize).is_some_and(|known| **known == *meaning);
+        let is_it =
+            |at: &u32| meanings.get(*at as usize).is_some_and(|known| *known.text == *meaning);
         if let Some(known) = by_meaning.find(hash, is_it) {
             return *known;
         }
         let number = meanings.len() as u32;
-        meanings.push(meaning.into());
+        meanings.push(Meaning { text: meaning.into(), hash });
         by_meaning.insert_unique(hash, number, |at| {
-            meanings.get(*at as usize).map_or(0, |known| hasher.hash_one(&**known))
+            meanings.get(*at as usize).map_or(0, |known| known.hash)
         });
         number
     }
 
+    /// A hash of what a word means.
+    #[inline]
+    fn hash_of(&self, hasher: &RandomState, word: &Word<'_>) -> u64 {
+        match word {
+            Word::Known(number) => {
+                self.meanings.get(*number as usize).map_or(0, |known| known.hash)
+            }
+            Word::Spelt(text) => hasher.hash_one(&**text),
+        }
+    }
+
     fn text<'w>(&'w self, word: &'w Word<'_>) -> &'w str {
         match word {
-            Word::Known(number) => self.meanings.get(*number as usize).map_or("", |text| text),
+            Word::Known(number) => {
+                self.meanings.get(*number as usize).map_or("", |known| &known.text)
+            }
             Word::Spelt(text) => text,
         }
     }

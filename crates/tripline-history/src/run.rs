@@ -182,6 +182,8 @@ pub enum HistoryError {
 
 /// How much of the calls that are set aside stays in memory, over all threads.
 const HELD_BYTES_MAX: usize = 16 << 20;
+/// How much waits to know its agent before it is set aside, over all threads.
+const WAITING_BYTES_MAX: usize = 8 << 20;
 /// How much of the ticks does, over all threads: a quarter of a million of them.
 const TICK_BYTES_MAX: usize = 8 << 20;
 
@@ -548,7 +550,8 @@ fn read_files<'m>(
         job.logs.iter().map(|logs| (logs.source, logs.source.open(&logs.which))).collect();
     let work = || {
         let mut worker = Worker {
-            intake: Intake::new(job.model, &job.filter, purpose, Shared(attributor)),
+            intake: Intake::new(job.model, &job.filter, purpose, Shared(attributor))
+                .with_room_to_wait(WAITING_BYTES_MAX / threads),
             held: job.held_rows(threads),
             tally: Tally::default(),
         };

@@ -283,10 +283,12 @@ fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
     while !rest.is_empty() {
         // The line that the middle is in: nothing but ASCII is in these tables.
         let (before, after) = rest.split_at_checked(rest.len() / 2)?;
-        let start = before.rfind('\n').map_or(0, |at| at + 1);
-        let end = after.find('\n').map_or(rest.len(), |at| before.len() + at);
+        // Byte by byte: what searches long texts takes longer to begin than a line is.
+        let is_end = |byte| byte == b'\n';
+        let start = before.bytes().rposition(is_end).map_or(0, |at| at + 1);
+        let end = after.bytes().position(is_end).map_or(rest.len(), |at| before.len() + at);
         let line = rest.get(start..end)?;
-        match compare(line.split(',').next()?, name) {
+        match compare(line.bytes().take_while(|byte| *byte != b','), name.bytes()) {
             Ordering::Equal => return Some(line),
             Ordering::Less => rest = rest.get(end + 1..).unwrap_or_default(),
             Ordering::Greater => rest = rest.get(..start)?,
@@ -296,9 +298,9 @@ fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
 }
 
 /// Without regard to case.
-fn compare(one: &str, other: &str) -> Ordering {
+fn compare(one: impl Iterator<Item = u8>, other: impl Iterator<Item = u8>) -> Ordering {
     let lower = |byte: u8| byte.to_ascii_lowercase();
-    one.bytes().map(lower).cmp(other.bytes().map(lower))
+    one.map(lower).cmp(other.map(lower))
 }
 
 #[cfg(test)]
@@ -314,7 +316,7 @@ mod tests {
         for table in [LEVELS, RISKS, REPORTED] {
             assert!(table.is_ascii() && table.ends_with('\n'));
             let names: Vec<&str> = lines(table).filter_map(|line| line.split(',').next()).collect();
-            assert!(names.is_sorted_by(|one, other| compare(one, other) == Ordering::Less));
+            assert!(names.is_sorted_by(|one, other| compare(one.bytes(), other.bytes()).is_lt()));
             for line in lines(table) {
                 assert_eq!(line_of(table, line.split(',').next().unwrap()), Some(line));
             }

@@ -26,7 +26,11 @@ impl TagKey {
 
 impl PartialEq for TagKey {
     fn eq(&self, other: &Self) -> bool {
-        self.folded().eq(other.folded())
+        match self.0.is_ascii() && other.0.is_ascii() {
+            // The same, and as good as always.
+            true => self.0.eq_ignore_ascii_case(&other.0),
+            false => self.folded().eq(other.folded()),
+        }
     }
 }
 

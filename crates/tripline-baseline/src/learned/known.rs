@@ -73,25 +73,32 @@ struct Value {
     knowledge: Knowledge,
 }
 
-/// A node of a trie.
+/// A node of a trie. Small, as the edges are: to walk through a trie costs what it takes to fetch it.
 #[derive(Clone, Copy)]
 struct Slot {
     visits: u32,
     found: u32,
     agents: u32,
-    is_known: bool,
     /// Where its edges are.
-    from: usize,
-    to: usize,
-    star: Option<usize>,
+    from: u32,
+    to: u32,
+    /// [`NONE`] where it has none.
+    star: u32,
+    is_known: bool,
 }
 
+/// No slot: a baseline's text is a few megabytes at most.
+const NONE: u32 = u32::MAX;
+
 /// The way to a child, by its token.
+#[derive(Clone, Copy)]
 struct Edge {
     /// The first bytes of the token as a number, in the order of the tokens.
     prefix: u64,
-    token: Box<str>,
-    slot: usize,
+    /// How long the token is, and where its text begins.
+    len: u32,
+    at: u32,
+    slot: u32,
 }
 
 /// A baseline made ready for questions. It does not change; a promotion makes a new one.
@@ -102,9 +109,11 @@ pub struct Known {
     hasher: RandomState,
     values: HashTable<Value>,
     /// By action.
-    roots: HashTable<(Box<str>, usize)>,
+    roots: HashTable<(Box<str>, u32)>,
     slots: Vec<Slot>,
     edges: Vec<Edge>,
+    /// The texts of the tokens, one behind the other.
+    tokens: String,
     limits: [[Option<u64>; RateClass::COUNT]; RateWindow::COUNT],
     tails: [[Option<Tail>; RateClass::COUNT]; RateWindow::COUNT],
     /// Visits of closed slots, and what was found in them.
@@ -134,6 +143,7 @@ impl Baseline {
             roots: HashTable::new(),
             slots: Vec::new(),
             edges: Vec::new(),
+            tokens: String::new(),
             limits: Default::default(),
             tails: Default::default(),
             closed: (0, 0),
@@ -221,22 +231,24 @@ impl Known {
     }
 
     /// Lays a node out with all below it; its slot.
-    fn plant(&mut self, node: &Node) -> usize {
-        let mut star = None;
+    fn plant(&mut self, node: &Node) -> u32 {
+        let mut star = NONE;
         let mut edges = Vec::with_capacity(node.children.len());
         for (token, child) in &node.children {
             let slot = self.plant(child);
             if **token == *STAR {
-                star = Some(slot);
+                star = slot;
             } else {
-                edges.push(Edge { prefix: prefix(token), token: token.clone(), slot });
+                let (len, at) = (index(token.len()), index(self.tokens.len()));
+                self.tokens.push_str(token);
+                edges.push(Edge { prefix: prefix(token), len, at, slot });
             }
         }
         if !node.is_open() {
             self.closed.0 += u64::from(node.fact.episodes);
             self.closed.1 += u64::from(node.found);
         }
-        let from = self.edges.len();
+        let from = index(self.edges.len());
         self.edges.extend(edges);
         self.slots.push(Slot {
             visits: node.fact.episodes,
@@ -244,10 +256,10 @@ impl Known {
             agents: node.fact.agents,
             is_known: node.fact.is_known(),
             from,
-            to: self.edges.len(),
+            to: index(self.edges.len()),
             star,
         });
-        self.slots.len() - 1
+        index(self.slots.len() - 1)
     }
 
     /// How many episodes it was learned from.
@@ -289,7 +301,7 @@ impl Known {
         let Some(root) = self
             .roots
             .find(hash, |(action, _)| is_same(action, draw.given()))
-            .and_then(|&(_, slot)| self.slots.get(slot))
+            .and_then(|&(_, slot)| self.slots.get(slot as usize))
         else {
             // The action is new; then it is the news.
             return Knowledge::Open { visits: 0, found: 0 };
@@ -314,7 +326,7 @@ impl Known {
 
     /// The child of that token, else the one that stands for all there was no room for.
     fn child(&self, slot: &Slot, token: &str) -> Option<&Slot> {
-        let edges = self.edges.get(slot.from..slot.to)?;
+        let edges = self.edges.get(slot.from as usize..slot.to as usize)?;
         let wanted = prefix(token);
         let from = match edges {
             [_] => 0,
@@ -322,12 +334,13 @@ impl Known {
         };
         let mut alike = edges.iter().skip(from).take_while(|edge| edge.prefix == wanted);
         // The prefix of a short token is all of it, but for how many zeros it ends with.
-        let same = |edge: &&Edge| match token.len() {
-            0..=8 => edge.token.len() == token.len(),
-            _ => is_same(&edge.token, token),
+        let text = |edge: &Edge| self.tokens.get(edge.at as usize..)?.get(..edge.len as usize);
+        let same = |edge: &&Edge| {
+            edge.len as usize == token.len()
+                && (token.len() <= 8 || text(edge).is_some_and(|text| is_same(text, token)))
         };
-        let edge = alike.find(same).map(|edge| edge.slot);
-        self.slots.get(edge.or(slot.star)?)
+        let slot = alike.find(same).map_or(slot.star, |edge| edge.slot);
+        self.slots.get(slot as usize)
     }
 
     /// The most that is normal in a window; nothing where nothing was learned.
@@ -371,7 +384,7 @@ impl Known {
 
     /// The actions that resources are known of, with the episodes that came to each.
     pub fn visits_by_action(&self) -> impl Iterator<Item = (&str, u32)> {
-        let visits = |slot: &usize| self.slots.get(*slot).map_or(0, |slot| slot.visits);
+        let visits = |slot: &u32| self.slots.get(*slot as usize).map_or(0, |slot| slot.visits);
         self.roots.iter().map(move |(action, slot)| (&**action, visits(slot)))
     }
 
@@ -379,6 +392,11 @@ impl Known {
     pub fn exceeds(&self, window: RateWindow, class: RateClass, count: u64) -> bool {
         self.limit(window, class).is_some_and(|limit| count > limit)
     }
+}
+
+/// A place as it is kept.
+fn index(place: usize) -> u32 {
+    u32::try_from(place).unwrap_or(NONE)
 }
 
 /// The first eight bytes as a number that is in the order of the texts.

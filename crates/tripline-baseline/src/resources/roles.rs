@@ -9,7 +9,7 @@ use tripline_cloudtrail::{Json, Record};
 use tripline_text::Untrusted;
 
 use super::table::{Line, Shape, lines_named};
-use super::{DEPTH_MAX, Found, distinct, each_text, is_ec2_wrapper, service_of};
+use super::{DEPTH_MAX, Found, Naming, distinct, each_text, is_ec2_wrapper, service_of};
 use crate::pattern::arn_parts;
 
 /// The roles that the call hands over to a service, without repetitions.
@@ -42,11 +42,25 @@ pub(crate) fn may_pass_role(event_source: &str, event_name: &str) -> bool {
 /// named twice may come twice. `scratch` is room for texts that have to be put together.
 pub fn each_passed_role(record: &Record<'_>, scratch: &mut String, sink: &mut dyn FnMut(&str)) {
     let (source, name) = (record.event_source().decode(), record.event_name().decode());
-    if !may_pass_role(&source, &name) {
-        return;
+    if may_pass_role(&source, &name) {
+        each_role(record, service_of(&source), scratch, sink);
     }
+}
+
+/// The same, where it is known already how such calls name things.
+pub fn each_passed_role_by(
+    naming: &Naming,
+    record: &Record<'_>,
+    scratch: &mut String,
+    sink: &mut dyn FnMut(&str),
+) {
+    if naming.may_pass_role {
+        each_role(record, &naming.service, scratch, sink);
+    }
+}
+
+fn each_role(record: &Record<'_>, service: &str, scratch: &mut String, sink: &mut dyn FnMut(&str)) {
     let Some(request) = record.request() else { return };
-    let service = service_of(&source);
     let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
     if may_hold_role(request.as_written()) {
         found.role_arns(request, Named::Otherwise, 0);
@@ -59,7 +73,7 @@ pub fn each_passed_role(record: &Record<'_>, scratch: &mut String, sink: &mut dy
         let is_wrapper = is_ec2_wrapper(service, name, value);
         let wrapped = is_wrapper.then(|| value.members()).into_iter().flatten();
         for (name, value) in std::iter::once((name, value)).chain(wrapped) {
-            for (path, shape) in lines_named(lines, name.as_written()) {
+            for (path, shape) in lines_named(lines, None, name.as_written()) {
                 let rest = path.split_once('.').map_or("", |(_, rest)| rest);
                 each_text(value, rest, 0, &mut |text| {
                     if !text.starts_with("arn:") {

@@ -84,14 +84,74 @@ pub(super) fn lines_of(service: &str) -> Option<&'static [Line]> {
     SERVICES.get(at).map(|(_, lines)| *lines)
 }
 
-/// The lines of a parameter, in any case.
-pub(super) fn lines_named(
+/// Where the lines of each parameter begin, by a hash of its name: what most parameters cost is that there
+/// are no lines of theirs.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    /// A bit for each hash there is.
+    bits: u64,
+    /// Hashes, in order, and the places among the lines.
+    places: Box<[(u32, usize)]>,
+}
+
+impl Places {
+    /// The places in these lines.
+    pub(super) fn in_lines(lines: &[Line]) -> Self {
+        let mut places: Vec<(u32, usize)> = Vec::new();
+        let mut last: Option<&Line> = None;
+        for (at, line) in lines.iter().enumerate() {
+            if last.is_none_or(|last| !first_name(last).eq(first_name(line))) {
+                places.push((hash(first_name(line)), at));
+            }
+            last = Some(line);
+        }
+        places.sort_unstable();
+        let bits = places.iter().fold(0, |bits, (hash, _)| bits | bit(*hash));
+        Self { bits, places: places.into() }
+    }
+
+    /// Where the lines of a parameter begin; behind all lines where it has none.
+    #[inline]
+    fn of(&self, lines: &[Line], parameter: &str) -> usize {
+        let hash = hash(small(parameter));
+        if self.bits & bit(hash) == 0 {
+            return lines.len();
+        }
+        let from = self.places.partition_point(|(other, _)| *other < hash);
+        let alike = self.places.iter().skip(from).take_while(|(other, _)| *other == hash);
+        let is_it =
+            |at: &usize| lines.get(*at).is_some_and(|line| first_name(line).eq(small(parameter)));
+        alike.map(|(_, at)| *at).find(is_it).unwrap_or(lines.len())
+    }
+}
+
+/// Of a name in small letters. The table is ours: nobody gains by names that collide.
+#[inline]
+fn hash(name: impl Iterator<Item = u8>) -> u32 {
+    name.fold(0, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x9e37_79b1))
+}
+
+#[inline]
+fn bit(hash: u32) -> u64 {
+    1 << (hash >> 26)
+}
+
+/// The lines of a parameter, in any case; `places` are theirs, where they are known.
+#[inline]
+pub(super) fn lines_named<'p>(
     lines: &'static [Line],
-    parameter: &str,
-) -> impl Iterator<Item = &'static Line> {
-    let wanted = || parameter.bytes().map(|byte| byte.to_ascii_lowercase());
-    let from = lines.partition_point(|line| first_name(line).cmp(wanted()).is_lt());
-    lines.iter().skip(from).take_while(move |line| first_name(line).eq(wanted()))
+    places: Option<&Places>,
+    parameter: &'p str,
+) -> impl Iterator<Item = &'static Line> + use<'p> {
+    let from = match places {
+        Some(places) => places.of(lines, parameter),
+        None => lines.partition_point(|line| first_name(line).cmp(small(parameter)).is_lt()),
+    };
+    lines.iter().skip(from).take_while(move |line| first_name(line).eq(small(parameter)))
+}
+
+fn small(name: &str) -> impl Iterator<Item = u8> {
+    name.bytes().map(|byte| byte.to_ascii_lowercase())
 }
 
 /// The first name of a line's parameter, in small letters.
