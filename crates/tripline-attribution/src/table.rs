@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use tripline_cloudtrail::{EventTime, Record};
+use tripline_cloudtrail::{EventTime, Record, keyed};
 
 use crate::agent::{Agent, AgentId};
 use crate::chunks::Chunks;
@@ -94,7 +94,7 @@ impl Attributor {
         Self {
             rules,
             seed: hash_seed,
-            hasher: RandomState::with_seeds(hash_seed, 11, 12, 13),
+            hasher: keyed(hash_seed, 11),
             sessions: Chunks::new(),
             by_anchor: HashTable::new(),
             mints: Chunks::new(),

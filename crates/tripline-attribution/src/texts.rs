@@ -2,6 +2,7 @@
 
 use ahash::RandomState;
 use hashbrown::HashTable;
+use tripline_cloudtrail::keyed;
 
 use crate::chunks::Chunks;
 
@@ -38,7 +39,7 @@ impl Text {
 
 impl Texts {
     pub(crate) fn new(seed: u64) -> Self {
-        let hasher = RandomState::with_seeds(seed, 21, 22, 23);
+        let hasher = keyed(seed, 21);
         Self { pieces: Vec::new(), places: Chunks::new(), numbers: HashTable::new(), hasher }
     }
 

@@ -5,6 +5,7 @@ mod essence;
 mod identities;
 mod ids;
 mod json;
+mod keyed;
 mod parse;
 mod reader;
 mod record;
@@ -16,6 +17,7 @@ mod walk;
 
 pub use ids::{EventId, SharedEventId};
 pub use json::{Json, JsonText};
+pub use keyed::keyed;
 pub use reader::{Reader, Stream};
 pub use record::{Record, RecordKind, SessionContext, UserIdentity, is_refusal};
 pub use tally::{Counts, Fate, Limits, Origin, Problem, ProblemKind, Skip, Tally};

@@ -108,7 +108,7 @@ impl Evidence {
     ///
     /// Each of the pairs could have been the one, and a burst shows in many of them at once: the mean of
     /// `1/p` over all pairs is taken for one over the chance of all of it (the harmonic mean p-value:
-    /// Wilson, PNAS 116, 2019), which is never less than the rarest one times their number.
+    /// Wilson, PNAS 116, 2019), which is never more than that of the rarest one times their number.
     pub fn add_pace(&mut self, nth: u16, tail: &Tail, count: u64, pairs: usize) -> f64 {
         if !tail.is_excess(count) {
             return 0.0;
@@ -123,6 +123,11 @@ impl Evidence {
         }
         let sum: f64 = self.paces.iter().map(|(_, rare)| libm::exp10(*rare)).sum();
         self.pace = (libm::log10(sum) - libm::log10(pairs.max(1) as f64)).clamp(0.0, WEIGHT_MAX);
+        self.pace
+    }
+
+    /// What all paces weigh together, log10.
+    pub fn pace(&self) -> f64 {
         self.pace
     }
 

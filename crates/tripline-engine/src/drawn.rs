@@ -10,7 +10,7 @@ use tripline_baseline::{
     Call, Home, RateClass, RateClasses, Touched, Touching, each_passed_role, each_passed_role_by,
     each_resource, each_resource_by, learned_name, touching,
 };
-use tripline_cloudtrail::{JsonText, Record};
+use tripline_cloudtrail::{JsonText, Record, keyed};
 use tripline_iam::Action;
 
 use crate::deed::{Deed, DeedTexts, rate_classes};
@@ -55,7 +55,7 @@ pub(crate) struct DrawnWriter {
 }
 
 /// Where something was put, by hashes under a secret key; in each place the newest. Among a thousand
-/// million calls, the chance that one is taken for another is one in two million.
+/// million calls, the chance that one is taken for another is one in half a million.
 #[derive(Debug)]
 struct Places<P>(Vec<(u64, P)>);
 
@@ -84,7 +84,7 @@ impl DrawnWriter {
     /// Has written nothing. `hash_seed` keys the tables; no result depends on it.
     pub(crate) fn new(hash_seed: u64) -> Self {
         Self {
-            hasher: RandomState::with_seeds(hash_seed, 61, 62, 63),
+            hasher: keyed(hash_seed, 61),
             told: Places(Vec::new()),
             written: Places(Vec::new()),
             texts: Vec::new(),

@@ -172,22 +172,31 @@ impl<'m> Habits<'m> {
         })
     }
 
-    /// Adds paces above every one that was learned to the evidence; what all paces weigh, in hundredths.
+    /// Adds paces above every one that was learned to the evidence: the one that is to be told of them, and
+    /// what all paces weigh, in hundredths, unless they weighed as much before.
     pub(crate) fn add_pace(
         &self,
         excess: &Excess,
         standing: Standing,
         episode: &mut OpenEpisode,
-    ) -> Option<f64> {
+    ) -> Option<(Exceeded, f64)> {
         let own = self.own?;
         let times = if standing.in_grace { GRACE_TIMES } else { 1 };
         let (evidence, pairs) = (episode.evidence_mut(), own.known.paces());
-        let weights = excess.all.iter().filter_map(|it| {
-            let tail = own.known.tail(it.window, it.class)?;
+        let before = evidence.pace();
+        let mut rarest: Option<(f64, Exceeded)> = None;
+        for it in &excess.all {
+            let Some(tail) = own.known.tail(it.window, it.class) else { continue };
             let tail = Tail { limit: tail.limit.saturating_mul(times), ..tail };
-            Some(evidence.add_pace(it.nth(), &tail, it.count, pairs))
-        });
-        Some(hundredths(weights.fold(0.0, f64::max)))
+            evidence.add_pace(it.nth(), &tail, it.count, pairs);
+            let log_chance = tail.log_chance(it.count);
+            if tail.is_excess(it.count) && rarest.is_none_or(|(least, _)| log_chance < least) {
+                rarest = Some((log_chance, *it));
+            }
+        }
+        let weight = if evidence.pace() > before { evidence.pace() } else { 0.0 };
+        let told = rarest.map_or(excess.worst, |(_, it)| it);
+        Some((told, hundredths(weight)))
     }
 
     /// What is to be said of a pace that weighs so much.

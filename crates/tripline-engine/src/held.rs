@@ -169,6 +169,7 @@ pub(crate) fn shared_bits(key: &Key) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::event_key;
 
     #[test]
     fn a_key_tells_time_and_id() {
@@ -176,8 +177,6 @@ mod tests {
         let id = EventId::from_bits(0x0123_4567_89ab_cdef_0fed_cba9_8765_4321);
         assert_eq!(place_of(&call_key(time, id)), (u64::from(u32::MAX) - 1, id.bits()));
     }
-    use crate::vocabulary::event_key;
-
     /// The rows of a record that read an object, as a call and as its essence.
     fn rows(key: &str) -> [Vec<u8>; 2] {
         let text = format!(

@@ -410,7 +410,7 @@ impl<'m> Judge<'m> {
         }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());
-        (score, weighed.reasons(&habits, standing, &measure, excess, evidence, self.all))
+        (score, weighed.reasons(&habits, standing, &measure, evidence, self.all))
     }
 
     /// The same, with exceptions beside the model's.

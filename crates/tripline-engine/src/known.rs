@@ -8,7 +8,7 @@ use tripline_baseline::{
     Call, Draw, Family, Home, RateClass, RateWindow, Scope, Touched, Touching, bytes_out,
     each_passed_role, each_passed_role_by, each_resource, each_resource_by, touching,
 };
-use tripline_cloudtrail::{JsonText, Record};
+use tripline_cloudtrail::{JsonText, Record, keyed};
 use tripline_iam::AccountId;
 
 use crate::deed::{PASS_ROLE, bucket_name};
@@ -77,13 +77,14 @@ pub(crate) struct KnownAgent<'m> {
     /// Calls that scope and habits are content with, by all that is [`Told`] of them: most calls are told
     /// in the words of one before.
     normal: Remembered,
-    /// Not where the scope asks for an address: what is told names its network.
+    /// Not where the scope asks for an address, since what is told names its network; nor for what is the
+    /// session's, or for how many calls there are.
     remembers_calls: bool,
     hasher: RandomState,
 }
 
 /// Things of which it is known that they are no news, by hashes under a secret key. Among a thousand
-/// million calls, the chance that one is taken for another is one in two million.
+/// million calls, the chance that one is taken for another is one in five million.
 #[derive(Debug, Default)]
 struct Remembered {
     hashes: HashTable<u64>,
@@ -116,14 +117,17 @@ enum Answer {
 
 /// How many networks, and user agents, are remembered of an agent.
 const FAMILIAR_MAX: usize = 64;
-/// How many resources are: 36 KB, all that a table of this size holds.
+/// How many resources are, and how many calls: 36 KB each, all that a table of this size holds.
 const REMEMBERED_MAX: usize = 3_584;
 
 impl<'m> KnownAgent<'m> {
     fn new(model: &'m Model, agent: &Agent, hash_seed: u64) -> Self {
         let scope = model.scope_of(agent);
         Self {
-            remembers_calls: scope.is_none_or(|scope| !scope.needs().network),
+            remembers_calls: scope.is_none_or(|scope| {
+                let needs = scope.needs();
+                !(needs.network || needs.tenant || needs.limits)
+            }),
             scope,
             habits: model.habits_of(agent),
             answers: Vec::new(),
@@ -132,7 +136,7 @@ impl<'m> KnownAgent<'m> {
             user_agents: SmallVec::new(),
             resources: Remembered::default(),
             normal: Remembered::default(),
-            hasher: RandomState::with_seeds(hash_seed, 51, 52, 53),
+            hasher: keyed(hash_seed, 53),
         }
     }
 
@@ -429,7 +433,7 @@ impl Scratch {
             text: String::new(),
             last: None,
             account: String::new(),
-            hasher: RandomState::with_seeds(hash_seed, 51, 52, 54),
+            hasher: keyed(hash_seed, 54),
             found: Found::default(),
             touched: TouchedBy::default(),
         }

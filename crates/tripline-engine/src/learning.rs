@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use smallvec::SmallVec;
 use tripline_attribution::{Agent, AgentId, EpisodeCutter, SessionId, Sessions};
 use tripline_baseline::{Baseline, Counts, Draw, EpisodeKey, Family, Learner, RateClasses, Whose};
+use tripline_cloudtrail::keyed;
 use tripline_text::Untrusted;
 
 use crate::deed::{Deed, PASS_ROLE, bucket_name};
@@ -155,6 +156,8 @@ struct KnownRows {
     hasher: RandomState,
     by_place: HashTable<((u16, u32), usize)>,
     rows: Vec<KnownRow>,
+    /// How much they name, about.
+    bytes: usize,
     scratch: Vec<u8>,
 }
 
@@ -182,15 +185,18 @@ enum Given {
     PassingRoles,
 }
 
-/// How many rows of an agent are known: some four megabytes.
+/// How many rows of an agent are known: some four megabytes, …
 const ROWS_MAX: usize = 1 << 13;
+/// … and where they name much, how many bytes of names at the most.
+const ROWS_BYTES_MAX: usize = 8 << 20;
 
 impl KnownRows {
     fn new(hash_seed: u64) -> Self {
         Self {
-            hasher: RandomState::with_seeds(hash_seed, 67, 68, 69),
+            hasher: keyed(hash_seed, 67),
             by_place: HashTable::new(),
             rows: Vec::new(),
+            bytes: 0,
             scratch: Vec::new(),
         }
     }
@@ -210,11 +216,13 @@ impl KnownRows {
             Some((_, nth)) => *nth,
             None => {
                 // What is still used is read once more.
-                if self.rows.len() >= ROWS_MAX {
+                if self.rows.len() >= ROWS_MAX || self.bytes >= ROWS_BYTES_MAX {
                     self.rows.clear();
                     self.by_place.clear();
+                    self.bytes = 0;
                 }
                 read(&mut self.scratch)?;
+                self.bytes += self.scratch.len();
                 self.rows.push(drawn::read(&self.scratch, words, KnownRow::of)?);
                 let nth = self.rows.len() - 1;
                 let Self { hasher, by_place, .. } = self;

@@ -6,6 +6,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use tripline_attribution::Turn;
 use tripline_baseline::{Day, Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
+use tripline_cloudtrail::keyed;
 use tripline_detector::{Evidence, Score, Verdict};
 use tripline_text::Untrusted;
 
@@ -62,7 +63,7 @@ const EPISODE_MINUTES_MAX: u32 = 60;
 impl OpenEpisodes {
     /// None so far. `hash_seed` keys the table; no result depends on it.
     pub(crate) fn new(hash_seed: u64) -> Self {
-        let open = HashMap::with_hasher(RandomState::with_seeds(hash_seed, 61, 62, 63));
+        let open = HashMap::with_hasher(keyed(hash_seed, 61));
         Self { open, swept: 0, over: Vec::new() }
     }
 
@@ -201,5 +202,30 @@ impl Deployments {
         }
         deployment.episodes.insert((turn.root, start));
         deployment.episodes.len() <= GRACE_EPISODES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grace_has_bounds() {
+        let mut deployments = Deployments::default();
+        let mut is_in = |version: &'static str, root: u32, episode_start: u32| {
+            let turn = Turn { session: root, root, episode_start };
+            deployments.in_grace(7, &Untrusted::borrowed(version), &turn)
+        };
+        let start = 1_000_000;
+        assert!(is_in("2", 1, start) && is_in("2", 1, start));
+        assert!(is_in("2", 1, start + GRACE_MINUTES - 1), "a day");
+        assert!(!is_in("2", 1, start + GRACE_MINUTES), "and no longer");
+        let next = start + GRACE_EVERY_MINUTES;
+        assert!(!is_in("3", 1, next - 1), "too soon after the last");
+        assert!(!is_in("3", 1, next + 1), "and that is remembered");
+        assert!(is_in("4", 1, next));
+        let episodes = u32::try_from(GRACE_EPISODES).unwrap();
+        assert!((2..=episodes).all(|root| is_in("4", root, next + 1)));
+        assert!(!is_in("4", episodes + 1, next + 1), "so many episodes");
     }
 }

@@ -9,7 +9,7 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use tripline_baseline::{Call, Naming, Network, Outcome, RateClasses, UserAgentFamily};
-use tripline_cloudtrail::{EventId, EventTime, JsonText, Record};
+use tripline_cloudtrail::{EventId, EventTime, JsonText, Record, keyed};
 use tripline_iam::{Action, Region};
 use tripline_text::Untrusted;
 
@@ -84,7 +84,7 @@ impl Vocabulary {
     /// Knows nothing yet. `seed` keys the tables; no result depends on it.
     pub fn new(seed: u64) -> Self {
         Self {
-            hasher: RandomState::with_seeds(seed, 5, 6, 7),
+            hasher: keyed(seed, 5),
             events: Vec::new(),
             events_by_name: HashTable::new(),
             networks: Words::default(),

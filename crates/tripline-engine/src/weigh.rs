@@ -8,15 +8,15 @@ use crate::deed::Deed;
 use crate::drift::Turned;
 use crate::habits::{Habits, reason};
 use crate::open::OpenEpisode;
-use crate::pace::Excess;
+use crate::pace::{Exceeded, Excess};
 
 /// A call as weighed against the habits of its agent.
 #[derive(Debug)]
 pub(crate) struct Weighed<'d> {
     /// What was new in it.
     news: Vec<News<'d>>,
-    /// What a pace above every one that was learned weighs.
-    pace: Option<f64>,
+    /// A pace above every one that was learned, and what it weighs.
+    pace: Option<(Exceeded, f64)>,
     /// The evidence of the episode so far.
     pub(crate) score: Score,
     /// Whether this call added to it.
@@ -71,7 +71,7 @@ pub(crate) fn weigh<'d>(
         news.push(News { draw, novelty, weight });
     }
     let pace = excess.and_then(|it| habits.add_pace(it, standing, episode));
-    adds |= pace.is_some_and(|weight| weight > 0.0);
+    adds |= pace.is_some_and(|(_, weight)| weight > 0.0);
     let score = episode.score();
     let verdict = match adds {
         true => verdict(episode.evidence(), measure, standing, is_harmful),
@@ -93,7 +93,6 @@ impl Weighed<'_> {
         habits: &Habits<'_>,
         standing: Standing,
         measure: &Measure,
-        excess: Option<&Excess>,
         evidence: &Evidence,
         all: bool,
     ) -> Vec<Reason> {
@@ -102,14 +101,21 @@ impl Weighed<'_> {
             return Vec::new();
         }
         let news = self.news.iter().map(|it| reason(&it.draw, &it.novelty, it.weight));
-        let pace = excess.zip(self.pace);
-        let pace = pace.and_then(|(it, weight)| habits.pace_reason(&it.worst, weight, standing));
+        let pace = self.pace;
+        let pace = pace.and_then(|(it, weight)| habits.pace_reason(&it, weight, standing));
         let mut reasons: Vec<Reason> = news.chain(pace).collect();
         for reason in reasons.iter_mut().filter(|reason| reason.weight > 0.0) {
             reason.verdict = self.verdict;
         }
         if self.verdict >= Verdict::Fence || self.turned.is_some() {
-            reasons.push(summary(self.verdict, self.turned, self.score, measure, evidence));
+            reasons.push(summary(
+                self.verdict,
+                self.turned,
+                self.score,
+                standing,
+                measure,
+                evidence,
+            ));
         }
         reasons
     }
@@ -119,6 +125,7 @@ fn summary(
     verdict: Verdict,
     turned: Option<Turned>,
     score: Score,
+    standing: Standing,
     measure: &Measure,
     evidence: &Evidence,
 ) -> Reason {
@@ -144,6 +151,7 @@ fn summary(
         (Some(Turned::ClassTripped), _) => held("others of its class were killed just before"),
         // Whoever sees so much evidence asks why it is no kill.
         (None, Some(line)) => match to_kill.filter(|_| verdict < Verdict::Kill) {
+            Some(_) if standing.in_grace => held("a new version of the agent was deployed"),
             Some(to_kill) => {
                 format!("the line of a {verdict} is 10^{line}, of a kill 10^{to_kill}")
             }
@@ -180,7 +188,7 @@ mod tests {
             let weighed =
                 Weighed { news: Vec::new(), pace: None, score, adds: true, verdict, turned };
             let standing = habits.standing(false);
-            weighed.reasons(&habits, standing, &measure, None, &Evidence::default(), false)
+            weighed.reasons(&habits, standing, &measure, &Evidence::default(), false)
         };
         assert_eq!(why(None), []);
         let [reason] = &why(Some(Turned::Slowly))[..] else { panic!() };

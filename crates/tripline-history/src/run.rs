@@ -181,11 +181,11 @@ pub enum HistoryError {
 }
 
 /// How much of the calls that are set aside stays in memory, over all threads.
-const HELD_BYTES_MAX: usize = 16 << 20;
+const HELD_BYTES_MAX: usize = 10 << 20;
 /// How much waits to know its agent before it is set aside, over all threads.
-const WAITING_BYTES_MAX: usize = 8 << 20;
-/// How much of the ticks does, over all threads: a quarter of a million of them.
-const TICK_BYTES_MAX: usize = 8 << 20;
+const WAITING_BYTES_MAX: usize = 6 << 20;
+/// How much of the ticks does, over all threads: two hundred thousand of them, or 160,000 lessons.
+const TICK_BYTES_MAX: usize = 6 << 20;
 
 /// How much of what calls show does, for learning, over all threads.
 const DRAWN_BYTES_MAX: usize = 16 << 20;

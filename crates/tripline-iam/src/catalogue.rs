@@ -112,7 +112,7 @@ impl Risks {
 }
 
 /// What intruders were reported to use an action for. Unlike a [`Risk`] it says nothing about what the
-/// action can do, only that somebody has done it.
+/// action can do, only that somebody has done it, or has shown that it can be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Aim {
     /// Looking around.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
+use tripline_cloudtrail::keyed;
 
 use super::baseline::{Baseline, State};
 use super::discoveries::Discoveries;
@@ -138,7 +139,7 @@ impl Baseline {
     /// The baseline made ready for questions. `hash_seed` keys its tables; no answer depends on it.
     pub fn compile(&self, hash_seed: u64) -> Known {
         let mut known = Known {
-            hasher: RandomState::with_seeds(hash_seed, 41, 42, 43),
+            hasher: keyed(hash_seed, 41),
             values: HashTable::with_capacity(self.keys.len()),
             roots: HashTable::new(),
             slots: Vec::new(),

@@ -6,7 +6,7 @@ use std::fmt;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
-use tripline_cloudtrail::EventTime;
+use tripline_cloudtrail::{EventTime, keyed};
 
 use super::baseline::{Baseline, DAYS_MAX, DayCounts, State, Whose};
 use super::day::Day;
@@ -193,7 +193,7 @@ impl Learner {
         Self {
             whose,
             limits,
-            hasher: RandomState::with_seeds(hash_seed, 31, 32, 33),
+            hasher: keyed(hash_seed, 31),
             flagged: BTreeSet::new(),
             families,
             versions: BTreeMap::new(),

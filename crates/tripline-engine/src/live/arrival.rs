@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ahash::RandomState;
 use hashbrown::HashMap;
 use tripline_attribution::{AnchorKind, Attributor, StoredMint, Use};
-use tripline_cloudtrail::{EventTime, Limits, Reader, Record, Tally};
+use tripline_cloudtrail::{EventTime, Limits, Reader, Record, Tally, keyed};
 use tripline_text::Untrusted;
 
 use super::blob::Packer;
@@ -137,7 +137,7 @@ struct Sorted<'m> {
 
 impl<'m> Sorted<'m> {
     fn new(config: &'m Config, oldest: EventTime, hash_seed: u64) -> Self {
-        let hasher = RandomState::with_seeds(hash_seed, 0, 0, 0);
+        let hasher = keyed(hash_seed, 0);
         let (rows, groups) = (HashMap::with_hasher(hasher), Groups::default());
         Self { config, oldest, rows, groups, passed_over: 0 }
     }

@@ -7,7 +7,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use tripline_attribution::AgentId;
 use tripline_baseline::Outcome;
-use tripline_cloudtrail::EventId;
+use tripline_cloudtrail::{EventId, keyed};
 use tripline_detector::{Reason, Verdict};
 use tripline_engine::Scored;
 use tripline_text::Untrusted;
@@ -39,7 +39,7 @@ pub(super) struct Texts {
 
 impl Texts {
     fn new(hash_seed: u64) -> Self {
-        let hasher = RandomState::with_seeds(hash_seed, 31, 32, 33);
+        let hasher = keyed(hash_seed, 31);
         Self { by_text: HashMap::with_hasher(hasher), shown: Vec::new() }
     }
 
