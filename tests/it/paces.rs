@@ -131,7 +131,7 @@ fn whoever_reads_each_thing_once_reads_more_things() {
     let found = of(thief.clone());
     assert!(!found.is_empty() && found.iter().all(|(what, _)| what.starts_with("resources ")));
     let said = |text: &str| found.iter().any(|(_, detail)| detail.contains(text));
-    assert!(said("34 different resources within 10m; at most 8 in 300 episodes"), "{found:?}");
+    assert!(said("34 different resources within 1h; at most 8 in 300 episodes"), "{found:?}");
     // What is refused touches nothing, when it is learned as when it is judged.
     let denied = json!({"errorCode": "AccessDenied"});
     let limits = learned(&config, &denied).limits();
