@@ -11,7 +11,7 @@ use tripline_baseline::{
 };
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Budgets, Calibration, InvariantSettings, Invariants, Reason, Setting};
-use tripline_engine::{Batch, BatchReport, Config, Filter, Model, Purpose, Scored, is_sensitive};
+use tripline_engine::{Batch, BatchReport, Config, Deployments, Filter, Model, Purpose, Scored, is_sensitive};
 use tripline_testkit::simulation::{Raid, Shift};
 use tripline_testkit::{Batch as Records, Simulation};
 use tripline_text::Untrusted;
@@ -31,6 +31,8 @@ pub(crate) struct Operator<'s> {
     /// With lines, once they are drawn: the program as it runs.
     pub(crate) armed: Option<Model>,
     calibration: Option<Calibration>,
+    /// New versions of agents that were seen on the days before.
+    pub(crate) deployments: Deployments,
 }
 
 /// Writes sessions one after another, into the same memory.
@@ -60,6 +62,7 @@ impl<'s> Operator<'s> {
             model: Model::new(invariants(), Vec::new()).unwrap(),
             armed: None,
             calibration: None,
+            deployments: Deployments::default(),
         }
     }
 
@@ -73,7 +76,7 @@ impl<'s> Operator<'s> {
         each: &mut dyn FnMut(&Shift, &Desk),
     ) -> BatchReport {
         let batch = Batch::new(&self.config, model, &self.filter, purpose, 1);
-        let mut batch = batch.keeping_outcomes();
+        let mut batch = batch.keeping_outcomes().knowing(self.deployments.clone());
         let mut desk = Desk::default();
         for shift in shifts {
             desk.write(self.simulation, &shift, raid(&shift).as_ref());

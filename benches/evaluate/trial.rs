@@ -51,7 +51,7 @@ pub(crate) fn run(seed: u64, arguments: &Arguments) -> Outcome {
         if day == TEST_FROM {
             operator.arm(calibration(&operator, &outcome));
         }
-        let told = score(seed, &operator, day, arguments.explain, &mut outcome);
+        let told = score(seed, &mut operator, day, arguments.explain, &mut outcome);
         let due: Vec<_> = plan.iter().enumerate().filter(|(_, it)| it.day == day).collect();
         let done: Vec<(usize, Run)> =
             due.into_par_iter().map(|(nth, planned)| (nth, attack(&operator, planned))).collect();
@@ -125,13 +125,14 @@ fn plan(seed: u64, simulation: &Simulation, arguments: &Arguments) -> Vec<Planne
 /// Scores a day of all agents' work; what was told of it.
 fn score(
     seed: u64,
-    operator: &Operator<'_>,
+    operator: &mut Operator<'_>,
     day: u32,
     explain: bool,
     outcome: &mut Outcome,
 ) -> Vec<Scored> {
     let simulation = operator.simulation;
     let workers = 0..simulation.workers().len() as u32;
+    let as_before = &*operator;
     let days: Vec<_> = workers
         .into_par_iter()
         .map(|worker| {
@@ -152,6 +153,7 @@ fn score(
                     }
                 }
             };
+            let operator = as_before;
             let shifts = operator.shifts(worker, day..day + 1);
             let findings = Purpose::ShowFindings;
             let report = operator.read(&operator.model, findings, shifts, &|_| None, &mut count);
@@ -159,16 +161,18 @@ fn score(
                 let shifts = operator.shifts(worker, day..day + 1);
                 operator.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
             });
-            let BatchReport { scored, outcomes, .. } = report;
+            let BatchReport { scored, outcomes, deployments, .. } = report;
             // A shift is one lineage, and its episodes have a start each.
             let killing: BTreeMap<u32, f64> =
                 outcomes.iter().map(|it| (it.start_minute, it.counted.log10())).collect();
-            (worker, episodes, calls, scored, killing, armed.unwrap_or_default())
+            let armed = armed.unwrap_or_default();
+            (worker, episodes, calls, scored, killing, armed, deployments)
         })
         .collect();
     let mut told = Vec::new();
     let is_test = day >= TEST_FROM;
-    for (worker, episodes, calls, scored, killing, armed) in days {
+    for (worker, episodes, calls, scored, killing, armed, deployments) in days {
+        operator.deployments.extend(&deployments);
         let is_mature = operator.is_mature(worker);
         if is_mature {
             if is_test {

@@ -165,12 +165,20 @@ pub(crate) fn page(records: &[Value]) -> Page {
 
 /// What is known of the agent, which has done the same for a month, ten times a day; by any name.
 pub(crate) fn baseline(config: &Config, agent: &str) -> Baseline {
+    baseline_of(config, &|records| named(records, agent))
+}
+
+/// The same of whoever's records these are.
+pub(crate) fn baseline_of(
+    config: &Config,
+    changed: &dyn Fn(Vec<Value>) -> Vec<Value>,
+) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
     for nth in 0..300 {
         let at = FIRST + i64::try_from(nth).unwrap() * DAY / 10;
-        let Page { file, bytes } = page(&named(session(nth, at, &[]), agent));
+        let Page { file, bytes } = page(&changed(session(nth, at, &[])));
         batch.read(&file, &bytes);
     }
     let learned = batch.finish(config).unwrap().baselines.remove(0);

@@ -17,7 +17,8 @@ use tripline_runtime::{EmbeddedState, Live, Models, Page, State, StateError, fir
 use tripline_testkit::Rng;
 use tripline_text::Untrusted;
 
-use crate::answers::{DAY, TODAY, baseline, named, odd, page, session, time};
+use crate::answers::{DAY, TODAY, baseline, baseline_of, named, odd, page, session, time};
+use crate::grace::tagged;
 
 const CONFIG: &str = "version = 1\n";
 
@@ -114,10 +115,10 @@ async fn by_deliveries(
 }
 
 /// A state that counts what is written to it and read of it.
-struct Counting {
-    inner: EmbeddedState,
-    written: AtomicUsize,
-    read: AtomicUsize,
+pub(crate) struct Counting {
+    pub(crate) inner: EmbeddedState,
+    pub(crate) written: AtomicUsize,
+    pub(crate) read: AtomicUsize,
 }
 
 impl State for Counting {
@@ -136,11 +137,11 @@ impl State for Counting {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(crate) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().build().unwrap()
 }
 
-fn state() -> (tempfile::TempDir, EmbeddedState) {
+pub(crate) fn state() -> (tempfile::TempDir, EmbeddedState) {
     let directory = tempfile::tempdir().unwrap();
     let state = EmbeddedState::open(directory.path()).unwrap();
     (directory, state)
@@ -180,6 +181,44 @@ fn what_is_odd_day_after_day_is_fenced_live_as_in_a_history() {
     let live = runtime().block_on(by_deliveries(&config, &model, &rare, &state));
     assert!(by_day(&live).into_values().all(|verdict| verdict == Alert), "{:?}", by_day(&live));
     assert_eq!(by_day(&live), by_day(&by_history(&config, &model, &rare)));
+}
+
+/// A new version excuses new work, but not that it is done from elsewhere day after day.
+#[test]
+fn what_is_odd_day_after_day_is_fenced_in_a_grace_too() {
+    let config = Config::parse(CONFIG).unwrap();
+    let known = ["oncall", "nightly", "weekly"]
+        .map(|agent| baseline_of(&config, &|records| tagged(named(records, agent), "1")));
+    let mut fleet = Peers::new(None);
+    known.iter().for_each(|agent| fleet.add(agent));
+    let all = known.into_iter().chain([fleet.finish(None)]).map(Ok::<_, ()>);
+    let model = Model::new(Invariants::default(), Vec::new()).unwrap();
+    let bare = model.with_learned(all, 1).unwrap();
+    let with = |days: &[(Score, u64)]| {
+        let mut calibration = Calibration::default();
+        calibration.add(&Untrusted::borrowed("oncall"), 3_000, 42_000, days.iter().copied());
+        bare.clone().with_calibration(calibration, Budgets::default())
+    };
+    let found = by_history(&config, &with(&[(Score::default(), 3_000)]), &sessions([mild(1)]));
+    let highest = found.iter().filter_map(|it| it.assessment.score).fold(0.0, f64::max);
+    assert!(highest >= 1.0, "{found:#?}");
+    let model = with(&[(Score::of(highest), 150), (Score::default(), 2_850)]);
+    let versions = |last: &str| {
+        let mut sessions = sessions((1..=5).map(mild));
+        let (_, records) = sessions.last_mut().unwrap();
+        *records = tagged(std::mem::take(records), last);
+        sessions
+    };
+    for version in ["1", "2"] {
+        let sessions = versions(version);
+        let history = by_history(&config, &model, &sessions);
+        assert_eq!(by_day(&history).into_values().next_back(), Some(Verdict::Fence), "{version}");
+        let told = format!("{:?}", history.last().unwrap().assessment.reasons);
+        assert_eq!(told.contains("a new version was deployed"), version == "2", "{told}");
+        let (_directory, state) = state();
+        let live = runtime().block_on(by_deliveries(&config, &model, &sessions, &state));
+        assert_eq!(by_day(&live), by_day(&history));
+    }
 }
 
 #[test]

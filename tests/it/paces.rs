@@ -69,19 +69,27 @@ pub(crate) fn session(nth: u64, at: i64, objects: u64, more: &Value) -> Vec<Valu
     std::iter::once(record(at, nth * 1_000, &mint)).chain((0..READS).map(read)).collect()
 }
 
-fn page(records: &[Value]) -> Page {
+pub(crate) fn page(records: &[Value]) -> Page {
     let bytes = json!({"Records": records}).to_string().into_bytes();
     Page { file: Arc::new(Untrusted::borrowed("a.json")), bytes }
 }
 
 /// What is learned of an agent that has read eight objects five times each, ten times a day for a month.
 pub(crate) fn learned(config: &Config, more: &Value) -> Baseline {
+    learned_from(config, &|nth, at| session(nth, at, 8, more))
+}
+
+/// What is learned of an agent that has run a session ten times a day for a month.
+pub(crate) fn learned_from(
+    config: &Config,
+    session: &dyn Fn(u64, i64) -> Vec<Value>,
+) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);
     for nth in 0..300 {
         let at = FIRST + i64::try_from(nth).unwrap() * DAY / 10;
-        let Page { file, bytes } = page(&session(nth, at, 8, more));
+        let Page { file, bytes } = page(&session(nth, at));
         batch.read(&file, &bytes);
     }
     batch.finish(config).unwrap().baselines.remove(0)
@@ -142,7 +150,7 @@ fn whoever_reads_each_thing_once_reads_more_things() {
 
 /// Which calls have which verdict, and why. How much else is known of a call depends on whether it had to
 /// be set aside.
-fn verdicts(scored: &[Scored]) -> Vec<(EventId, &Assessment)> {
+pub(crate) fn verdicts(scored: &[Scored]) -> Vec<(EventId, &Assessment)> {
     scored.iter().map(|one| (one.call.id, &one.assessment)).collect()
 }
 

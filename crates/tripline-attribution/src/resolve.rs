@@ -196,6 +196,12 @@ impl Sessions {
         self.facts.texts.get(settled.version).map(Untrusted::borrowed)
     }
 
+    /// A number for that version: the same for the same text, and for none other.
+    #[inline]
+    pub fn version_number_at(&self, at: u32) -> Option<u32> {
+        self.settled.get(at as usize)?.version.number()
+    }
+
     /// The place of the root of a session.
     pub fn root_at(&self, at: u32) -> u32 {
         self.root_of(&at).unwrap_or(at)

@@ -35,6 +35,11 @@ impl Text {
     pub(crate) const NONE: Self = Self(u32::MAX);
     /// Whether there is one was not told.
     pub(crate) const UNTOLD: Self = Self(u32::MAX - 1);
+
+    /// Its number, if it is a text.
+    pub(crate) fn number(self) -> Option<u32> {
+        (self.0 < Self::UNTOLD.0).then_some(self.0)
+    }
 }
 
 impl Texts {

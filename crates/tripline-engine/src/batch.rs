@@ -19,6 +19,7 @@ use crate::intake::Purpose;
 use crate::judge::{DamagedRow, Judge, Judged, Scored, judge_all};
 use crate::learning::Learning;
 use crate::model::Model;
+use crate::open::Deployments;
 use crate::settle::{Corrections, Settler};
 use crate::target::View;
 use crate::tick::{CallToLearn, Lesson, Tick, Ticked};
@@ -36,6 +37,7 @@ pub struct Batch<'m> {
     view: View,
     expected: Option<&'m Decisions>,
     remembered: Option<Remembered>,
+    deployments: Deployments,
     keeps_outcomes: bool,
 }
 
@@ -57,6 +59,8 @@ pub struct BatchReport {
     /// What the episodes of agents that are known well came to, in order of time; nothing unless it was
     /// asked for.
     pub outcomes: Vec<Outcome>,
+    /// The versions of agents that nothing was learned of.
+    pub deployments: Deployments,
     /// What each lineage came to on each day; nothing unless it is live.
     pub(crate) worked: Vec<Worked>,
 }
@@ -82,6 +86,7 @@ impl<'m> Batch<'m> {
             view: View::Whole,
             expected: None,
             remembered: None,
+            deployments: Deployments::default(),
             keeps_outcomes: false,
         }
     }
@@ -96,6 +101,12 @@ impl<'m> Batch<'m> {
     #[must_use]
     pub(crate) fn live(self, now: EventTime, remembered: Remembered) -> Self {
         Self { view: View::Live(now), remembered: Some(remembered), ..self }
+    }
+
+    /// The same, with versions of agents that were seen before.
+    #[must_use]
+    pub fn knowing(self, deployments: Deployments) -> Self {
+        Self { deployments, ..self }
     }
 
     /// The same, with exceptions beside the model's.
@@ -161,7 +172,8 @@ impl<'m> Batch<'m> {
         let mut by_agent: BTreeMap<u32, Vec<CallToLearn>> = BTreeMap::new();
         let mut judge =
             Judge::new(self.model, self.filter, &config.tenants, sessions, &vocabularies, all)
-                .expecting(self.expected);
+                .expecting(self.expected)
+                .knowing(self.deployments);
         if let Some(remembered) = self.remembered {
             judge = judge.remembering(remembered);
         }
@@ -185,7 +197,7 @@ impl<'m> Batch<'m> {
             }
         };
         self.tally.read_turned_duplicate(duplicates);
-        let Judged { incidents, sessions, flagged, worked, outcomes } =
+        let Judged { incidents, sessions, deployments, flagged, worked, outcomes } =
             judge.finish(self.view, config);
         let mut baselines = Vec::new();
         for (number, calls) in by_agent {
@@ -209,6 +221,7 @@ impl<'m> Batch<'m> {
             baselines,
             tally,
             outcomes,
+            deployments,
             worked,
         })
     }

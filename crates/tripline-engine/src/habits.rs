@@ -1,8 +1,8 @@
 //! What is known of an agent's habits, and what a call means against them.
 
 use tripline_baseline::{
-    Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, Maturity, RateClass, RateWindow,
-    Stage, Tail, Whose,
+    Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, LearnedVersions, Maturity,
+    RateClass, RateWindow, Stage, Tail, Whose,
 };
 use tripline_detector::{
     Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
@@ -21,7 +21,7 @@ pub(crate) struct Learned {
     by_family: [Maturity; Family::COUNT],
     /// The share of visits to resources by actions that do each harm, in the order of [`Risk::ALL`].
     at_stake: [f64; Risk::ALL.len()],
-    versions: Vec<Untrusted<'static>>,
+    pub(crate) versions: LearnedVersions,
     /// The last day that was learned from.
     pub(crate) until: Option<Day>,
     /// The class of the agent that it is of.
@@ -38,7 +38,7 @@ impl Learned {
             known,
             maturity: baseline.maturity(),
             by_family: Family::ALL.map(|family| baseline.maturity_of(family)),
-            versions: baseline.version_names().map(Untrusted::into_owned).collect(),
+            versions: baseline.versions(),
             until: baseline.span().map(|(_, last)| last),
             class: match baseline.whose() {
                 Whose::Agent { class, .. } => class.clone(),
@@ -229,11 +229,6 @@ impl<'m> Habits<'m> {
             invariant: None,
             technique: None,
         })
-    }
-
-    /// Whether the agent was learned while it ran this version.
-    pub(crate) fn knows_version(&self, version: &Untrusted<'_>) -> bool {
-        self.own.is_none_or(|own| own.versions.iter().any(|known| known == version.as_unescaped()))
     }
 }
 

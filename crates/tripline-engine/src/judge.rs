@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
 use tripline_baseline::{
-    Call, Day, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
+    Call, Day, Decisions, Draw, EpisodeKey, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
@@ -20,7 +20,7 @@ use crate::habits::Habits;
 use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
 use crate::known::{KnownAgents, Scratch};
-use crate::learning::Flagged;
+use crate::learning::{Flagged, stable_hash};
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Excess;
@@ -230,6 +230,19 @@ impl<'m> Judge<'m> {
         let own = habits.own?;
         let day = Day::of(tick.time());
         let episode = self.episodes.at(turn, number);
+        let version = self.sessions.version_number_at(turn.session);
+        if version.is_some_and(|version| episode.meets(version))
+            && let Some(version) = self.sessions.version_at(turn.session)
+        {
+            let version = version.as_unescaped();
+            if !own.versions.is_empty() && !own.versions.knows(version) {
+                let key = EpisodeKey {
+                    start_minute: turn.episode_start,
+                    root: stable_hash(&self.sessions.id_at(turn.root)),
+                };
+                self.deployments.note(&agent.id, version, key);
+            }
+        }
         if episode.enters(day) {
             self.drift.work(agent, &habits, (day, turn.root), Score::default(), self.model);
         }
@@ -318,10 +331,11 @@ impl<'m> Judge<'m> {
         if let Some((agent, number, _, habits)) =
             known.filter(|(_, _, _, habits)| habits.is_known())
         {
-            let is_new_version =
-                session.version.as_ref().filter(|version| !habits.knows_version(version));
-            let in_grace = is_new_version
-                .is_some_and(|version| self.deployments.in_grace(number, version, turn));
+            let version = session.version.as_ref().zip(habits.own);
+            let in_grace = version.is_some_and(|(version, own)| {
+                let start = turn.episode_start;
+                self.deployments.in_grace(&agent.id, &own.versions, version, start)
+            });
             let (weighed, why) =
                 self.weigh(agent, number, turn, &call, habits, in_grace, excess.as_ref());
             score = Some(weighed.log10());
@@ -383,8 +397,8 @@ impl<'m> Judge<'m> {
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
         let mut weighed = weigh(&habits, standing, &measure, episode, &deed, excess, expected);
-        let is_armed = standing.maturity.is_armed() && !in_grace;
-        if weighed.adds && is_armed {
+        // In a grace, too: what is excused weighs nothing on any of the days.
+        if weighed.adds && standing.maturity.is_armed() {
             let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
             let now = u32::try_from(call.time.unix_minutes()).unwrap_or(turn.episode_start);
             let place = Place {
@@ -431,6 +445,12 @@ impl<'m> Judge<'m> {
         Self { drift: Drift::live(remembered), ..self }
     }
 
+    /// The same, with versions of agents that were seen before.
+    #[must_use]
+    pub fn knowing(self, deployments: Deployments) -> Self {
+        Self { deployments, ..self }
+    }
+
     /// The same, and what episodes came to is kept.
     #[must_use]
     pub fn keeping_outcomes(self) -> Self {
@@ -445,6 +465,7 @@ impl<'m> Judge<'m> {
             incidents: self.incidents.finish(&self.sessions, view, config, self.model),
             worked: self.drift.worked(&self.sessions),
             sessions: self.sessions,
+            deployments: self.deployments,
             flagged: self.flagged,
             outcomes: self.drift.into_outcomes(),
         }
@@ -458,6 +479,8 @@ pub struct Judged {
     pub incidents: Vec<Incident>,
     /// Every session.
     pub sessions: Sessions,
+    /// The versions of agents that nothing was learned of.
+    pub deployments: Deployments,
     /// The episodes that nothing may be learned from.
     pub flagged: Flagged,
     /// What each lineage came to on each day, where there are others beside them.

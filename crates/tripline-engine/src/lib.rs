@@ -59,6 +59,7 @@ pub use live::{
     Partition, PartitionId, Provenance, Pulse, Pulses, Sighting, Slice, Source, Telling,
 };
 pub use model::{CalibrationId, Model, ModelId, ScopeTwice};
+pub use open::Deployments;
 pub use partial::{Fingerprint, Kept, KeptCall, ToldBy};
 pub use people::{Approvals, Met, Person, Pressing, Unanswered, weigh};
 pub use settle::{Corrections, Settler};

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ahash::RandomState;
 use hashbrown::HashMap;
-use tripline_attribution::Turn;
-use tripline_baseline::{Day, Draw, GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES};
+use smallvec::SmallVec;
+use tripline_attribution::{AgentId, Turn};
+use tripline_baseline::{Day, Draw, EpisodeKey, LearnedVersions, NewVersions};
 use tripline_cloudtrail::keyed;
 use tripline_detector::{Evidence, Score, Verdict};
 use tripline_text::Untrusted;
@@ -29,6 +30,8 @@ pub(crate) struct OpenEpisode {
     agent: u32,
     /// The day of its last call.
     day: Option<Day>,
+    /// The versions of the agent that ran it, by their numbers.
+    versions: SmallVec<[u32; 1]>,
     pub(crate) pace: Pace,
     evidence: Evidence,
     /// What the evidence proves, and what of it counts for a kill; nothing since it last grew.
@@ -125,6 +128,16 @@ impl OpenEpisode {
         self.day.replace(day) != Some(day)
     }
 
+    /// Whether a version runs it for the first time.
+    #[inline]
+    pub(crate) fn meets(&mut self, version: u32) -> bool {
+        let is_first = !self.versions.contains(&version);
+        if is_first {
+            self.versions.push(version);
+        }
+        is_first
+    }
+
     /// The evidence so far.
     pub(crate) fn evidence(&self) -> &Evidence {
         &self.evidence
@@ -164,68 +177,51 @@ impl OpenEpisode {
     }
 }
 
-/// New versions of agents, seen while calls are judged.
-#[derive(Debug, Default)]
-pub(crate) struct Deployments {
-    by_agent: BTreeMap<u32, BTreeMap<Untrusted<'static>, Deployment>>,
+/// Versions of agents that nothing was learned of: those that turned up while calls were judged, and those
+/// that are remembered. What follows from them depends neither on their order nor on repetition.
+#[derive(Clone, Debug, Default)]
+pub struct Deployments {
+    by_agent: BTreeMap<AgentId, NewVersions>,
 }
-
-#[derive(Debug)]
-struct Deployment {
-    first_minute: u32,
-    /// Whether it opened a grace, rather than coming too soon after another.
-    opens_grace: bool,
-    episodes: BTreeSet<(u32, u32)>,
-}
-
-/// How many versions of one agent are told apart in one run.
-const VERSIONS_MAX: usize = 64;
 
 impl Deployments {
-    /// Whether a call is within the bounded time that a version, which nothing was learned of yet, is
-    /// given to show what it does.
-    pub(crate) fn in_grace(&mut self, agent: u32, version: &Untrusted<'_>, turn: &Turn) -> bool {
-        let versions = self.by_agent.entry(agent).or_default();
-        let last = versions.values().filter(|it| it.opens_grace).map(|it| it.first_minute).max();
-        if !versions.contains_key(version) && versions.len() >= VERSIONS_MAX {
-            return false;
+    /// Notes that an episode of an agent ran a version; whether anything follows from that which was not
+    /// known.
+    pub(crate) fn note(&mut self, agent: &AgentId, version: &str, episode: EpisodeKey) -> bool {
+        match self.by_agent.get_mut(agent) {
+            Some(versions) => versions.note(version, episode),
+            None => self.by_agent.entry(agent.clone()).or_default().note(version, episode),
         }
-        let start = turn.episode_start;
-        let deployment =
-            versions.entry(version.reborrow().into_owned()).or_insert_with(|| Deployment {
-                first_minute: start,
-                opens_grace: last.is_none_or(|last| start >= last + GRACE_EVERY_MINUTES),
-                episodes: BTreeSet::new(),
-            });
-        if !deployment.opens_grace || start >= deployment.first_minute + GRACE_MINUTES {
-            return false;
-        }
-        deployment.episodes.insert((turn.root, start));
-        deployment.episodes.len() <= GRACE_EPISODES
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Notes all that others noted.
+    pub fn extend(&mut self, others: &Self) {
+        for (agent, version, episode) in others.iter() {
+            self.note(agent, version, episode);
+        }
+    }
 
-    #[test]
-    fn a_grace_has_bounds() {
-        let mut deployments = Deployments::default();
-        let mut is_in = |version: &'static str, root: u32, episode_start: u32| {
-            let turn = Turn { session: root, root, episode_start };
-            deployments.in_grace(7, &Untrusted::borrowed(version), &turn)
-        };
-        let start = 1_000_000;
-        assert!(is_in("2", 1, start) && is_in("2", 1, start));
-        assert!(is_in("2", 1, start + GRACE_MINUTES - 1), "a day");
-        assert!(!is_in("2", 1, start + GRACE_MINUTES), "and no longer");
-        let next = start + GRACE_EVERY_MINUTES;
-        assert!(!is_in("3", 1, next - 1), "too soon after the last");
-        assert!(!is_in("3", 1, next + 1), "and that is remembered");
-        assert!(is_in("4", 1, next));
-        let episodes = u32::try_from(GRACE_EPISODES).unwrap();
-        assert!((2..=episodes).all(|root| is_in("4", root, next + 1)));
-        assert!(!is_in("4", episodes + 1, next + 1), "so many episodes");
+    /// Whether it is known that an episode of an agent ran a version.
+    pub(crate) fn has(&self, agent: &AgentId, version: &str, episode: EpisodeKey) -> bool {
+        self.by_agent.get(agent).is_some_and(|versions| versions.has(version, episode))
+    }
+
+    /// All of it.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&AgentId, &str, EpisodeKey)> {
+        self.by_agent.iter().flat_map(|(agent, versions)| {
+            versions.iter().map(move |(version, episode)| (agent, version, episode))
+        })
+    }
+
+    /// Whether an episode is within the bounded time that its version is given to show what it does.
+    pub(crate) fn in_grace(
+        &self,
+        agent: &AgentId,
+        learned: &LearnedVersions,
+        version: &Untrusted<'_>,
+        start_minute: u32,
+    ) -> bool {
+        let seen = self.by_agent.get(agent);
+        seen.is_some_and(|seen| learned.in_grace(seen, version.as_unescaped(), start_minute))
     }
 }

@@ -15,7 +15,7 @@ use tripline_baseline::{
 };
 use tripline_cloudtrail::{EventTime, Tally};
 use tripline_detector::{Calibration, Forecast};
-use tripline_engine::{Filter, Model, Outcome, Purpose, Relearned, is_sensitive};
+use tripline_engine::{Deployments, Filter, Model, Outcome, Purpose, Relearned, is_sensitive};
 use tripline_iam::Catalogue;
 use tripline_runtime::{
     Leaf, Shelf, Staged, all_baselines, baseline_of, peers_in_force, read_decisions, replace_file,
@@ -47,6 +47,8 @@ pub struct Replay<'j> {
     relearned: Relearned,
     /// Values of agents that wait for a person.
     waiting: BTreeMap<Untrusted<'static>, u64>,
+    /// Versions that were seen in the steps before.
+    deployments: Deployments,
     /// Lineages that a rule would have killed.
     killed_by_rule: BTreeSet<SessionId>,
 }
@@ -117,6 +119,7 @@ impl<'j> Replay<'j> {
             tally,
             relearned: Relearned { every_days, times: 0, promotions: 0, waiting: 0 },
             waiting: BTreeMap::new(),
+            deployments: Deployments::default(),
             killed_by_rule: BTreeSet::new(),
         })
     }
@@ -154,7 +157,9 @@ impl<'j> Replay<'j> {
         };
         let job = job_of(self.job, &step, &self.model);
         let taken = Taken::read(&job, Purpose::ShowFindings, &Silent)?;
-        let judged = taken.resolve().judge(&job, true, &mut |_| Ok(()))?;
+        let before = std::mem::take(&mut self.deployments);
+        let judged = taken.resolve().judge(&job, true, before, &mut |_| Ok(()))?;
+        self.deployments = judged.deployments;
         let by_rule = judged.incidents.iter().filter(|incident| incident.rests_on_rule());
         self.killed_by_rule.extend(by_rule.map(|incident| incident.root.clone()));
         // Records were counted when they were read; that two tell of one call is found out here.

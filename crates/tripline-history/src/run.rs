@@ -13,7 +13,7 @@ use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
 use tripline_baseline::PromotionError;
 use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
-    Config, Corrections, DamagedRow, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
+    Config, Corrections, DamagedRow, Deployments, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
     KeptCall, Key, Lesson, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, Ticked, View,
     Vocabulary, judge_all,
 };
@@ -203,7 +203,7 @@ pub fn score(
 ) -> Result<Report, HistoryError> {
     let purpose = if all { Purpose::ShowAll } else { Purpose::ShowFindings };
     let resolved = Taken::read(job, purpose, progress)?.resolve();
-    let judged = resolved.judge(job, false, sink)?;
+    let judged = resolved.judge(job, false, Deployments::default(), sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, .. } = judged;
     Ok(Report { incidents, sessions, tally, spilled_bytes })
 }
@@ -219,7 +219,7 @@ pub fn backtest(
     sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
 ) -> Result<(Report, Vec<Outcome>), HistoryError> {
     let resolved = Taken::read(job, Purpose::ShowFindings, progress)?.resolve();
-    let judged = resolved.judge(job, true, sink)?;
+    let judged = resolved.judge(job, true, Deployments::default(), sink)?;
     let Judged { incidents, sessions, tally, spilled_bytes, outcomes, .. } = judged;
     Ok((Report { incidents, sessions, tally, spilled_bytes }, outcomes))
 }
@@ -246,6 +246,7 @@ struct Part {
 pub(crate) struct Judged {
     pub(crate) incidents: Vec<Incident>,
     pub(crate) sessions: Sessions,
+    pub(crate) deployments: Deployments,
     pub(crate) flagged: Flagged,
     pub(crate) outcomes: Vec<Outcome>,
     /// Of each thread.
@@ -448,12 +449,13 @@ impl Resolved {
         mut self,
         job: &Job<'_>,
         keeps_outcomes: bool,
+        before: Deployments,
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
         let new = || Ticks::new(&job.work_dir, 0);
         let ticks = self.parts.iter_mut().map(|part| std::mem::replace(&mut part.ticks, new()));
         let ticks = ticks.collect();
-        self.judge_by(ticks, job, keeps_outcomes, |_, _| {}, sink)
+        self.judge_by(ticks, job, keeps_outcomes, before, |_, _| {}, sink)
     }
 
     /// The same of calls that are to be learned from: `counted` sees the lesson of each, in order of time,
@@ -466,7 +468,7 @@ impl Resolved {
         let new = || Ticks::new(&job.work_dir, 0);
         let lessons = self.parts.iter_mut().map(|part| std::mem::replace(&mut part.lessons, new()));
         let lessons = lessons.collect();
-        self.judge_by(lessons, job, false, counted, &mut |_| Ok(()))
+        self.judge_by(lessons, job, false, Deployments::default(), counted, &mut |_| Ok(()))
     }
 
     fn judge_by<T: Ticked>(
@@ -474,6 +476,7 @@ impl Resolved {
         ticks: Vec<Ticks<T>>,
         job: &Job<'_>,
         keeps_outcomes: bool,
+        before: Deployments,
         counted: impl FnMut(usize, T),
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
@@ -492,7 +495,8 @@ impl Resolved {
         let tenants = &job.config.tenants;
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all)
-                .for_whole();
+                .for_whole()
+                .knowing(before);
         if keeps_outcomes {
             judge = judge.keeping_outcomes();
         }
@@ -508,12 +512,22 @@ impl Resolved {
         };
         let mut tally = self.tally;
         tally.read_turned_duplicate(duplicates);
-        let tripline_engine::Judged { incidents, sessions, flagged, mut outcomes, .. } =
-            judge.finish(View::Whole, job.config);
+        let judged = judge.finish(View::Whole, job.config);
+        let tripline_engine::Judged { incidents, sessions, deployments, flagged, .. } = judged;
+        let mut outcomes = judged.outcomes;
         // Of agents that nobody asked for, nothing was weighed.
         outcomes.retain(|outcome| job.filter.shows(Some(&outcome.agent.untrusted())));
         let spilled_bytes = self.spilled_bytes;
-        Ok(Judged { incidents, sessions, flagged, outcomes, vocabularies, tally, spilled_bytes })
+        Ok(Judged {
+            incidents,
+            sessions,
+            deployments,
+            flagged,
+            outcomes,
+            vocabularies,
+            tally,
+            spilled_bytes,
+        })
     }
 }
 

@@ -217,7 +217,7 @@ impl<'a, S: State> Live<'a, S> {
         let slice = Slice::about(touched, self.models.config(), now, self.hash_seed);
         let mut slice = slice.expecting(&self.expected).remembering(self.models.core());
         self.fill(&mut slice).await?;
-        let mut report = self.judge(&slice).await?;
+        let mut report = self.judge(&mut slice).await?;
         // A session that joins an agent which has to be stopped, and an incident of an agent that has
         // more sessions: whichever is noted last sees the other.
         slice.recall(report.agents.iter().cloned());
@@ -229,12 +229,22 @@ impl<'a, S: State> Live<'a, S> {
             if !self.fill(&mut slice).await? {
                 return Ok((slice, report));
             }
-            report = self.judge(&slice).await?;
+            report = self.judge(&mut slice).await?;
         }
     }
 
-    async fn judge(&self, slice: &Slice<'_>) -> Result<LiveReport, LiveError> {
-        let report = slice.judge(&*self.models.of(slice).await?)?;
+    async fn judge(&self, slice: &mut Slice<'_>) -> Result<LiveReport, LiveError> {
+        let model = self.models.of(slice).await?;
+        if slice.recall_versions(&model) {
+            self.fill(slice).await?;
+        }
+        let mut report = slice.judge(&model)?;
+        if !report.deployed.is_empty() {
+            self.state.put(&report.deployed).await?;
+            slice.recall_deployed();
+            self.fill(slice).await?;
+            report = slice.judge(&model)?;
+        }
         if !report.first.is_empty() {
             self.state.put(&report.first).await?;
         }

@@ -10,7 +10,7 @@ use super::family::Family;
 use super::key::{Approval, KeyName, Provenance};
 use super::rate::{Pace, PeakHistogram, RateClass, RateLimit, RateWindow};
 use super::trie::{CHILDREN_MAX, Node};
-use super::version::{Grace, Version, graces};
+use super::version::{Grace, LearnedVersions, Version, graces};
 
 /// How large a text may be that is read as a baseline, in bytes. What is written stays far below it.
 pub const BASELINE_BYTES_MAX: usize = 8 << 20;
@@ -231,8 +231,8 @@ impl Baseline {
     }
 
     /// The versions of the agent that it was learned from.
-    pub fn version_names(&self) -> impl Iterator<Item = Untrusted<'_>> {
-        self.versions.keys().map(|name| Untrusted::borrowed(name))
+    pub fn versions(&self) -> LearnedVersions {
+        LearnedVersions(self.versions.clone())
     }
 
     /// The graces that new versions of the agent opened, in order of time.

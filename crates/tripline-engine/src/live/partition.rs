@@ -61,6 +61,8 @@ pub enum Partition {
     Watchdog(CalibrationId, Option<AgentId>),
     /// The classes of which a calibration does not hold.
     Fired(CalibrationId),
+    /// The versions of an agent that nothing was learned of, and the first episodes that ran them.
+    Versions(AgentId),
 }
 
 /// What is written at once into some sets: many elements of one set are one entry, since a store is
@@ -166,6 +168,7 @@ impl Partition {
             Self::Copies(shared) => vec![b"copies".to_vec(), shared.bits().to_le_bytes().to_vec()],
             Self::Sessions(of) => agent("sessions", of),
             Self::Incidents(of) => agent("incidents", of),
+            Self::Versions(of) => agent("versions", of),
             Self::Outbox(day) => vec![b"outbox".to_vec(), day.to_le_bytes().to_vec()],
             Self::Thread(of) => vec![b"thread".to_vec(), of.to_string().into_bytes()],
             Self::Root(of) => vec![b"root".to_vec(), of.to_string().into_bytes()],

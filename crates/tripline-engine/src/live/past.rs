@@ -211,7 +211,7 @@ impl Past {
 
 /// When what is kept of a day for so many days may be forgotten: two later, so that nobody is left without
 /// it in between.
-fn after(day: Day, days: u32) -> EventTime {
+pub(super) fn after(day: Day, days: u32) -> EventTime {
     day.start().plus_secs(i64::from(days + 2) * DAY_SECS)
 }
 

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use tripline_attribution::{
     Agent, AgentId, AnchorKind, Attributor, SessionId, Sessions, StoredMint, Use,
 };
-use tripline_baseline::Decisions;
+use tripline_baseline::{Day, Decisions, EpisodeKey};
 use tripline_cloudtrail::EventTime;
 use tripline_detector::Verdict;
+use tripline_text::Untrusted;
 
 use super::arrival::{oldest, until};
 use super::blob::Unpacker;
 use super::partition::{Groups, elements};
-use super::past::Past;
+use super::past::{Past, after};
 use super::telling::Telling;
 use super::{Anchor, Entry, Partition, Provenance};
 use crate::batch::{Batch, BatchReport};
@@ -23,7 +24,9 @@ use crate::held::{Key, time_of};
 use crate::incident::Incident;
 use crate::intake::Purpose;
 use crate::judge::{DamagedRow, Scored};
+use crate::learning::stable_hash;
 use crate::model::Model;
+use crate::open::Deployments;
 use crate::partial::{KeptHead, ToldBy};
 
 /// Lineages while they are read from the state.
@@ -50,8 +53,19 @@ pub struct Slice<'m> {
     told: BTreeSet<u64>,
     /// What is remembered of days, where there is a calibration.
     past: Option<Past>,
+    /// The versions of agents whose sessions it is about.
+    running: BTreeMap<Agent, BTreeSet<Untrusted<'static>>>,
+    /// What is remembered of those that were not learned.
+    deployments: Deployments,
     unpacker: Unpacker,
 }
+
+/// That an episode ran a version: which, the minute in which it began, and a hash of its root.
+type Ran = (Box<str>, u32, u64);
+
+/// For how many days a version is remembered that nothing was learned of; then it is new again, as one of
+/// another name would be.
+const VERSION_DAYS: u32 = 30;
 
 /// What is thought of the lineages of a slice.
 #[derive(Debug)]
@@ -67,6 +81,9 @@ pub struct LiveReport {
     pub entries: Vec<Entry>,
     /// The agents whose sessions were looked at.
     pub agents: BTreeSet<AgentId>,
+    /// For the state, before anything else: which versions turned up that were neither learned nor
+    /// remembered. Then [`Slice::recall_deployed`], and judge again.
+    pub deployed: Vec<Entry>,
 }
 
 /// An incident among lineages that are looked at again and again.
@@ -109,6 +126,8 @@ impl<'m> Slice<'m> {
             rows: BTreeMap::new(),
             told: BTreeSet::new(),
             past: None,
+            running: BTreeMap::new(),
+            deployments: Deployments::default(),
             unpacker: Unpacker::new(),
         };
         touched.into_iter().for_each(|anchor| slice.touch(anchor));
@@ -163,6 +182,12 @@ impl<'m> Slice<'m> {
                     elements(&value)?.into_iter().for_each(|anchor| self.touch(anchor));
                 }
                 Partition::Told(_) => self.told.extend(elements::<u64>(&value)?),
+                Partition::Versions(agent) => {
+                    for (version, start_minute, root) in elements::<Ran>(&value)? {
+                        let episode = EpisodeKey { start_minute, root };
+                        self.deployments.note(agent, &version, episode);
+                    }
+                }
                 Partition::Days(..) | Partition::Class(..) | Partition::Watchdog(..) => {
                     self.past.iter_mut().try_for_each(|past| past.give(partition, &value))?;
                 }
@@ -194,6 +219,29 @@ impl<'m> Slice<'m> {
         agents.into_iter().for_each(|agent| self.want(Partition::Incidents(agent)));
     }
 
+    /// Asks what is remembered of versions that nothing was learned of, where sessions run such a version;
+    /// whether any do. Of others nothing is read or written.
+    pub fn recall_versions(&mut self, model: &Model) -> bool {
+        let is_new = |agent: &Agent, versions: &BTreeSet<Untrusted<'_>>| {
+            let learned = model.habits_of(agent).own.map(|own| &own.versions);
+            learned.filter(|learned| !learned.is_empty()).is_some_and(|learned| {
+                versions.iter().any(|version| !learned.knows(version.as_unescaped()))
+            })
+        };
+        let running = std::mem::take(&mut self.running);
+        let new = running.iter().filter(|(agent, versions)| is_new(agent, versions));
+        new.for_each(|(agent, _)| self.want(Partition::Versions(agent.id.clone())));
+        self.running = running;
+        !self.queue.is_empty()
+    }
+
+    /// Asks for these once more, after what is new of them was put: of two that put at the same time, the one
+    /// that asks last sees both.
+    pub fn recall_deployed(&mut self) {
+        let is_versions = |partition: &&Partition| matches!(partition, Partition::Versions(_));
+        self.queue.extend(self.asked.iter().filter(is_versions).cloned());
+    }
+
     /// Whose sessions there are, by all that is known: what a model must know to judge them.
     pub fn agents(&self) -> Vec<Agent> {
         let Standing { sessions, .. } = self.standing();
@@ -218,13 +266,14 @@ impl<'m> Slice<'m> {
         let is_all_told = told.all(|told| *told == Provenance::Trail);
         let (mut certain, mut doubtful) = (std::mem::take(&mut report.incidents), Vec::new());
         let mut worked = std::mem::take(&mut report.worked);
+        let mut deployments = std::mem::take(&mut report.deployments);
         if !is_all_told {
             // What may be forged neither adds to what is stopped nor keeps anything from being stopped:
             // of an incident that the trail tells of, what the trail tells is what counts, but where a
             // message tells of worse: that stands beside it, to be confirmed.
             doubtful = certain;
             let told = self.judge_told_by(Provenance::Trail, model, &remembered)?;
-            (certain, worked) = (told.incidents, told.worked);
+            (certain, worked, deployments) = (told.incidents, told.worked, told.deployments);
             let known: BTreeMap<&SessionId, Verdict> =
                 certain.iter().map(|incident| (&incident.root, incident.verdict)).collect();
             doubtful.retain(|it| known.get(&it.root).is_none_or(|verdict| *verdict < it.verdict));
@@ -257,10 +306,24 @@ impl<'m> Slice<'m> {
         let news =
             self.past.as_ref().map(|past| past.news(&worked, |root| ids.contains(root), model));
         let (first, rest) = news.unwrap_or_default().finish();
+        let roots: BTreeSet<u64> = ids.iter().map(stable_hash).collect();
+        let mut deployed = Groups::default();
+        for (agent, version, episode) in deployments.iter() {
+            let is_known = self.deployments.has(agent, version, episode);
+            // Of other lineages only a part is at hand.
+            if is_known || !roots.contains(&episode.root) {
+                continue;
+            }
+            let ran: Ran = (version.into(), episode.start_minute, episode.root);
+            let minute = EventTime::from_unix_secs(i64::from(episode.start_minute) * 60);
+            let until = after(Day::of(minute.unwrap_or(self.now)), VERSION_DAYS);
+            deployed.add(Partition::Versions(agent.clone()), &ran, until);
+        }
+        let deployed = deployed.finish();
         let entries = groups.finish().into_iter().chain(rest).collect();
         let findings = report.scored.into_iter().filter(Scored::is_finding);
         let findings = findings.filter(|scored| ids.contains(&scored.session)).collect();
-        Ok(LiveReport { findings, incidents, first, entries, agents })
+        Ok(LiveReport { findings, incidents, first, entries, agents, deployed })
     }
 
     /// Asks what was told of the lineages of these findings and incidents.
@@ -284,7 +347,8 @@ impl<'m> Slice<'m> {
         let filter = Filter::default();
         let purpose = Purpose::ShowFindings;
         let batch = Batch::new(self.config, model, &filter, purpose, self.hash_seed);
-        let mut batch = batch.live(self.now, remembered.clone()).expecting(self.expected);
+        let batch = batch.live(self.now, remembered.clone()).expecting(self.expected);
+        let mut batch = batch.knowing(self.deployments.clone());
         let mints = self.mints.values().filter(|(_, by)| *by <= told);
         mints.for_each(|(mint, _)| batch.note_mint(mint));
         for ((_, row), by) in &self.rows {
@@ -324,12 +388,20 @@ impl<'m> Slice<'m> {
         for (anchor, principal, time) in began {
             self.want_peers(&anchor, &principal, time);
         }
-        let agents = members.iter().filter_map(|at| sessions.session_at(*at).agent().cloned());
-        let agents: BTreeMap<AgentId, Agent> =
-            agents.map(|agent| (agent.id.clone(), agent)).collect();
+        let (mut agents, mut running) = (BTreeMap::new(), BTreeMap::new());
+        for at in &members {
+            let session = sessions.session_at(*at);
+            let Some(agent) = session.agent() else { continue };
+            agents.insert(agent.id.clone(), agent.clone());
+            if let Some(version) = &session.version {
+                let versions: &mut BTreeSet<_> = running.entry(agent.clone()).or_default();
+                versions.insert(version.clone());
+            }
+        }
+        self.running = running;
         let Self { past: Some(past), asked, .. } = self else { return };
         let is_read = |partition: &Partition| asked.contains(partition);
-        let wanted = agents.values().flat_map(|agent| past.wanted(agent, is_read));
+        let wanted = agents.values().flat_map(|agent: &Agent| past.wanted(agent, is_read));
         wanted.collect::<Vec<_>>().into_iter().for_each(|partition| self.want(partition));
     }
 
