@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
 use tripline_baseline::{
-    Call, Day, Decisions, Draw, EpisodeKey, Exceeded as LimitExceeded, LimitCounter, TenantRules,
+    Call, Day, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
 };
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
@@ -20,7 +20,7 @@ use crate::habits::Habits;
 use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
 use crate::known::{KnownAgents, Scratch};
-use crate::learning::{Flagged, stable_hash};
+use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Excess;
@@ -231,17 +231,8 @@ impl<'m> Judge<'m> {
         let day = Day::of(tick.time());
         let episode = self.episodes.at(turn, number);
         let version = self.sessions.version_number_at(turn.session);
-        if version.is_some_and(|version| episode.meets(version))
-            && let Some(version) = self.sessions.version_at(turn.session)
-        {
-            let version = version.as_unescaped();
-            if !own.versions.is_empty() && !own.versions.knows(version) {
-                let key = EpisodeKey {
-                    start_minute: turn.episode_start,
-                    root: stable_hash(&self.sessions.id_at(turn.root)),
-                };
-                self.deployments.note(&agent.id, version, key);
-            }
+        if version.is_some_and(|version| episode.meets(version)) {
+            self.deployments.meet(&agent.id, &own.versions, &self.sessions, turn);
         }
         if episode.enters(day) {
             self.drift.work(agent, &habits, (day, turn.root), Score::default(), self.model);

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use ahash::RandomState;
 use hashbrown::HashMap;
 use smallvec::SmallVec;
-use tripline_attribution::{AgentId, Turn};
+use tripline_attribution::{AgentId, Sessions, Turn};
 use tripline_baseline::{Day, Draw, EpisodeKey, LearnedVersions, NewVersions};
 use tripline_cloudtrail::keyed;
 use tripline_detector::{Evidence, Score, Verdict};
 use tripline_text::Untrusted;
 
+use crate::learning::stable_hash;
 use crate::pace::Pace;
 
 /// The episodes that are not over, by root. Calls come in order of time.
@@ -185,6 +186,23 @@ pub struct Deployments {
 }
 
 impl Deployments {
+    /// Takes note of the version that runs an episode, unless the agent was learned while it ran it.
+    pub(crate) fn meet(
+        &mut self,
+        agent: &AgentId,
+        learned: &LearnedVersions,
+        sessions: &Sessions,
+        turn: &Turn,
+    ) {
+        let Some(version) = sessions.version_at(turn.session) else { return };
+        if learned.is_empty() || learned.knows(version.as_unescaped()) {
+            return;
+        }
+        let root = stable_hash(&sessions.id_at(turn.root));
+        let episode = EpisodeKey { start_minute: turn.episode_start, root };
+        self.note(agent, version.as_unescaped(), episode);
+    }
+
     /// Notes that an episode of an agent ran a version; whether anything follows from that which was not
     /// known.
     pub(crate) fn note(&mut self, agent: &AgentId, version: &str, episode: EpisodeKey) -> bool {
