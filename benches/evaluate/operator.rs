@@ -11,7 +11,9 @@ use tripline_baseline::{
 };
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Budgets, Calibration, InvariantSettings, Invariants, Reason, Setting};
-use tripline_engine::{Batch, BatchReport, Config, Deployments, Filter, Model, Purpose, Scored, is_sensitive};
+use tripline_engine::{
+    Batch, BatchReport, Config, Deployments, Filter, Model, Purpose, Scored, is_sensitive,
+};
 use tripline_testkit::simulation::{Raid, Shift};
 use tripline_testkit::{Batch as Records, Simulation};
 use tripline_text::Untrusted;

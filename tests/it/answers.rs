@@ -169,10 +169,7 @@ pub(crate) fn baseline(config: &Config, agent: &str) -> Baseline {
 }
 
 /// The same of whoever's records these are.
-pub(crate) fn baseline_of(
-    config: &Config,
-    changed: &dyn Fn(Vec<Value>) -> Vec<Value>,
-) -> Baseline {
+pub(crate) fn baseline_of(config: &Config, changed: &dyn Fn(Vec<Value>) -> Vec<Value>) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);

@@ -8,9 +8,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tripline_baseline::{Approval, Baseline, Decisions, Feature, Peers, promote};
 use tripline_detector::Invariants;
-use tripline_engine::{
-    Config, Entry, Model, PartitionId, Provenance, Scored, is_sensitive,
-};
+use tripline_engine::{Config, Entry, Model, PartitionId, Provenance, Scored, is_sensitive};
 use tripline_runtime::{EmbeddedState, Live, Models, State, StateError};
 use tripline_testkit::Rng;
 
@@ -115,9 +113,8 @@ fn histories() -> Vec<(Vec<Vec<Value>>, bool)> {
         let before = (0..before).map(|nth| quiet(900 + nth, nth as i64, "2"));
         before.chain([at(990, 60, "2", &lists())]).collect()
     };
-    let after_another = |minute| {
-        vec![quiet(900, 0, "2"), quiet(901, day, "1"), at(902, minute, "3", &lists())]
-    };
+    let after_another =
+        |minute| vec![quiet(900, 0, "2"), quiet(901, day, "1"), at(902, minute, "3", &lists())];
     vec![
         (soon, true),
         (late, false),

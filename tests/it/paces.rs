@@ -80,10 +80,7 @@ pub(crate) fn learned(config: &Config, more: &Value) -> Baseline {
 }
 
 /// What is learned of an agent that has run a session ten times a day for a month.
-pub(crate) fn learned_from(
-    config: &Config,
-    session: &dyn Fn(u64, i64) -> Vec<Value>,
-) -> Baseline {
+pub(crate) fn learned_from(config: &Config, session: &dyn Fn(u64, i64) -> Vec<Value>) -> Baseline {
     let empty = Model::new(Invariants::default(), Vec::new()).unwrap();
     let filter = Filter::default();
     let mut batch = Batch::new(config, &empty, &filter, Purpose::Learn, 1);

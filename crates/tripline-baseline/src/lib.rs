@@ -22,10 +22,10 @@ pub use learned::{
     Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX,
     EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES,
     GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, Held, HeldBack, HoldReason, Home, KeyName,
-    Knowledge, Known, LearnedVersions, Learner, LearnerLimits, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity,
-    NEW_VERSIONS_MAX, NewVersions, PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion,
-    PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail,
-    Whose, learned_name, promote,
+    Knowledge, Known, LearnedVersions, Learner, LearnerLimits, Likeness, MATURE_DAYS,
+    MATURE_EPISODES, Maturity, NEW_VERSIONS_MAX, NewVersions, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
+    PROMOTION_EPISODES, Peaks, Peers, Promotion, PromotionError, Provenance, RateClass,
+    RateClasses, RateLimit, RateWindow, Stage, State, Tail, Whose, learned_name, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

@@ -13,9 +13,9 @@ use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
 use tripline_baseline::PromotionError;
 use tripline_cloudtrail::{Fate, Limits, Reader, Record, Tally};
 use tripline_engine::{
-    Config, Corrections, DamagedRow, Deployments, Filter, Fingerprint, Flagged, Hold, Incident, Intake, Judge,
-    KeptCall, Key, Lesson, Model, Outcome, Purpose, Reach, Scored, Settler, Tick, Ticked, View,
-    Vocabulary, judge_all,
+    Config, Corrections, DamagedRow, Deployments, Filter, Fingerprint, Flagged, Hold, Incident,
+    Intake, Judge, KeptCall, Key, Lesson, Model, Outcome, Purpose, Reach, Scored, Settler, Tick,
+    Ticked, View, Vocabulary, judge_all,
 };
 use tripline_runtime::{Feed, SettingsError, Source, Unread};
 

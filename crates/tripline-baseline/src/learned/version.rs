@@ -180,8 +180,8 @@ impl LearnedVersions {
         let version = bounded(version);
         let first = seen.0.get(&*version).and_then(BTreeSet::first);
         // Mostly that was long ago, and nobody need ask about the others.
-        let is_soon = first
-            .is_some_and(|it| start_minute < it.start_minute.saturating_add(GRACE_MINUTES));
+        let is_soon =
+            first.is_some_and(|it| start_minute < it.start_minute.saturating_add(GRACE_MINUTES));
         if !is_soon || self.is_empty() || self.knows(&version) || seen.is_full() {
             return false;
         }
