@@ -8,8 +8,11 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tripline_baseline::{Approval, Baseline, Decisions, Feature, Peers, promote};
 use tripline_detector::Invariants;
-use tripline_engine::{Config, Entry, Model, PartitionId, Provenance, Scored, is_sensitive};
-use tripline_runtime::{EmbeddedState, Live, Models, State, StateError};
+use tripline_engine::{
+    Batch, Config, Deployments, Entry, Filter, Model, PartitionId, Provenance, Purpose, Scored,
+    is_sensitive,
+};
+use tripline_runtime::{EmbeddedState, Live, Models, Page, State, StateError};
 use tripline_testkit::Rng;
 
 use crate::days::{Counting, runtime, state};
@@ -139,6 +142,27 @@ fn a_grace_begins_with_the_first_call_whether_all_calls_are_shown_or_not() {
         let found = scored(&config, &model, &sessions, false);
         assert_eq!(found.is_empty(), is_excused);
         assert_eq!(verdicts(&found), verdicts(&all));
+    }
+}
+
+#[test]
+fn a_history_in_parts_has_the_graces_of_the_whole() {
+    let config = config();
+    let (model, filter) = (model(&config), Filter::default());
+    for (sessions, is_excused) in histories() {
+        let (mut deployments, mut found) = (Deployments::default(), Vec::new());
+        for records in &sessions {
+            let purpose = Purpose::ShowFindings;
+            let batch = Batch::new(&config, &model, &filter, purpose, 1);
+            let mut batch = batch.knowing(deployments);
+            let Page { file, bytes } = page(records);
+            batch.read(&file, &bytes);
+            let report = batch.finish(&config).unwrap();
+            deployments = report.deployments;
+            found.extend(report.scored);
+        }
+        assert_eq!(found.is_empty(), is_excused);
+        assert_eq!(verdicts(&found), verdicts(&scored(&config, &model, &sessions, false)));
     }
 }
 

@@ -20,12 +20,12 @@ pub use learned::{
     AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
     BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, Counts, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
     Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX,
-    EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, GRACE_EPISODES,
-    GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, Held, HeldBack, HoldReason, Home, KeyName,
-    Knowledge, Known, LearnedVersions, Learner, LearnerLimits, Likeness, MATURE_DAYS,
-    MATURE_EPISODES, Maturity, NEW_VERSIONS_MAX, NewVersions, PROMOTION_AGE_DAYS, PROMOTION_DAYS,
-    PROMOTION_EPISODES, Peaks, Peers, Promotion, PromotionError, Provenance, RateClass,
-    RateClasses, RateLimit, RateWindow, Stage, State, Tail, Whose, learned_name, promote,
+    EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, Grace, Held,
+    HeldBack, HoldReason, Home, KeyName, Knowledge, Known, LearnedVersions, Learner, LearnerLimits,
+    Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, NewVersions, PROMOTION_AGE_DAYS,
+    PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion, PromotionError, Provenance,
+    RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail, Whose, learned_name,
+    promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

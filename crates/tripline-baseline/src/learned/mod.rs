@@ -52,10 +52,7 @@ pub use promotion::{
     PROMOTION_EPISODES, Promotion, PromotionError, promote,
 };
 pub use rate::{Counts, RateClass, RateClasses, RateLimit, RateWindow};
-pub use version::{
-    GRACE_EPISODES, GRACE_EVERY_MINUTES, GRACE_MINUTES, Grace, LearnedVersions, NEW_VERSIONS_MAX,
-    NewVersions,
-};
+pub use version::{Grace, LearnedVersions, NewVersions};
 
 #[cfg(test)]
 mod tests;

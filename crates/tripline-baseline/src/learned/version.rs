@@ -7,17 +7,17 @@ use super::family::EpisodeKey;
 use super::keys::bounded;
 
 /// How long novelty is expected after a deployment, in minutes, …
-pub const GRACE_MINUTES: u32 = 24 * 60;
+const GRACE_MINUTES: u32 = 24 * 60;
 /// … and for how many episodes, whichever ends first.
-pub const GRACE_EPISODES: usize = 50;
+const GRACE_EPISODES: usize = 50;
 /// Only one version in so many minutes opens a grace: who deploys all the time gets none.
-pub const GRACE_EVERY_MINUTES: u32 = 7 * 24 * 60;
+const GRACE_EVERY_MINUTES: u32 = 7 * 24 * 60;
 
 /// How many versions of an agent are kept.
 pub(crate) const VERSIONS_MAX: usize = 256;
 
 /// How many versions of an agent are told apart that nothing was learned of: with so many, none is given time.
-pub const NEW_VERSIONS_MAX: usize = 64;
+const NEW_VERSIONS_MAX: usize = 64;
 
 /// What is stored of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
