@@ -1,4 +1,4 @@
-//! What the grace after a deployment excuses: new work, and a pace that is somewhat higher; not harm, not
+//! What the grace after a deployment makes less of: new work, and a pace that is somewhat higher; not harm, not
 //! calls from where none of the agent's peers calls from, and no loop. And that it is bounded: in a history as
 //! live, in whatever order things become known.
 
@@ -70,26 +70,36 @@ fn weight(scored: &[Scored], feature: Feature) -> f64 {
     weights.fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// What a new action weighs more than, unless it is new work of a grace.
+const STRANGE: f64 = 3.0;
+
+/// Whether all that is new among what is found is taken for the work of a new version.
+fn is_excused(scored: &[Scored]) -> bool {
+    weight(scored, Feature::Action) < STRANGE
+}
+
 fn heaviest(model: &Model, config: &Config, records: Vec<Value>, feature: Feature) -> f64 {
     weight(&scored(config, model, &[records], true), feature)
 }
 
 #[test]
-fn new_work_is_excused_but_neither_harm_nor_strangers_nor_loops() {
+fn new_work_weighs_less_but_neither_harm_nor_strangers_nor_loops() {
     let config = config();
     let model = model(&config);
     let of = |version, objects, more: Value, feature| {
         heaviest(&model, &config, works(version, objects, &more), feature)
     };
-    assert!(of("1", 8, lists(), Feature::Action) > 1.0);
-    assert!(of("2", 8, lists(), Feature::Action) == 0.0);
+    let weighs_less = |more: Value, feature| {
+        let [without, within] = ["1", "2"].map(|version| of(version, 8, more.clone(), feature));
+        assert!(without > 1.0 && within < without - 0.3, "{without}, {within}");
+    };
+    weighs_less(lists(), Feature::Action);
     let deletes = json!({"eventSource": "sqs.amazonaws.com", "eventName": "PurgeQueue"});
     assert!(of("2", 8, deletes, Feature::Action) > 1.0);
     let elsewhere = json!({"sourceIPAddress": "198.51.100.7"});
     assert!(of("2", 8, elsewhere, Feature::Network) > 1.0);
     let region = json!({"awsRegion": "us-east-1"});
-    assert!(of("1", 8, region.clone(), Feature::Region) > 1.0);
-    assert!(of("2", 8, region, Feature::Region) == 0.0);
+    weighs_less(region, Feature::Region);
     // Eight different resources are the most that was learned.
     assert!(of("1", 20, json!({}), Feature::Rate) > 1.0);
     assert!(of("2", 20, json!({}), Feature::Rate) == 0.0);
@@ -132,15 +142,15 @@ fn histories() -> Vec<(Vec<Vec<Value>>, bool)> {
 fn a_grace_begins_with_the_first_call_whether_all_calls_are_shown_or_not() {
     let config = config();
     let model = model(&config);
-    for (sessions, is_excused) in histories() {
+    for (sessions, excused) in histories() {
         let mut all = scored(&config, &model, &sessions, true);
-        assert_eq!(weight(&all, Feature::Action) == 0.0, is_excused);
+        assert_eq!(is_excused(&all), excused);
         all.retain(Scored::is_finding);
         for one in &mut all {
             one.assessment.reasons.retain(|reason| reason.verdict > Default::default());
         }
         let found = scored(&config, &model, &sessions, false);
-        assert_eq!(found.is_empty(), is_excused);
+        assert_eq!(is_excused(&found), excused);
         assert_eq!(verdicts(&found), verdicts(&all));
     }
 }
@@ -149,7 +159,7 @@ fn a_grace_begins_with_the_first_call_whether_all_calls_are_shown_or_not() {
 fn a_history_in_parts_has_the_graces_of_the_whole() {
     let config = config();
     let (model, filter) = (model(&config), Filter::default());
-    for (sessions, is_excused) in histories() {
+    for (sessions, excused) in histories() {
         let (mut deployments, mut found) = (Deployments::default(), Vec::new());
         for records in &sessions {
             let purpose = Purpose::ShowFindings;
@@ -161,7 +171,7 @@ fn a_history_in_parts_has_the_graces_of_the_whole() {
             deployments = report.deployments;
             found.extend(report.scored);
         }
-        assert_eq!(found.is_empty(), is_excused);
+        assert_eq!(is_excused(&found), excused);
         assert_eq!(verdicts(&found), verdicts(&scored(&config, &model, &sessions, false)));
     }
 }
@@ -185,9 +195,9 @@ fn by_deliveries(config: &Config, model: &Model, sessions: &[Vec<Value>]) -> Vec
 fn live_a_grace_has_the_bounds_that_it_has_in_a_history() {
     let config = config();
     let model = model(&config);
-    for (sessions, is_excused) in histories() {
+    for (sessions, excused) in histories() {
         let found = scored(&config, &model, &sessions, false);
-        assert_eq!(found.is_empty(), is_excused);
+        assert_eq!(is_excused(&found), excused);
         assert_eq!(verdicts(&by_deliveries(&config, &model, &sessions)), verdicts(&found));
     }
 }
@@ -205,7 +215,8 @@ fn whoever_names_a_version_in_each_session_is_given_time_once() {
     let sessions = by_a_tagger();
     let found = scored(&config, &model, &sessions, false);
     let episodes = |found: &[Scored]| {
-        let episodes = found.iter().map(|one| one.episode.clone());
+        let strange = found.iter().filter(|one| !is_excused(std::slice::from_ref(*one)));
+        let episodes = strange.map(|one| one.episode.clone());
         episodes.collect::<std::collections::BTreeSet<_>>().len()
     };
     assert_eq!(episodes(&found), 7, "all but the first");
@@ -279,7 +290,7 @@ fn a_message_alone_leaves_no_trace_of_a_version() {
     let deployed = at(901, 60, "2", &lists());
     let pages = [(page(&deployed), Provenance::Trail)];
     let delivered = runtime().block_on(live.take_in(&pages, now)).unwrap();
-    assert_eq!(delivered.findings, Vec::new());
+    assert!(is_excused(&delivered.findings));
 }
 
 #[test]

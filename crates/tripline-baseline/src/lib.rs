@@ -18,14 +18,14 @@ pub use bytes::bytes_out;
 pub use call::{Call, Outcome};
 pub use learned::{
     AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
-    BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, Counts, DECISIONS_BYTES_MAX, DECISIONS_MAX, Day,
-    Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw, EXCEPTION_DAYS_MAX,
-    EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS, Family, Grace, Held,
-    HeldBack, HoldReason, Home, KeyName, Knowledge, Known, LearnedVersions, Learner, LearnerLimits,
-    Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, NewVersions, PROMOTION_AGE_DAYS,
-    PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion, PromotionError, Provenance,
-    RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail, Whose, learned_name,
-    promote,
+    BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, ClassPeaks, Counts, DECISIONS_BYTES_MAX,
+    DECISIONS_MAX, Day, Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw,
+    EXCEPTION_DAYS_MAX, EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS,
+    Family, Grace, Held, HeldBack, HoldReason, Home, KeyName, Knowledge, Known, LearnedVersions,
+    Learner, LearnerLimits, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, NewVersions,
+    PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion,
+    PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail,
+    Whose, learned_name, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};

@@ -99,6 +99,24 @@ impl Network {
             other => other.to_untrusted(),
         }
     }
+
+    /// Whether a network, told by its [key](Network::key), is one of the internet rather than of a VPC;
+    /// nothing where AWS itself called, or nobody knows.
+    pub fn is_outside(key: &str) -> Option<bool> {
+        if key.starts_with("vpce-") {
+            return Some(false);
+        }
+        let (address, _) = key.split_once('/')?;
+        Some(match address.parse().ok()? {
+            IpAddr::V4(address) => {
+                // What RFC 6598 shares out is nobody's on the internet, either.
+                let [a, b, ..] = address.octets();
+                let is_shared = a == 100 && (64..128).contains(&b);
+                !(address.is_private() || address.is_link_local() || is_shared)
+            }
+            IpAddr::V6(address) => !(address.is_unique_local() || address.is_unicast_link_local()),
+        })
+    }
 }
 
 fn owned(text: &str) -> Untrusted<'static> {
@@ -138,6 +156,22 @@ mod tests {
         assert_eq!(key(&Network::Unknown), "");
         let service = Untrusted::borrowed("cloudformation.amazonaws.com");
         assert_eq!(key(&Network::AwsService(service)), "cloudformation.amazonaws.com");
+    }
+
+    #[test]
+    fn the_internet_is_told_from_vpcs() {
+        let side = |text: &str| Network::is_outside(text);
+        for address in ["203.0.113.9", "8.8.8.8", "100.128.0.1", "172.32.0.1", "2001:db8:1:2::3"] {
+            assert_eq!(side(&key(&Network::of_texts(address, None))), Some(true), "{address}");
+        }
+        for address in ["10.1.2.3", "172.31.9.9", "192.168.0.1", "100.64.3.4", "fd00:1::2"] {
+            assert_eq!(side(&key(&Network::of_texts(address, None))), Some(false), "{address}");
+        }
+        let through = Network::of_texts("203.0.113.9", Some("vpce-0a1b"));
+        assert_eq!(side(&key(&through)), Some(false));
+        for text in ["AWS Internal", "cloudformation.amazonaws.com", "", "a/24"] {
+            assert_eq!(side(text), None, "{text}");
+        }
     }
 
     proptest! {

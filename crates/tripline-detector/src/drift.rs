@@ -22,10 +22,9 @@ pub struct Slow(f64);
 /// nothing is lost.
 pub const SLOW_DAYS: u32 = 32;
 
-/// Its part of a budget. It is not the quarter that lines leave: that is their margin, since what they are
-/// held against comes later and agents change. It comes on top of the lines in the worst case, agents whose
-/// every day has a score: 0.15 false fences a month and 0.53 alerts beside the lines' 0.75 and 3.76 (two
-/// million days simulated, of even ranks); with the whole budget it would be 0.62 and 2.26.
+/// Its part of a budget, of which less comes true: in the worst case, agents whose every day has a score,
+/// 0.15 false fences a month and 0.53 alerts on top of the lines' (two million days simulated, of even
+/// ranks), which the lines leave of the budgets; with the whole budget it would be 0.62 and 2.26.
 const PART: f64 = 0.25;
 
 /// The bet on small ranks: 0.3 p^-0.7, which is worth 1 on average (detector.md section 4).

@@ -17,7 +17,7 @@ mod mode;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use tripline_baseline::{Family, Tail};
+use tripline_baseline::Family;
 
 pub use chain::Chain;
 pub(crate) use mode::ACTIONS;
@@ -29,7 +29,7 @@ use crate::novelty::Novelty;
 pub const WEIGHT_MAX: f64 = 6.0;
 
 /// How evidence is computed. A calibration made by another version holds for nothing.
-pub const SCORING: u32 = 4;
+pub const SCORING: u32 = 5;
 
 /// The shares of the novelties and of the paces in the whole, log10 of 0.7 and 0.3: whichever is
 /// stronger counts, and together they may not be wrong more often than one alone would.
@@ -62,7 +62,7 @@ pub struct Evidence {
     /// How many values weigh something in each mode by themselves: were they the first of the episode,
     /// so that it does not matter which came first.
     pieces: [u32; Mode::COUNT],
-    /// How many new values there were.
+    /// How many new values there were that do not wait for a person.
     shown: usize,
     /// How rare the strongest pace of each window and class of calls is, log10, by their number; in
     /// order, and only those that are rare.
@@ -86,7 +86,8 @@ impl Evidence {
         // A value that was seen before, and waits for a person, is none of the chain's.
         let of_agent = |shown| chain.one_more(shown).max(novelty.pending_share() / given_new);
         let (now, first) = (of_agent(self.shown), of_agent(0));
-        self.shown += 1;
+        // Nor does it make another one likelier: the agent does it now and then, and nothing else.
+        self.shown += usize::from(novelty.seen == 0);
         let weight = |mode: Mode, of_agent: f64| {
             let ratio = GOES_ON / of_agent * mode.ratio(novelty, given_new);
             libm::log10(OWN + (1.0 - OWN) * ratio).min(WEIGHT_MAX)
@@ -103,17 +104,14 @@ impl Evidence {
         weights.get(self.mode() as usize).copied().unwrap_or(0.0)
     }
 
-    /// Adds a pace above every one that was learned, of the `nth` of `pairs` of a window and a class of
-    /// calls; what all paces weigh then, or nothing if this is no excess.
+    /// Adds a pace above every one that was learned, with a chance of `10^log_chance`, of the `nth` of
+    /// `pairs` of a window and a class of calls; what all paces weigh then.
     ///
     /// Each of the pairs could have been the one, and a burst shows in many of them at once: the mean of
     /// `1/p` over all pairs is taken for one over the chance of all of it (the harmonic mean p-value:
     /// Wilson, PNAS 116, 2019), which is never more than that of the rarest one times their number.
-    pub fn add_pace(&mut self, nth: u16, tail: &Tail, count: u64, pairs: usize) -> f64 {
-        if !tail.is_excess(count) {
-            return 0.0;
-        }
-        let rare = (-tail.log_chance(count)).clamp(0.0, PACE_MAX);
+    pub fn add_pace(&mut self, nth: u16, log_chance: f64, pairs: usize) -> f64 {
+        let rare = (-log_chance).clamp(0.0, PACE_MAX);
         match self.paces.binary_search_by_key(&nth, |(nth, _)| *nth) {
             Ok(at) => {
                 let Some((_, known)) = self.paces.get_mut(at) else { return self.pace };
@@ -253,7 +251,7 @@ impl fmt::Display for Score {
 mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
-    use tripline_baseline::Discoveries;
+    use tripline_baseline::{Discoveries, Tail};
     use tripline_iam::{AccessLevel, Risk, Risks};
 
     use super::*;
@@ -340,14 +338,26 @@ mod tests {
     }
 
     #[test]
+    fn what_waits_for_a_person_makes_nothing_else_likelier() {
+        let escalates = action(AccessLevel::Write, &[Risk::PrivilegeEscalation]);
+        let alone = Evidence::default().add(&escalates, &calm());
+        let pending = Novelty { seen: 40, ..escalates };
+        let mut evidence = Evidence::default();
+        evidence.add(&pending, &calm());
+        assert_eq!(evidence.add(&escalates, &calm()), alone);
+        assert!(evidence.add(&escalates, &calm()) < alone);
+    }
+
+    #[test]
     fn a_pace_alone_is_one_piece_and_must_be_ten_times_as_strong_to_kill() {
         let mut evidence = Evidence::default();
         let tail = Tail { limit: 40, episodes: 4_000, index: 0.25 };
-        assert_eq!(evidence.add_pace(3, &tail, 50, 12), 0.0);
-        let weight = evidence.add_pace(3, &tail, 51, 12);
+        assert!(!tail.is_excess(50) && tail.is_excess(51));
+        let mut add = |count| evidence.add_pace(3, tail.log_chance(count, None), 12);
+        let weight = add(51);
         assert!((2.8..3.1).contains(&weight), "{weight}");
-        evidence.add_pace(3, &tail, 400, 12);
-        evidence.add_pace(3, &tail, 60, 12);
+        add(400);
+        add(60);
         assert_eq!(evidence.pieces(), 1);
         assert_eq!(evidence.score(), Score::of(WEIGHT_MAX + PACE_SHARE));
         assert_eq!(evidence.killing(), Score::of(WEIGHT_MAX + PACE_SHARE - ONE_PACE));
@@ -361,7 +371,7 @@ mod tests {
         let of = |all: &[(u16, u64)]| {
             let mut evidence = Evidence::default();
             all.iter().for_each(|(nth, count)| {
-                evidence.add_pace(*nth, &tail, *count, 48);
+                evidence.add_pace(*nth, tail.log_chance(*count, None), 48);
             });
             (evidence.score(), evidence)
         };
@@ -370,7 +380,7 @@ mod tests {
         assert_eq!(ten, Score::of(one.log10() + 1.0));
         // All of them are the same burst: as rare as the rarest.
         let (all, _) = of(&(0..48).map(|nth| (nth, 120)).collect::<Vec<_>>());
-        assert_eq!(all, Score::of(-tail.log_chance(120) + PACE_SHARE));
+        assert_eq!(all, Score::of(-tail.log_chance(120, None) + PACE_SHARE));
         // In any order, and however often it is said.
         let once = of(&[(3, 120), (9, 60)]);
         assert_eq!(of(&[(9, 60), (3, 90), (3, 120), (9, 60)]), once);

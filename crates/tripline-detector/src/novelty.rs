@@ -44,6 +44,13 @@ pub enum Detail {
         /// The share of visits to resources, of all of the agent's, by actions that do as much harm.
         alike: f64,
     },
+    /// Of a network.
+    Side {
+        /// Whether it is one of the internet, and not of a VPC.
+        is_outside: bool,
+        /// How likely the agent is to come from outside, when it comes from elsewhere.
+        of_agent: f64,
+    },
     /// Of an error: whether it is a refusal.
     Denied(bool),
     /// Of bytes: how many times twice the most that went out.
@@ -73,14 +80,15 @@ pub struct Peers {
     pub knowing: u64,
     /// Agents in all.
     pub agents: u64,
-    /// How often they drew it.
-    pub episodes: u64,
-    /// How often they drew anything in the family.
-    pub draws: u64,
+    /// Of all values of the family, the agents that know each, added up.
+    pub known: u64,
 }
 
 /// Of those that an intruder shows: whoever comes with a stolen key comes from elsewhere.
 const INTRUDERS_UNHEARD_OF: f64 = 0.9;
+/// Of them those that come over the internet. The others come through an endpoint of a VPC of their own,
+/// to hide that they are elsewhere (hackingthe.cloud, "Bypass Credential Exfiltration Detection").
+const INTRUDERS_OUTSIDE: f64 = 0.8;
 
 impl Novelty {
     /// Of the actions that are new to an agent: the shares that are as among its class, and as among the
@@ -107,8 +115,10 @@ impl Novelty {
     /// families other than actions only in proportion to an intruder's bets on them, since what both
     /// have in common says nothing.
     pub(crate) fn base(&self) -> f64 {
+        // What an agent finds next is not what others do most often, which one of them may do all day, but
+        // what most others have found (the continuation counts of Kneser and Ney, ICASSP 1995).
         let share = |peers: Option<Peers>| {
-            peers.map_or(0.0, |it| it.episodes as f64 / (it.draws as f64).max(1.0))
+            peers.map_or(0.0, |it| it.knowing as f64 / (it.known as f64).max(1.0))
         };
         match self.family {
             Family::Action => {
@@ -120,11 +130,24 @@ impl Novelty {
             }
             Family::Region | Family::Network | Family::UserAgent if self.has_peers() => {
                 let unheard_of = Self::unheard_of(self.family);
-                if self.is_heard_of() {
-                    (1.0 - unheard_of) / (1.0 - INTRUDERS_UNHEARD_OF)
-                } else {
-                    unheard_of / INTRUDERS_UNHEARD_OF
-                }
+                self.side()
+                    * if self.is_heard_of() {
+                        (1.0 - unheard_of) / (1.0 - INTRUDERS_UNHEARD_OF)
+                    } else {
+                        unheard_of / INTRUDERS_UNHEARD_OF
+                    }
+            }
+            _ => self.side(),
+        }
+    }
+
+    /// Of a network: how much likelier the agent is to come from its side than an intruder. Work moves from
+    /// one VPC to another, and hardly ever out of them; a stolen key is used from outside.
+    fn side(&self) -> f64 {
+        match self.detail {
+            Detail::Side { is_outside: true, of_agent } => of_agent / INTRUDERS_OUTSIDE,
+            Detail::Side { is_outside: false, of_agent } => {
+                (1.0 - of_agent) / (1.0 - INTRUDERS_OUTSIDE)
             }
             _ => 1.0,
         }
@@ -222,8 +245,7 @@ pub(crate) mod tests {
     const STANDING: Standing = Standing { maturity: MATURE, in_grace: false };
 
     pub(crate) fn peers(knowing: u64) -> Option<Peers> {
-        let episodes = if knowing > 0 { 900 } else { 0 };
-        Some(Peers { knowing, agents: 12, episodes, draws: 400_000 })
+        Some(Peers { knowing, agents: 12, known: 240 })
     }
 
     pub(crate) fn novelty(family: Family, risks: Risks, knowing: u64) -> Novelty {
@@ -253,6 +275,28 @@ pub(crate) mod tests {
     /// A Region, network or tool that nobody has heard of.
     pub(crate) fn around(family: Family) -> Novelty {
         novelty(family, Risks::default(), 0)
+    }
+
+    #[test]
+    fn what_many_peers_found_out_is_found_next() {
+        let known_by = |knowing| novelty(Family::Action, Risks::default(), knowing).base();
+        assert!(known_by(6) > 5.0 * known_by(1) && known_by(1) > 100.0 * known_by(0));
+        // All that any of them knows, and anything, are all there is.
+        let all = (240.0 / 6.0) * (known_by(6) - known_by(0)) + 0.1;
+        assert!((all - 1.0).abs() < 1e-9, "{all}");
+    }
+
+    #[test]
+    fn who_always_called_from_a_vpc_is_not_expected_from_the_internet() {
+        let from = |is_outside, of_agent| Novelty {
+            detail: Detail::Side { is_outside, of_agent },
+            ..around(Family::Network)
+        };
+        let unknown = around(Family::Network).base();
+        assert!(from(true, 0.05).base() < unknown / 10.0);
+        assert!(from(false, 0.05).base() > unknown * 4.0);
+        // Who comes over the internet as often as intruders do tells nothing by that.
+        assert!((from(true, INTRUDERS_OUTSIDE).base() - unknown).abs() < 1e-9);
     }
 
     #[test]

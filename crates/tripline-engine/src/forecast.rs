@@ -1,6 +1,6 @@
 //! What the model itself expects of benign episodes, found out by drawing some.
 
-use tripline_baseline::{Draw, Family, Home};
+use tripline_baseline::{Draw, Family, Home, Knowledge};
 use tripline_detector::{
     Budgets, Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
     Verdict,
@@ -119,8 +119,10 @@ impl<'a> Imagined<'a> {
             values.retain(|value| !own(value));
             values.sort_unstable();
             Choice::of(values.into_iter().filter_map(|value| {
-                let episodes = peers?.known.ask(&drawn(value), &NOWHERE).episodes();
-                Some((f64::from(episodes), value))
+                match peers?.known.ask(&drawn(value), &NOWHERE) {
+                    Knowledge::Known { agents, .. } => Some((f64::from(agents), value)),
+                    _ => None,
+                }
             }))
         };
         let known = habits.own.map(|own| &own.known);
@@ -172,7 +174,7 @@ impl<'a> Imagined<'a> {
         let heard_of = chance.f64() >= Novelty::unheard_of(family);
         let peers = |learned: Option<&Learned>| {
             let agents = u64::from(learned?.known.agents().saturating_sub(1));
-            Some(Peers { knowing: u64::from(heard_of).min(agents), agents, episodes: 0, draws: 0 })
+            Some(Peers { knowing: u64::from(heard_of).min(agents), agents, known: 0 })
         };
         let own = self.habits.own?;
         let mut risks = Risks::default();
@@ -189,7 +191,11 @@ impl<'a> Imagined<'a> {
             Family::Bytes => {
                 Detail::Doublings((0..14).take_while(|_| chance.bool()).count() as u32 + 1)
             }
-            Family::Region | Family::Network | Family::UserAgent => Detail::None,
+            Family::Network => {
+                let of_agent = self.habits.chance_of_outside();
+                Detail::Side { is_outside: chance.f64() < of_agent, of_agent }
+            }
+            Family::Region | Family::UserAgent => Detail::None,
         };
         Some(Novelty {
             family,

@@ -2,7 +2,7 @@
 
 use tripline_baseline::{
     Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, LearnedVersions, Maturity,
-    RateClass, RateWindow, Stage, Tail, Whose,
+    Network, RateClass, RateWindow, Stage, Tail, Whose,
 };
 use tripline_detector::{
     Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
@@ -18,7 +18,6 @@ use crate::pace::{Exceeded, Excess};
 pub(crate) struct Learned {
     pub(crate) known: Known,
     pub(crate) maturity: Maturity,
-    by_family: [Maturity; Family::COUNT],
     /// The share of visits to resources by actions that do each harm, in the order of [`Risk::ALL`].
     at_stake: [f64; Risk::ALL.len()],
     pub(crate) versions: LearnedVersions,
@@ -37,7 +36,6 @@ impl Learned {
             at_stake: at_stake(&known),
             known,
             maturity: baseline.maturity(),
-            by_family: Family::ALL.map(|family| baseline.maturity_of(family)),
             versions: baseline.versions(),
             until: baseline.span().map(|(_, last)| last),
             class: match baseline.whose() {
@@ -73,10 +71,6 @@ impl Learned {
         }
         Some((0..bits).rev().find(|less| known(*less)).map_or(1, |less| bits - less))
     }
-
-    fn of(&self, family: Family) -> Maturity {
-        self.by_family.get(family as usize).copied().unwrap_or(self.maturity)
-    }
 }
 
 /// What is known of one agent: by itself, by its class, by the fleet.
@@ -91,6 +85,12 @@ pub(crate) struct Habits<'m> {
 /// More is a loop, which comes with a new version more often than without.
 const GRACE_TIMES: u64 = 3;
 
+/// So many agents of a class say what is usual in it.
+const PEERS_MIN: u32 = 5;
+/// A slot that found so few parts may be one that finds no more: it takes another hundred visits for each
+/// to tell.
+const FOUND_FEW: u32 = 3;
+
 impl<'m> Habits<'m> {
     /// Whether there is anything to compare with: the agent's own baseline, or its class's until it
     /// has one.
@@ -102,6 +102,12 @@ impl<'m> Habits<'m> {
     #[inline]
     pub(crate) fn is_news(&self, draw: &Draw<'_>, home: &Home<'_>) -> bool {
         match self.own {
+            Some(own)
+                if draw.family == Family::Resource && own.maturity.stage() > Stage::Immature =>
+            {
+                let (knowledge, depth) = own.known.ask_resource(draw, home);
+                knowledge.is_news() || self.closed_by_peers(draw, home, knowledge, depth).is_some()
+            }
             Some(own) if own.known.knows(draw, home) => false,
             Some(own) if own.maturity.stage() > Stage::Immature => true,
             own => match self.class {
@@ -109,6 +115,43 @@ impl<'m> Habits<'m> {
                 None => own.is_some(),
             },
         }
+    }
+
+    /// Its class, if that is enough agents to say what is usual among them.
+    fn peers(&self) -> Option<&'m Learned> {
+        self.class.filter(|class| class.known.agents() >= PEERS_MIN)
+    }
+
+    /// The visits to a slot of names, and what was found in it, that is open to the agent only because it
+    /// came there too seldom to tell, and closed to its peers, none of whom knows the part either.
+    fn closed_by_peers(
+        &self,
+        draw: &Draw<'_>,
+        home: &Home<'_>,
+        own: Knowledge,
+        depth: usize,
+    ) -> Option<(u32, u32)> {
+        let Knowledge::Open { visits: 1.., found: ..=FOUND_FEW } = own else { return None };
+        match self.peers()?.known.ask_resource(draw, home) {
+            (Knowledge::Unexpected { visits, found }, of_peers) if of_peers == depth => {
+                Some((visits, found))
+            }
+            _ => None,
+        }
+    }
+
+    /// How likely the agent is to come over the internet when it comes from elsewhere: as its own networks
+    /// and those of its class are, the estimate of Krichevsky and Trofimov for the class and that as one
+    /// network of the agent's.
+    pub(crate) fn chance_of_outside(&self) -> f64 {
+        let counts = |learned: Option<&Learned>| {
+            let (inside, outside) = learned.map_or((0, 0), |it| it.known.networks());
+            (outside as f64, (inside + outside) as f64)
+        };
+        let (outside, all) = counts(self.class);
+        let of_class = (outside + 0.5) / (all + 1.0);
+        let (outside, all) = counts(self.own);
+        ((outside + of_class) / (all + 1.0)).clamp(0.05, 0.95)
     }
 
     /// The last day that any of it was learned from.
@@ -148,6 +191,17 @@ impl<'m> Habits<'m> {
             (Family::Resource, Knowledge::Unexpected { visits, found }) => {
                 first.slot(visits, found, risks)
             }
+            (Family::Resource, Knowledge::Open { .. }) => {
+                let (knowledge, depth) = first.known.ask_resource(draw, home);
+                let slot = self.closed_by_peers(draw, home, knowledge, depth);
+                slot.zip(self.class).map_or(Detail::None, |((visits, found), class)| {
+                    class.slot(visits, found, risks)
+                })
+            }
+            (Family::Network, _) => match Network::is_outside(draw.value) {
+                Some(is_outside) => Detail::Side { is_outside, of_agent: self.chance_of_outside() },
+                None => Detail::None,
+            },
             (Family::Error, _) => Detail::Denied(is_denied),
             (Family::Bytes, _) => Detail::Doublings(first.doublings(draw, home)?),
             _ => Detail::None,
@@ -180,7 +234,7 @@ impl<'m> Habits<'m> {
         standing: Standing,
         episode: &mut OpenEpisode,
     ) -> Option<(Exceeded, f64)> {
-        let own = self.own?;
+        let (own, peers) = (self.own?, self.peers());
         let times = if standing.in_grace { GRACE_TIMES } else { 1 };
         let (evidence, pairs) = (episode.evidence_mut(), own.known.paces());
         let before = evidence.pace();
@@ -188,9 +242,13 @@ impl<'m> Habits<'m> {
         for it in &excess.all {
             let Some(tail) = own.known.tail(it.window, it.class) else { continue };
             let tail = Tail { limit: tail.limit.saturating_mul(times), ..tail };
-            evidence.add_pace(it.nth(), &tail, it.count, pairs);
-            let log_chance = tail.log_chance(it.count);
-            if tail.is_excess(it.count) && rarest.is_none_or(|(least, _)| log_chance < least) {
+            if !tail.is_excess(it.count) {
+                continue;
+            }
+            let peaks = peers.and_then(|peers| peers.known.peaks(it.window, it.class));
+            let log_chance = tail.log_chance(it.count, peaks);
+            evidence.add_pace(it.nth(), log_chance, pairs);
+            if rarest.is_none_or(|(least, _)| log_chance < least) {
                 rarest = Some((log_chance, *it));
             }
         }
@@ -279,17 +337,15 @@ fn at_stake(known: &Known) -> [f64; Risk::ALL.len()] {
 }
 
 fn peers(learned: &Learned, draw: &Draw<'_>, home: &Home<'_>) -> Peers {
-    let (episodes, knowing) = match learned.known.ask(draw, home) {
-        Knowledge::Known { episodes, agents } => (episodes, agents),
-        _ => (0, 0),
+    let knowing = match learned.known.ask(draw, home) {
+        Knowledge::Known { agents, .. } => agents,
+        _ => 0,
     };
-    let family = learned.of(draw.family);
     Peers {
         knowing: u64::from(knowing),
         // Itself is one of them.
         agents: u64::from(learned.known.agents().saturating_sub(1)),
-        episodes: u64::from(episodes),
-        draws: u64::from(family.draws),
+        known: learned.known.knowers(draw.family),
     }
 }
 
@@ -302,5 +358,78 @@ fn feature(family: Family) -> Feature {
         Family::UserAgent => Feature::UserAgent,
         Family::Error => Feature::Error,
         Family::Bytes => Feature::Bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_baseline::{Approval, Counts, Decisions, EpisodeKey, Learner, Peers, promote};
+    use tripline_cloudtrail::EventTime;
+
+    use super::*;
+
+    const HOME: Home<'_> = Home { account: Some("123456789012"), region: Some("eu-west-1") };
+    const BUCKET: &str = "arn:aws:s3:::exports/a.csv";
+
+    fn draw<'d>(family: Family, value: &'d str) -> Draw<'d> {
+        let action = (family == Family::Resource).then_some("s3:GetObject");
+        Draw { family, action, value }
+    }
+
+    /// An agent that works forty times a day for twelve days, through an endpoint, and reads a bucket every
+    /// eighth time.
+    fn reader(name: &str) -> Baseline {
+        let agent = Untrusted::new(name.to_owned());
+        let whose = Whose::Agent { agent, class: Some(Untrusted::borrowed("readers")) };
+        let mut learner = Learner::new(whose, 1);
+        let at = |secs: i64| EventTime::from_unix_secs(1_785_542_400 + secs).unwrap();
+        for nth in 0..480 {
+            let time = at(nth * 86_400 / 40);
+            let start_minute = u32::try_from(time.unix_minutes()).unwrap();
+            let episode = EpisodeKey { start_minute, root: nth as u64 };
+            let reads = [draw(Family::Action, "s3:GetObject"), draw(Family::Resource, BUCKET)];
+            let reads = reads.into_iter().filter(|_| nth % 8 == 0);
+            let mut draws = reads.chain([draw(Family::Network, "vpce-1")]);
+            learner.call(episode, time, &Counts::default(), &HOME, &mut draws);
+        }
+        let by = Approval::new("somebody", at(12 * 86_400), "a test").unwrap();
+        let decisions = Decisions::default();
+        promote(None, &learner.finish(), &decisions, &|_| false, &by).unwrap().next
+    }
+
+    fn class(agents: u32) -> Learned {
+        let mut peers = Peers::new(Some(Untrusted::borrowed("readers")));
+        (0..agents).for_each(|nth| peers.add(&reader(&format!("reader-{nth}"))));
+        Learned::new(&peers.finish(None), 1)
+    }
+
+    #[test]
+    fn what_an_agent_came_to_too_seldom_to_tell_its_peers_tell() {
+        let own = Learned::new(&reader("reader-0"), 1);
+        let resource = |value| draw(Family::Resource, value);
+        let vault = "arn:aws:s3:::vault/a.csv";
+        let (few, many) = (class(PEERS_MIN - 1), class(PEERS_MIN));
+        let habits = |class| Habits { own: Some(&own), class, fleet: None };
+        // Sixty visits to one bucket do not tell that there is none beside it; those of five agents do.
+        assert!(!habits(None).is_news(&resource(vault), &HOME));
+        assert!(!habits(Some(&few)).is_news(&resource(vault), &HOME));
+        let habits = habits(Some(&many));
+        assert!(habits.is_news(&resource(vault), &HOME));
+        assert!(!habits.is_news(&resource(BUCKET), &HOME));
+        let standing = habits.standing(false);
+        let novelty = habits.novelty(&resource(vault), &HOME, false, standing).unwrap();
+        assert!(matches!(novelty.detail, Detail::Slot { surprise, .. } if surprise > 0.1));
+        // Of an action that the agent never used, the action is the news.
+        let other = Draw { action: Some("s3:PutObject"), ..resource(vault) };
+        assert!(!habits.is_news(&other, &HOME));
+    }
+
+    #[test]
+    fn an_agent_comes_from_where_it_and_its_class_came_from() {
+        let (own, class) = (Learned::new(&reader("reader-0"), 1), class(6));
+        let alone = Habits { own: Some(&own), class: None, fleet: None };
+        assert!((alone.chance_of_outside() - 0.25).abs() < 1e-9);
+        assert_eq!(Habits { class: Some(&class), ..alone }.chance_of_outside(), 0.05);
+        assert_eq!(Habits::default().chance_of_outside(), 0.5);
     }
 }

@@ -388,7 +388,7 @@ impl<'m> Judge<'m> {
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
         let mut weighed = weigh(&habits, standing, &measure, episode, &deed, excess, expected);
-        // In a grace, too: what is excused weighs nothing on any of the days.
+        // In a grace, too: the days that it is ranked among had theirs.
         if weighed.adds && standing.maturity.is_armed() {
             let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
             let now = u32::try_from(call.time.unix_minutes()).unwrap_or(turn.episode_start);

@@ -62,9 +62,10 @@ pub(crate) fn weigh<'d>(
             continue;
         };
         let Some(chain) = habits.chain() else { continue };
-        // A deployment brings new work; what does harm, or comes from elsewhere, is weighed all the same.
-        let is_excused = standing.in_grace && !novelty.is_harmful() && !novelty.is_foreign();
-        let counts = !is_excused && !of_new_action(&draw) && episode.discovers(&draw);
+        // A deployment brings new work; what does harm, or comes from elsewhere, is weighed as ever.
+        let is_work = standing.in_grace && !novelty.is_harmful() && !novelty.is_foreign();
+        let chain = if is_work { chain.in_grace() } else { chain };
+        let counts = !of_new_action(&draw) && episode.discovers(&draw);
         let weight = if counts { episode.evidence_mut().add(&novelty, &chain) } else { 0.0 };
         adds |= weight > 0.0;
         is_harmful |= novelty.is_harmful();

@@ -6,13 +6,14 @@ use ahash::RandomState;
 use hashbrown::HashTable;
 use tripline_cloudtrail::keyed;
 
-use super::baseline::{Baseline, State};
+use super::baseline::{Baseline, State, Whose};
 use super::discoveries::Discoveries;
 use super::family::{Draw, Family, Home};
 use super::keys::bounded;
 use super::rate::{PeakHistogram, RateClass, RateWindow};
 use super::token::{STAR, Tokens, is_same};
 use super::trie::{Node, is_open};
+use crate::network::Network;
 
 /// What a baseline knows of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +55,6 @@ impl Knowledge {
         match self {
             Self::Known { .. } | Self::Open { .. } => false,
             Self::Pending { .. } | Self::Unexpected { .. } | Self::New => true,
-        }
-    }
-
-    /// In how many episodes the value was seen, as far as it is listed.
-    pub fn episodes(self) -> u32 {
-        match self {
-            Self::Known { episodes, .. } | Self::Pending { episodes } => episodes,
-            Self::Open { .. } | Self::Unexpected { .. } | Self::New => 0,
         }
     }
 }
@@ -121,6 +114,12 @@ pub struct Known {
     closed: (u64, u64),
     discoveries: Discoveries,
     overflow: [bool; Family::COUNT],
+    /// Of each family, the agents that know each of its values, added up.
+    knowers: [u64; Family::COUNT],
+    /// The same of networks inside and outside of VPCs.
+    networks: [u64; 2],
+    /// Of a class, the peaks of its agents.
+    peaks: Option<Box<PeaksByPace>>,
     episodes: u32,
     agents: u32,
 }
@@ -150,6 +149,9 @@ impl Baseline {
             closed: (0, 0),
             discoveries: self.discoveries(),
             overflow: Family::ALL.map(|family| self.overflow.contains(&family)),
+            knowers: [0; Family::COUNT],
+            networks: [0; 2],
+            peaks: None,
             episodes: self.episodes,
             agents: self.agents,
         };
@@ -159,6 +161,15 @@ impl Baseline {
                 true => Knowledge::Known { episodes, agents },
                 false => Knowledge::Pending { episodes },
             };
+            let knowers = known.knowers.get_mut(name.family.index()).filter(|_| fact.is_known());
+            knowers.into_iter().for_each(|knowers| *knowers += u64::from(agents));
+            if name.family == Family::Network
+                && fact.is_known()
+                && let Some(is_outside) = Network::is_outside(&name.value)
+            {
+                let [inside, outside] = &mut known.networks;
+                *(if is_outside { outside } else { inside }) += u64::from(agents);
+            }
             let (action, value) = (name.action.clone(), name.value.clone());
             known.add(Value { family: name.family, action, value, knowledge });
         }
@@ -174,6 +185,14 @@ impl Baseline {
                 RateWindow::ALL.map(|window| RateClass::ALL.map(|class| self.limit(window, class)));
             known.tails =
                 RateWindow::ALL.map(|window| RateClass::ALL.map(|class| self.tail(window, class)));
+        }
+        if matches!(self.whose, Whose::Class(_)) {
+            let peaks = |window, class| {
+                self.peaks.get(&(window, class)).map(|peaks| ClassPeaks::of(peaks, self.episodes))
+            };
+            known.peaks = Some(Box::new(
+                RateWindow::ALL.map(|window| RateClass::ALL.map(|class| peaks(window, class))),
+            ));
         }
         known
     }
@@ -215,12 +234,65 @@ impl Tail {
     }
 
     /// log10 of the chance that an episode's peak reaches `count`, above the limit: its rank among the
-    /// episodes learned, and a Pareto tail from there on (detector.md, section 2).
-    pub fn log_chance(&self, count: u64) -> f64 {
+    /// episodes learned, and from there on a Pareto tail (detector.md, section 2) or, where the agent has
+    /// `peers`, theirs.
+    pub fn log_chance(&self, count: u64, peers: Option<&ClassPeaks>) -> f64 {
         // One more where there were a handful is no burst.
-        let excess = count as f64 / self.limit.max(HANDFUL) as f64;
-        -libm::log10(f64::from(self.episodes) + 1.0)
-            - libm::log10(excess.max(1.0)) / self.index.max(0.01)
+        let excess = (count as f64 / self.limit.max(HANDFUL) as f64).max(1.0);
+        let rank = -libm::log10(f64::from(self.episodes) + 1.0);
+        let of_peers = peers.and_then(|peers| peers.log_chance(self.episodes, excess));
+        match of_peers {
+            Some(of_peers) => of_peers.min(rank),
+            None => rank - libm::log10(excess) / self.index.max(0.01),
+        }
+    }
+}
+
+type PeaksByPace = [[Option<ClassPeaks>; RateClass::COUNT]; RateWindow::COUNT];
+
+/// How often the episodes of the agents of a class come how high.
+///
+/// The highest peaks of one agent are a few dozen, and say little about how peaks beyond them thin out;
+/// those of its class are as many for each of its agents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassPeaks {
+    /// `(lowest value of a bucket, episodes that reach it)`, in order.
+    reaching: Box<[(u64, u32)]>,
+    episodes: u32,
+    /// That of the tail beyond the highest.
+    index: f64,
+}
+
+impl ClassPeaks {
+    fn of(peaks: &PeakHistogram, episodes: u32) -> Self {
+        let mut left = peaks.episodes();
+        let reaching = peaks.parts().map(|(low, count)| {
+            let reaching = left;
+            left = left.saturating_sub(count);
+            (low, reaching)
+        });
+        Self { reaching: reaching.collect(), episodes, index: peaks.tail_index() }
+    }
+
+    /// log10 of the chance that a peak is so many times the highest of so many episodes of one agent: as
+    /// rare as it is in the class to be so many times what as small a share of its episodes reach, since
+    /// of two agents with the same job one may have twice as much to do. Nothing where the class is of one
+    /// height.
+    fn log_chance(&self, episodes: u32, times: f64) -> Option<f64> {
+        let wanted = f64::from(self.episodes) / (f64::from(episodes) + 1.0);
+        let places = self.reaching.partition_point(|(_, reaching)| f64::from(*reaching) >= wanted);
+        let at = self.reaching.get(places.saturating_sub(1)).filter(|_| self.reaching.len() > 1)?;
+        let value = at.0.max(HANDFUL) as f64 * times;
+        let all = f64::from(self.episodes) + 1.0;
+        let place = self.reaching.partition_point(|(low, _)| (*low as f64) < value);
+        Some(match (self.reaching.get(place), self.reaching.last()) {
+            (Some((_, reaching)), _) => libm::log10((f64::from(*reaching) + 1.0) / all),
+            (None, Some((highest, _))) => {
+                let beyond = value / (*highest).max(1) as f64;
+                -libm::log10(all) - libm::log10(beyond.max(1.0)) / self.index.max(0.01)
+            }
+            (None, None) => return None,
+        })
     }
 }
 
@@ -273,10 +345,16 @@ impl Known {
         self.agents
     }
 
+    /// The agents that know each value of a family, added up: of all that its agents found out, by how
+    /// many of them each was.
+    pub fn knowers(&self, family: Family) -> u64 {
+        self.knowers.get(family.index()).copied().unwrap_or(0)
+    }
+
     /// What is known of a value that a call shows; `home` as when it was learned.
     pub fn ask(&self, draw: &Draw<'_>, home: &Home<'_>) -> Knowledge {
         if draw.family == Family::Resource {
-            return self.ask_resource(draw, home);
+            return self.ask_resource(draw, home).0;
         }
         let (action, value) = (draw.given(), bounded(draw.value));
         let hash = self.hasher.hash_one((draw.family, action, &*value));
@@ -297,7 +375,8 @@ impl Known {
         !self.ask(draw, home).is_news()
     }
 
-    fn ask_resource(&self, draw: &Draw<'_>, home: &Home<'_>) -> Knowledge {
+    /// What is known of a resource, and of how many parts of its name.
+    pub fn ask_resource(&self, draw: &Draw<'_>, home: &Home<'_>) -> (Knowledge, usize) {
         let hash = self.hasher.hash_one(draw.given());
         let Some(root) = self
             .roots
@@ -305,24 +384,39 @@ impl Known {
             .and_then(|&(_, slot)| self.slots.get(slot as usize))
         else {
             // The action is new; then it is the news.
-            return Knowledge::Open { visits: 0, found: 0 };
+            return (Knowledge::Open { visits: 0, found: 0 }, 0);
         };
         if !root.is_known {
-            return Knowledge::Pending { episodes: root.visits };
+            return (Knowledge::Pending { episodes: root.visits }, 0);
         }
-        let mut slot = root;
+        let (mut slot, mut depth) = (root, 0);
         let mut tokens = Tokens::of(draw.value, home);
         while let Some(token) = tokens.advance() {
             let next = self.child(slot, token);
             let (visits, found) = (slot.visits, slot.found);
-            match next {
-                Some(next) if next.is_known => slot = next,
-                _ if is_open(visits, found) => return Knowledge::Open { visits, found },
-                Some(next) => return Knowledge::Pending { episodes: next.visits },
-                None => return Knowledge::Unexpected { visits, found },
-            }
+            let left = match next {
+                Some(next) if next.is_known => {
+                    (slot, depth) = (next, depth + 1);
+                    continue;
+                }
+                _ if is_open(visits, found) => Knowledge::Open { visits, found },
+                Some(next) => Knowledge::Pending { episodes: next.visits },
+                None => Knowledge::Unexpected { visits, found },
+            };
+            return (left, depth);
         }
-        Knowledge::Known { episodes: slot.visits, agents: slot.agents }
+        (Knowledge::Known { episodes: slot.visits, agents: slot.agents }, depth)
+    }
+
+    /// How many networks inside of VPCs its agents know, and how many outside, added up over the agents.
+    pub fn networks(&self) -> (u64, u64) {
+        let [inside, outside] = self.networks;
+        (inside, outside)
+    }
+
+    /// The peaks of its agents, where it is a class.
+    pub fn peaks(&self, window: RateWindow, class: RateClass) -> Option<&ClassPeaks> {
+        self.peaks.as_ref()?.get(window as usize)?.get(class as usize)?.as_ref()
     }
 
     /// The child of that token, else the one that stands for all there was no room for.
@@ -429,6 +523,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn beyond_its_own_peaks_an_agent_is_taken_for_its_peers() {
+        let of = |peaks: &mut dyn Iterator<Item = u64>| {
+            let mut histogram = PeakHistogram::default();
+            peaks.for_each(|peak| histogram.add(peak));
+            ClassPeaks::of(&histogram, histogram.episodes())
+        };
+        let tail = Tail { limit: 40, episodes: 499, index: 0.25 };
+        let rank = -libm::log10(500.0);
+        let alone = tail.log_chance(160, None);
+        assert!((alone - (rank - 4.0 * libm::log10(4.0))).abs() < 1e-9);
+        // Of peers that burst, four times as much is four times as rare, whatever their own height.
+        let bursty = of(&mut (1..=2_000).map(|n| 20_000 / n));
+        let among_bursty = tail.log_chance(160, Some(&bursty));
+        assert!((rank - 0.9..rank - 0.3).contains(&among_bursty), "{among_bursty}");
+        // Of peers that never come far above what is usual, it is rarer than any was seen.
+        let calm = of(&mut (0..6_000).map(|n| 500 + n % 100));
+        assert!(tail.log_chance(160, Some(&calm)) < -libm::log10(6_001.0) - 1.0);
+        // Never less rare than the agent's own history says; and where all are of one height, its own counts.
+        assert!(tail.log_chance(51, Some(&bursty)) <= rank);
+        let same = of(&mut (0..6_000).map(|_| 40));
+        assert_eq!(tail.log_chance(160, Some(&same)), alone);
+    }
 
     proptest! {
         #[test]

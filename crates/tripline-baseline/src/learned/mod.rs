@@ -42,7 +42,7 @@ pub use episode::{EpisodeDraw, EpisodeFacts, Peaks};
 pub use error::{BaselineError, BaselineProblem};
 pub use family::{Draw, EpisodeKey, Family, Home};
 pub use key::{Approval, KeyName, Provenance};
-pub use known::{Knowledge, Known, Tail};
+pub use known::{ClassPeaks, Knowledge, Known, Tail};
 pub use learner::{Learner, LearnerLimits, learned_name};
 pub use likeness::{Alike, Likeness};
 pub use maturity::{MATURE_DAYS, MATURE_EPISODES, Maturity, Stage};

@@ -13,8 +13,9 @@ pub struct Chain {
     families: [f64; Family::COUNT],
 }
 
-/// An agent starts with so many episodes of its peers' habits, …
-const PRIOR_EPISODES: f64 = 50.0;
+/// An agent starts with so many episodes of its peers' habits, which is as many as it takes to be known
+/// well: in fewer, most agents show something new once or never, by chance, …
+const PRIOR_EPISODES: f64 = 200.0;
 /// … and with so many of everybody's, as to what follows the first novelty.
 const PRIOR_NOVEL_EPISODES: f64 = 10.0;
 /// How often an episode shows something new where nobody is known.
@@ -23,6 +24,10 @@ const FIRST: f64 = 0.05;
 const MORE: f64 = 0.4;
 /// Whatever was found: another novelty is never taken to be surer than this.
 const MOST: f64 = 0.9;
+
+/// How often an episode shows something new when the agent has just been deployed anew: in some of its
+/// first ones, until all of its new work has been seen once.
+const IN_GRACE: f64 = 0.2;
 
 /// What new values are values of, where nobody is known; in the order of [`Family::ALL`].
 const FAMILIES: [f64; Family::COUNT] = [0.3, 0.3, 0.03, 0.07, 0.1, 0.15, 0.05];
@@ -50,6 +55,12 @@ impl Chain {
         }
         let of_peers = peers.map_or(FAMILIES, |peers| shares(&peers.by_family, &FAMILIES));
         Self { one_more, families: shares(&own.by_family, &of_peers) }
+    }
+
+    /// The same while a new version shows what it does.
+    #[must_use]
+    pub fn in_grace(self) -> Self {
+        Self { one_more: self.one_more.map(|chance| chance.max(IN_GRACE)), ..self }
     }
 
     /// The chance that an episode which showed `shown` new values shows another.
@@ -97,6 +108,16 @@ mod tests {
         let restless = Chain::new(&restless, Some(&calm));
         assert!(restless.one_more(0) > 0.4 && restless.one_more(1) > 0.7);
         assert_eq!(restless.one_more(7), MOST);
+    }
+
+    #[test]
+    fn in_a_grace_something_new_is_to_be_expected() {
+        let calm = Discoveries { came: [10_000.0, 9.0, 3.0, 1.0], ..Discoveries::default() };
+        let chain = Chain::new(&calm, None);
+        let grace = chain.in_grace();
+        assert!(chain.one_more(0) < 0.01 && grace.one_more(0) == IN_GRACE);
+        assert!((1..5).all(|shown| grace.one_more(shown) >= chain.one_more(shown)));
+        assert_eq!(grace.family(Family::Action), chain.family(Family::Action));
     }
 
     #[test]
