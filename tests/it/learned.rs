@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -82,17 +83,18 @@ fn learned(logs: &[&Path], partials: &[PathBuf], threads: usize) -> BTreeMap<Str
 
 /// What a run hands out, and what it reports.
 fn by(
-    run: impl FnOnce(&mut BaselineSink<'_>) -> Result<LearnReport, HistoryError>,
+    run: impl FnOnce(&BaselineSink<'_>) -> Result<LearnReport, HistoryError>,
 ) -> (BTreeMap<String, String>, LearnReport) {
-    let mut baselines = BTreeMap::new();
-    let report = run(&mut |baseline| {
-        let before = baselines.insert(format!("{:?}", baseline.whose()), baseline.to_text());
+    let baselines = Mutex::new(BTreeMap::new());
+    let report = run(&|baseline| {
+        let (whose, text) = (format!("{:?}", baseline.whose()), baseline.to_text());
+        let before = baselines.lock().unwrap().insert(whose, text);
         assert_eq!(before, None);
         Ok(())
     });
     let report = report.unwrap();
     assert!(report.tally.reconcile());
-    (baselines, report)
+    (baselines.into_inner().unwrap(), report)
 }
 
 /// Files that say of which day they are, two of each, and which version of themselves they are.
@@ -222,7 +224,7 @@ fn a_partial_that_is_none_is_named() {
     let refused = |bytes: &[u8]| {
         let path = dir.path().join("part");
         fs::write(&path, bytes).unwrap();
-        let failure = job(&[], &[path], 1, |job| learn(job, &Silent, &mut |_| Ok(())));
+        let failure = job(&[], &[path], 1, |job| learn(job, &Silent, &|_| Ok(())));
         failure.unwrap_err().to_string()
     };
     assert!(refused(b"").contains("is no partial baseline"));

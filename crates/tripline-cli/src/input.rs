@@ -1,16 +1,14 @@
 //! What was typed → what it means.
 
 use std::env;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
 
 use jiff::{Timestamp, civil, tz::TimeZone};
 use tempfile::TempDir;
-use tripline_baseline::Baseline;
 use tripline_cloudtrail::EventTime;
 use tripline_engine::{Config, Filter, Model};
-use tripline_history::{Job, LearnReport, Selection, Table};
+use tripline_history::{BaselineSink, Job, LearnReport, Selection, Table};
 use tripline_iam::{AccountId, Region};
 use tripline_runtime::{SettingsError, Source, hash_seed, settings, settings_to_learn};
 use tripline_text::Untrusted;
@@ -203,7 +201,7 @@ impl Prepared {
     pub(crate) fn relearned(
         &self,
         partials: &[PathBuf],
-        sink: &mut dyn FnMut(Baseline) -> io::Result<()>,
+        sink: &BaselineSink<'_>,
     ) -> Result<Option<LearnReport>, Failure> {
         let [export] = self.exports.as_slice() else { return Ok(None) };
         let is_all = self.sources.iter().all(|source| source.files().is_empty());
@@ -212,7 +210,7 @@ impl Prepared {
             return Ok(None);
         }
         let fingerprint = tripline_engine::Fingerprint::of(&self.config, &self.model);
-        Ok(tripline_columns::relearn(export, fingerprint, hash_seed(), sink)?)
+        Ok(tripline_columns::relearn(export, fingerprint, self.threads, hash_seed(), sink)?)
     }
 }
 
@@ -222,7 +220,7 @@ impl Prepared {
     pub(crate) fn relearned(
         &self,
         _: &[PathBuf],
-        _: &mut dyn FnMut(Baseline) -> io::Result<()>,
+        _: &BaselineSink<'_>,
     ) -> Result<Option<LearnReport>, Failure> {
         Ok(None)
     }

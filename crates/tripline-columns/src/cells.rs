@@ -4,8 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, ArrayRef, RecordBatch};
+use arrow_array::types::{Int32Type, Int64Type, TimestampMicrosecondType};
+use arrow_array::{Array, ArrayRef, RecordBatch, StringArray};
 use tripline_attribution::{AnchorKind, StoredMint, Use, UseParts};
 use tripline_baseline::{Call, Draw, EpisodeKey, Family, Network, Outcome, Peaks, UserAgentFamily};
 use tripline_cloudtrail::{EventId, EventTime, SharedEventId};
@@ -110,11 +110,25 @@ impl Cells {
         range.map(|at| self.some(row, text(at))).collect()
     }
 
-    fn numbers(&self, row: usize) -> Result<Vec<i64>> {
+    fn numbers(&self, row: usize) -> Result<&[i64]> {
         let (items, range) = self.items(row)?;
-        let numbers = self.some(row, items.as_primitive_opt::<Int64Type>())?;
-        let number = |at: usize| numbers.is_valid(at).then(|| numbers.value(at));
-        range.map(|at| self.some(row, number(at))).collect()
+        let numbers = items.as_primitive_opt::<Int64Type>();
+        let numbers = numbers.filter(|numbers| numbers.null_count() == 0);
+        self.some(row, numbers.and_then(|numbers| numbers.values().get(range)))
+    }
+
+    /// Of lists whose items repeat, what there is, once; [`Cells::places`] says where in it items are.
+    fn repeated(&self) -> Result<&StringArray> {
+        let lists = self.array.as_list_opt::<i32>();
+        let items = lists.and_then(|lists| lists.values().as_dictionary_opt::<Int32Type>());
+        self.some(0, items.and_then(|items| items.values().as_string_opt::<i32>()))
+    }
+
+    fn places(&self, row: usize) -> Result<&[i32]> {
+        let (items, range) = self.items(row)?;
+        let places = items.as_dictionary_opt::<Int32Type>().map(|items| items.keys());
+        let places = places.filter(|places| places.null_count() == 0);
+        self.some(row, places.and_then(|places| places.values().get(range)))
     }
 
     fn list(&self, row: usize) -> Result<Vec<Untrusted<'static>>> {
@@ -126,6 +140,11 @@ impl Cells {
         let bytes = self.array.as_binary_opt::<i32>().filter(|bytes| bytes.is_valid(row));
         self.some(row, bytes.map(|bytes| bytes.value(row)))
     }
+}
+
+fn text_at(texts: &StringArray, at: i32) -> Option<&str> {
+    let at = usize::try_from(at).ok().filter(|&at| at < texts.len() && texts.is_valid(at))?;
+    Some(texts.value(at))
 }
 
 macro_rules! cells {
@@ -173,6 +192,21 @@ cells! {
     }
 }
 
+cells! {
+    /// What is read of `episodes` to know where agents begin.
+    AgentCells { agent }
+}
+
+impl AgentCells {
+    /// Hands out the agent of every row.
+    pub(crate) fn each(&self, mut take: impl FnMut(&str)) -> Result<()> {
+        (0..self.rows).try_for_each(|row| {
+            take(self.agent.text(row)?);
+            Ok(())
+        })
+    }
+}
+
 /// An episode of an agent, or with no key, that the agent is there.
 pub(crate) struct EpisodeRow<'c> {
     pub(crate) agent: &'c str,
@@ -180,16 +214,38 @@ pub(crate) struct EpisodeRow<'c> {
     pub(crate) key: Option<EpisodeKey>,
     pub(crate) versions: Vec<&'c str>,
     pub(crate) peaks: Peaks,
-    pub(crate) draws: Vec<Draw<'c>>,
+    pub(crate) draws: &'c [Draw<'c>],
 }
 
 impl EpisodeCells {
     /// Hands out every row.
-    pub(crate) fn each(&self, mut take: impl FnMut(EpisodeRow<'_>) -> Result<()>) -> Result<()> {
-        (0..self.rows).try_for_each(|row| take(self.row(row)?))
+    pub(crate) fn each(&self, mut take: impl FnMut(&EpisodeRow<'_>) -> Result<()>) -> Result<()> {
+        let (families, actions) = (self.families.repeated()?, self.actions.repeated()?);
+        let values = self.values.repeated()?;
+        let families: Vec<Option<Family>> =
+            families.iter().map(|name| Family::parse(name?)).collect();
+        // One for all rows, so that each finds its room.
+        let mut draws = Vec::new();
+        (0..self.rows).try_for_each(|row| {
+            let family_at = self.families.places(row)?;
+            let (action_at, value_at) = (self.actions.places(row)?, self.values.places(row)?);
+            if action_at.len() != family_at.len() || value_at.len() != family_at.len() {
+                return Err(self.values.wrong(row, "has another length than `families`"));
+            }
+            draws.clear();
+            for ((&family, &action), &value) in family_at.iter().zip(action_at).zip(value_at) {
+                let family = usize::try_from(family).ok().and_then(|at| *families.get(at)?);
+                let family =
+                    family.ok_or_else(|| self.families.wrong(row, "is no list of families"))?;
+                let action = self.actions.some(row, text_at(actions, action))?;
+                let value = self.values.some(row, text_at(values, value))?;
+                draws.push(Draw { family, action: Some(action), value });
+            }
+            take(&self.row(row, &draws)?)
+        })
     }
 
-    fn row(&self, row: usize) -> Result<EpisodeRow<'_>> {
+    fn row<'c>(&'c self, row: usize, draws: &'c [Draw<'c>]) -> Result<EpisodeRow<'c>> {
         let start = self.episode_start.time_or_none(row)?;
         let minute = |start: EventTime| u32::try_from(start.unix_minutes()).ok();
         let root = self.root_hash.number_or_none(row);
@@ -197,29 +253,13 @@ impl EpisodeCells {
             .and_then(minute)
             .zip(root)
             .map(|(start_minute, root)| EpisodeKey { start_minute, root: root.cast_unsigned() });
-        let families = self.families.texts(row)?;
-        let (actions, values) = (self.actions.texts(row)?, self.values.texts(row)?);
-        if actions.len() != families.len() || values.len() != families.len() {
-            return Err(self.values.wrong(row, "has another length than `families`"));
-        }
-        let draw = |((family, action), value): ((&str, _), _)| {
-            let family = Family::parse(family);
-            let family =
-                family.ok_or_else(|| self.families.wrong(row, "is no list of families"))?;
-            Ok(Draw { family, action: Some(action), value })
-        };
         Ok(EpisodeRow {
             agent: self.agent.text(row)?,
             class: self.agent_class.text_or_none(row),
             key,
             versions: self.versions.texts(row)?,
             peaks: self.peaks(row, key.is_some())?,
-            draws: families
-                .into_iter()
-                .zip(actions)
-                .zip(values)
-                .map(draw)
-                .collect::<Result<_>>()?,
+            draws,
         })
     }
 
@@ -231,7 +271,7 @@ impl EpisodeCells {
             return Err(self.peaks.wrong(row, "has not a peak for each window and class"));
         }
         let places = peaks.iter_mut().flatten();
-        places.zip(&numbers).for_each(|(to, from)| *to = from.cast_unsigned());
+        places.zip(numbers).for_each(|(to, from)| *to = from.cast_unsigned());
         Ok(peaks)
     }
 }

@@ -3,25 +3,37 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use arrow_schema::DataType;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use tripline_baseline::{Baseline, Learner, Whose};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
+use parquet::file::metadata::PageIndexPolicy;
+use rayon::prelude::*;
+use tripline_baseline::{Learner, Whose};
 use tripline_cloudtrail::Tally;
 use tripline_engine::Fingerprint;
-use tripline_history::{LearnReport, Table, TableError, TableRows};
+use tripline_history::{BaselineSink, LearnReport, Table, TableError, TableRows};
 use tripline_text::Untrusted;
 
-use crate::cells::{EpisodeCells, EpisodeRow, EventCells, MintCells};
+use crate::cells::{AgentCells, EpisodeCells, EpisodeRow, EventCells, MintCells};
 use crate::error::{ColumnsError, ColumnsProblem};
-use crate::schema::{FORMAT, FORMAT_KEY, Kind, LABEL, TABLE_KEY};
+use crate::schema::{FORMAT, FORMAT_KEY, Kind, LABEL, TABLE_KEY, with_places};
 use crate::write::{Label, hex};
 
-/// Rows that are decoded at a time.
+/// Rows that are decoded at a time, …
 const BATCH_ROWS: usize = 8_192;
+/// … and of episodes, each of which has many values.
+const EPISODES_BATCH_ROWS: usize = 1_024;
+/// How many shares of the episodes each thread has to do: the more, the less one waits for another, and each
+/// skips the rows before its own anew.
+const SHARES_PER_THREAD: usize = 2;
 /// More no label has.
 const LABEL_BYTES_MAX: u64 = 1 << 20;
 
@@ -70,17 +82,19 @@ fn complete(folder: &Path, kind: Kind, label: &Label) -> Result<Vec<DayFile>, Co
     Ok(files)
 }
 
-/// Learns agents again from the episodes of an export, and hands each baseline to `sink`: those that
-/// [`tripline_history::learn`] would make of its calls under the settings of that fingerprint, where no
-/// scope judges them. `None` where the export has no episodes. `hash_seed` keys the tables.
+/// Learns agents again from the episodes of an export, so many at a time, and hands each baseline to
+/// `sink`: those that [`tripline_history::learn`] would make of its calls under the settings of that
+/// fingerprint, where no scope judges them. `None` where the export has no episodes. `hash_seed` keys the
+/// tables.
 ///
 /// # Errors
 /// When the export is not what it should be, or was made with other settings.
 pub fn relearn(
     folder: &Path,
     fingerprint: Fingerprint,
+    threads: usize,
     hash_seed: u64,
-    sink: &mut dyn FnMut(Baseline) -> io::Result<()>,
+    sink: &BaselineSink<'_>,
 ) -> Result<Option<LearnReport>, ColumnsError> {
     let label = label_of(folder)?;
     let Some(learned) = &label.learned else { return Ok(None) };
@@ -88,18 +102,30 @@ pub fn relearn(
         return Err(ColumnsProblem::OtherSettings.at(folder));
     }
     let mut tally = Tally::default();
-    let mut agents = Agents::new(hash_seed);
-    for file in complete(folder, Kind::Episodes, &label)? {
-        let failed = |problem: ColumnsProblem| problem.at(&file.path);
-        file.batches(|batch, first| {
-            EpisodeCells::of(batch, first)?.each(|row| Ok(agents.take(&row, sink)?))
-        })
-        .map_err(failed)?;
+    let files = complete(folder, Kind::Episodes, &label)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| ColumnsProblem::Io(io::Error::other(error)).at(folder))?;
+    // All agents are in one file, which no agent is in by halves. There is none if there are no agents.
+    if let Some(second) = files.get(1) {
+        return Err(ColumnsProblem::Foreign(Kind::Episodes.name()).at(&second.path));
+    }
+    for file in &files {
+        let share = |rows: Range<usize>| {
+            let mut agents = Agents { hash_seed, sink, current: None };
+            file.batches(EpisodeCells::COLUMNS, rows, |batch, first| {
+                EpisodeCells::of(batch, first)?.each(|row| Ok(agents.take(row)?))
+            })?;
+            Ok(agents.finish()?)
+        };
+        let shares = if threads > 1 { threads * SHARES_PER_THREAD } else { 1 };
+        let learned = file
+            .shares(shares)
+            .and_then(|shares| pool.install(|| shares.into_par_iter().try_for_each(share)));
+        learned.map_err(|problem: ColumnsProblem| problem.at(&file.path))?;
         tally.files.seen += 1;
         tally.files.read += 1;
         tally.bytes_stored += file.bytes;
     }
-    agents.finish(sink).map_err(|error| ColumnsProblem::Io(error).at(folder))?;
     tally.records.seen = learned.seen;
     tally.records.read = learned.read;
     tally.records.duplicate = learned.duplicate;
@@ -112,27 +138,20 @@ pub fn relearn(
 }
 
 /// Agents while their episodes come, one after another.
-struct Agents {
+struct Agents<'s> {
     hash_seed: u64,
+    sink: &'s BaselineSink<'s>,
     current: Option<Learner>,
 }
 
-impl Agents {
-    fn new(hash_seed: u64) -> Self {
-        Self { hash_seed, current: None }
-    }
-
-    fn take(
-        &mut self,
-        row: &EpisodeRow<'_>,
-        sink: &mut dyn FnMut(Baseline) -> io::Result<()>,
-    ) -> io::Result<()> {
+impl Agents<'_> {
+    fn take(&mut self, row: &EpisodeRow<'_>) -> io::Result<()> {
         let is_next = |learner: &Learner| match learner.whose() {
             Whose::Agent { agent, .. } => agent.as_unescaped() != row.agent,
             Whose::Class(_) | Whose::Fleet => true,
         };
         if self.current.as_ref().is_none_or(is_next) {
-            self.finish(sink)?;
+            self.finish()?;
         }
         let owned = |text: &str| Untrusted::new(text.to_owned());
         let learner = self.current.get_or_insert_with(|| {
@@ -146,8 +165,8 @@ impl Agents {
         Ok(())
     }
 
-    fn finish(&mut self, sink: &mut dyn FnMut(Baseline) -> io::Result<()>) -> io::Result<()> {
-        self.current.take().map_or(Ok(()), |learner| sink(learner.finish()))
+    fn finish(&mut self) -> io::Result<()> {
+        self.current.take().map_or(Ok(()), |learner| (self.sink)(learner.finish()))
     }
 }
 
@@ -213,7 +232,7 @@ impl DayFile {
         let head = || -> Result<(u64, u64), ColumnsProblem> {
             let file = File::open(&path)?;
             let bytes = file.metadata()?.len();
-            let builder = checked(file, kind)?;
+            let builder = checked(file, kind, ArrowReaderOptions::new())?;
             Ok((bytes, builder.metadata().file_metadata().num_rows().max(0).cast_unsigned()))
         };
         let (bytes, rows) = head().map_err(|problem| problem.at(&path))?;
@@ -221,26 +240,81 @@ impl DayFile {
     }
 
     fn rows_to(&self, rows: &mut dyn TableRows) -> Result<(), ColumnsProblem> {
-        self.batches(|batch, first| match self.kind {
+        self.batches(columns_read(self.kind), 0..self.rows_len(), |batch, first| match self.kind {
             Kind::Events => EventCells::of(batch, first)?.each(|call| rows.call(call)),
             Kind::Mints => MintCells::of(batch, first)?.each(|mint| rows.mint(mint)),
             Kind::Episodes => Ok(()),
         })
     }
 
-    /// Hands out every batch, with the number of its first row.
+    /// How many rows there are.
+    fn rows_len(&self) -> usize {
+        usize::try_from(self.rows).unwrap_or(usize::MAX)
+    }
+
+    /// About so many ranges of rows, of much the same length, where no agent has rows in two of them.
+    fn shares(&self, count: usize) -> Result<Vec<Range<usize>>, ColumnsProblem> {
+        let all = 0..self.rows_len();
+        if count < 2 {
+            return Ok(vec![all]);
+        }
+        let enough = all.len().div_ceil(count);
+        let (mut shares, mut start, mut at) = (Vec::new(), 0, 0);
+        let mut before = String::new();
+        self.batches(AgentCells::COLUMNS, all.clone(), |batch, first| {
+            AgentCells::of(batch, first)?.each(|agent| {
+                if agent != before {
+                    if at - start >= enough {
+                        shares.push(std::mem::replace(&mut start, at)..at);
+                    }
+                    agent.clone_into(&mut before);
+                }
+                at += 1;
+            })
+        })?;
+        shares.push(start..all.end);
+        Ok(shares)
+    }
+
+    /// Hands out these columns of these rows, in batches, each with the number of its first row.
     fn batches(
         &self,
+        columns: &[&str],
+        rows: Range<usize>,
         mut take: impl FnMut(&RecordBatch, u64) -> Result<(), ColumnsProblem>,
     ) -> Result<(), ColumnsProblem> {
-        let mut first = 0;
-        for batch in batches(File::open(&self.path)?, self.kind)? {
+        let mut first = rows.start as u64;
+        for batch in self.reader(columns, rows)? {
             let batch: RecordBatch =
                 batch.map_err(|error| ColumnsProblem::Parquet(error.into()))?;
             take(&batch, first)?;
             first += batch.num_rows() as u64;
         }
         Ok(())
+    }
+
+    fn reader(
+        &self,
+        columns: &[&str],
+        rows: Range<usize>,
+    ) -> Result<ParquetRecordBatchReader, ColumnsProblem> {
+        // Where pages begin, so that those before the first row are not decoded.
+        let options = ArrowReaderOptions::new().with_offset_index_policy(PageIndexPolicy::Optional);
+        let mut builder = checked(File::open(&self.path)?, self.kind, options)?;
+        let mut batch_rows = BATCH_ROWS;
+        if self.kind == Kind::Episodes {
+            batch_rows = EPISODES_BATCH_ROWS;
+            let options = ArrowReaderOptions::new().with_schema(with_places(builder.schema()));
+            let head = ArrowReaderMetadata::try_new(Arc::clone(builder.metadata()), options)?;
+            builder = Builder::new_with_metadata(File::open(&self.path)?, head);
+        }
+        let mask = ProjectionMask::columns(builder.parquet_schema(), columns.iter().copied());
+        let builder = builder.with_projection(mask).with_batch_size(batch_rows);
+        let builder = match rows.len() == self.rows_len() {
+            true => builder,
+            false => builder.with_offset(rows.start).with_limit(rows.len()),
+        };
+        Ok(builder.build()?)
     }
 }
 
@@ -264,8 +338,8 @@ impl Table for DayFile {
 type Builder = ParquetRecordBatchReaderBuilder<File>;
 
 /// A file whose head says that it is such a table, with all columns that are read.
-fn checked(file: File, kind: Kind) -> Result<Builder, ColumnsProblem> {
-    let builder = Builder::try_new(file)?;
+fn checked(file: File, kind: Kind, options: ArrowReaderOptions) -> Result<Builder, ColumnsProblem> {
+    let builder = Builder::try_new_with_options(file, options)?;
     let head = builder.metadata().file_metadata().key_value_metadata();
     let value = |key: &str| {
         let entry = head?.iter().find(|entry| entry.key == key)?;
@@ -292,18 +366,91 @@ fn checked(file: File, kind: Kind) -> Result<Builder, ColumnsProblem> {
     Ok(builder)
 }
 
-fn batches(file: File, kind: Kind) -> Result<ParquetRecordBatchReader, ColumnsProblem> {
-    let builder = checked(file, kind)?;
-    let mask =
-        ProjectionMask::columns(builder.parquet_schema(), columns_read(kind).iter().copied());
-    Ok(builder.with_projection(mask).with_batch_size(BATCH_ROWS).build()?)
-}
-
 /// What is read back; the rest follows from it.
 fn columns_read(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Events => EventCells::COLUMNS,
         Kind::Mints => MintCells::COLUMNS,
         Kind::Episodes => EpisodeCells::COLUMNS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parquet::arrow::ArrowWriter;
+    use tripline_baseline::{EpisodeDraw, EpisodeFacts, EpisodeKey, Family};
+
+    use super::*;
+    use crate::rows::{EpisodeRows, Rows as _};
+    use crate::write::properties;
+
+    /// More rows than a page has, of agents with one, two, three, … episodes, the last with most.
+    fn episodes(path: &Path) {
+        let kind = Kind::Episodes;
+        let mut rows = EpisodeRows::default();
+        for agent in 0..220_u32 {
+            let whose = Whose::Agent { agent: Untrusted::new(format!("a{agent}")), class: None };
+            rows.push(&whose, None);
+            for start_minute in 0..=agent {
+                let draw = |value: u32| EpisodeDraw {
+                    family: if value == 0 { Family::Action } else { Family::Resource },
+                    action: format!("s3:{}", agent % 7).into(),
+                    value: format!("{}", agent * value).into(),
+                };
+                rows.push(
+                    &whose,
+                    Some(&EpisodeFacts {
+                        key: EpisodeKey { start_minute, root: u64::from(agent) },
+                        versions: (0..agent % 3).map(|nth| nth.to_string().into()).collect(),
+                        peaks: [[u64::from(start_minute); _]; _],
+                        draws: (0..start_minute % 5).map(draw).collect(),
+                    }),
+                );
+            }
+        }
+        let file = File::create_new(path).unwrap();
+        let schema = kind.schema().clone();
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties(kind))).unwrap();
+        writer.write(&rows.take().unwrap()).unwrap();
+        writer.close().unwrap();
+    }
+
+    /// All that these rows tell, each with its agent.
+    fn told(file: &DayFile, rows: Range<usize>) -> Vec<(String, String)> {
+        let mut told = Vec::new();
+        let read = file.batches(EpisodeCells::COLUMNS, rows, |batch, first| {
+            EpisodeCells::of(batch, first)?.each(|row| {
+                let EpisodeRow { key, versions, peaks, draws, .. } = row;
+                let peaks = peaks.as_flattened();
+                let text = format!("{key:?} {versions:?} {peaks:?} {draws:?}");
+                told.push((row.agent.to_owned(), text));
+                Ok(())
+            })
+        });
+        read.unwrap();
+        told
+    }
+
+    #[test]
+    fn shares_are_all_rows_and_no_agent_is_in_two() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("episodes.parquet");
+        episodes(&path);
+        let file = DayFile::open(path, Kind::Episodes, "").unwrap();
+        let all = told(&file, 0..file.rows_len());
+        assert_eq!(all.len(), 220 + 220 * 221 / 2);
+        assert!(all[all.len() - 1].1.contains("219 }"), "{:?}", all[all.len() - 1]);
+        for count in [1, 2, 7, 40] {
+            let shares = file.shares(count).unwrap();
+            assert!(shares.len() <= count && (count == 1) == (shares.len() == 1), "{shares:?}");
+            let mut together = Vec::new();
+            for rows in shares {
+                let share = told(&file, rows);
+                let ends_before = |last: &(String, String)| last.0 != share[0].0;
+                assert!(together.last().is_none_or(ends_before));
+                together.extend(share);
+            }
+            assert!(together == all, "{count} shares");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 
 /// The version of the format. Another one is refused. In version 1 the peaks of episodes lacked those of
 /// `resources`.
@@ -38,6 +38,24 @@ impl Kind {
             Self::Episodes => &EPISODES,
         }
     }
+}
+
+/// The lists of `episodes` in which few texts come again and again.
+const REPEATED: [&str; 3] = ["families", "actions", "values"];
+
+/// The schema of a file of `episodes`, with lists whose items repeat as places among what there is, which
+/// is how Parquet has them: nothing is copied, and nothing is looked at twice.
+pub(crate) fn with_places(schema: &Schema) -> SchemaRef {
+    let places = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::List(item) if REPEATED.contains(&field.name().as_str()) => {
+            let item = item.as_ref().clone().with_data_type(places.clone());
+            Arc::new(field.as_ref().clone().with_data_type(DataType::List(Arc::new(item))))
+        }
+        _ => Arc::clone(field),
+    };
+    let fields: Vec<FieldRef> = schema.fields().iter().map(field).collect();
+    Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone()))
 }
 
 /// The key of the format's version in a file's metadata.

@@ -289,7 +289,7 @@ impl<R: Rows + Default> TableFile<R> {
     }
 }
 
-fn properties(kind: Kind) -> WriterProperties {
+pub(crate) fn properties(kind: Kind) -> WriterProperties {
     let entry = |key: &str, value: String| KeyValue::new(key.to_owned(), value);
     WriterProperties::builder()
         .set_compression(Compression::SNAPPY)

@@ -9,13 +9,16 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use proptest::prelude::*;
 use tempfile::TempDir;
 use tripline_columns::{Export, open, relearn};
 use tripline_detector::Invariants;
 use tripline_engine::{Config, Filter, Model};
-use tripline_history::{Job, Progress, Selection, Table, export, learn, score};
+use tripline_history::{
+    BaselineSink, Job, LearnReport, Progress, Selection, Table, export, learn, score,
+};
 use tripline_report::ndjson;
 use tripline_runtime::{LocalLogs, Source};
 use tripline_testkit::{AttackPlan, Event, Fleet, FleetSpec, Rng, envelope, gzip};
@@ -84,12 +87,7 @@ fn outcome(
     threads: usize,
 ) -> (BTreeMap<String, String>, String) {
     job(logs, exports, threads, |job| {
-        let mut baselines = BTreeMap::new();
-        let report = learn(job, &Silent, &mut |baseline| {
-            baselines.insert(format!("{:?}", baseline.whose()), baseline.to_text());
-            Ok(())
-        });
-        assert!(report.unwrap().tally.reconcile());
+        let baselines = baselines(|sink| learn(job, &Silent, sink).unwrap());
         let mut verdicts = Vec::new();
         let report = score(job, true, &Silent, &mut |scored| {
             ndjson::write_scored(&mut verdicts, scored, job.model.id())
@@ -106,17 +104,28 @@ fn outcome(
     })
 }
 
-/// The same baselines, by what an export knows of episodes.
-fn relearned(folder: &Path) -> BTreeMap<String, String> {
-    let fingerprint = job(&[], &[], 1, |job| job.fingerprint());
-    let mut baselines = BTreeMap::new();
-    let report = relearn(folder, fingerprint, 7, &mut |baseline| {
-        let before = baselines.insert(format!("{:?}", baseline.whose()), baseline.to_text());
+/// Every baseline that a run hands out, by whose it is.
+fn baselines(run: impl FnOnce(&BaselineSink<'_>) -> LearnReport) -> BTreeMap<String, String> {
+    let baselines = Mutex::new(BTreeMap::new());
+    let report = run(&|baseline| {
+        let (whose, text) = (format!("{:?}", baseline.whose()), baseline.to_text());
+        let before = baselines.lock().unwrap().insert(whose, text);
         assert_eq!(before, None);
         Ok(())
     });
-    assert!(report.unwrap().unwrap().tally.reconcile());
-    baselines
+    assert!(report.tally.reconcile());
+    baselines.into_inner().unwrap()
+}
+
+/// The same baselines, by what an export knows of episodes: those of any number of threads.
+fn relearned(folder: &Path) -> BTreeMap<String, String> {
+    let fingerprint = job(&[], &[], 1, |job| job.fingerprint());
+    let by = |threads| {
+        baselines(|sink| relearn(folder, fingerprint, threads, 7, sink).unwrap().unwrap())
+    };
+    let alone = by(1);
+    [2, 5].iter().for_each(|&threads| assert!(by(threads) == alone, "{threads} threads"));
+    alone
 }
 
 fn exported(logs: &[&Path], exports: &[&Path], to: &Path) {

@@ -3,7 +3,6 @@
 
 use std::cell::RefCell;
 use std::io;
-use std::sync::Mutex;
 
 use rayon::prelude::*;
 use tripline_attribution::Coverage;
@@ -15,7 +14,7 @@ use tripline_engine::{
 
 use crate::by_agent::ByAgent;
 use crate::log::{Log, LogRows};
-use crate::run::{HistoryError, Job, Judged, Progress, Taken, lock};
+use crate::run::{HistoryError, Job, Judged, Progress, Taken};
 
 /// What was learned from, besides the baselines that [`learn`] hands out.
 #[derive(Debug)]
@@ -33,8 +32,8 @@ pub struct LearnReport {
 /// How many calls of agents stay in memory until all were judged, over all threads.
 const CALLS_BYTES_MAX: usize = 16 << 20;
 
-/// Takes each agent's baseline.
-pub type BaselineSink<'s> = dyn FnMut(Baseline) -> io::Result<()> + Send + 's;
+/// Takes each agent's baseline, in several threads at once.
+pub type BaselineSink<'s> = dyn Fn(Baseline) -> io::Result<()> + Sync + 's;
 
 /// Learns what each agent normally does and hands its baseline to `sink`, agents in no order. In each
 /// thread one agent is in memory at a time, so that their number does not matter.
@@ -44,15 +43,14 @@ pub type BaselineSink<'s> = dyn FnMut(Baseline) -> io::Result<()> + Send + 's;
 pub fn learn(
     job: &Job<'_>,
     progress: &dyn Progress,
-    sink: &mut BaselineSink<'_>,
+    sink: &BaselineSink<'_>,
 ) -> Result<LearnReport, HistoryError> {
     // More of them than threads, so that none waits long for another.
     let shards = if job.threads > 1 { job.threads * SHARDS_PER_THREAD } else { 1 };
     let (lessons, shards, report) = Lessons::read(job, shards, progress)?;
-    let sink = Mutex::new(sink);
     let learn_shard = |shard| {
         let begin = |number| Ok(lessons.agent(number));
-        let finish = |agent: AgentLearning<'_>| (lock(&sink))(agent.finish());
+        let finish = |agent: AgentLearning<'_>| sink(agent.finish());
         lessons.each_agent(job, shard, begin, |_| Ok(()), finish)
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(job.threads).build()?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 use tempfile::TempDir;
 use tripline_attribution::SessionId;
@@ -24,7 +25,7 @@ use tripline_text::Untrusted;
 
 use crate::days::{Days, Step};
 use crate::learn::learn;
-use crate::run::{HistoryError, Job, Progress, Taken};
+use crate::run::{HistoryError, Job, Progress, Taken, lock};
 
 /// A history that is being replayed.
 #[derive(Debug)]
@@ -197,14 +198,14 @@ impl<'j> Replay<'j> {
         };
         // Learned are all agents, whomever somebody asked for: some are others' peers.
         let job = Job { filter: Filter::default(), ..job_of(self.job, step, &self.declared) };
-        let mut failure = None;
-        let learned = learn(&job, &Silent, &mut |candidate| {
-            round.take(candidate).map_err(|error| {
-                failure = Some(error);
+        let (taken, failure) = (Mutex::new(&mut round), Mutex::new(None));
+        let learned = learn(&job, &Silent, &|candidate| {
+            lock(&taken).take(candidate).map_err(|error| {
+                *lock(&failure) = Some(error);
                 std::io::Error::other("a baseline cannot be promoted")
             })
         });
-        if let Some(failure) = failure {
+        if let Some(failure) = lock(&failure).take() {
             return Err(failure);
         }
         learned?;

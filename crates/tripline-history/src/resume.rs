@@ -34,7 +34,7 @@ pub fn learn_in_parts(
     job: &Job<'_>,
     kept: &Path,
     progress: &dyn Progress,
-    sink: &mut BaselineSink<'_>,
+    sink: &BaselineSink<'_>,
 ) -> Result<LearnReport, HistoryError> {
     let (parts, rest) = parts_of(&job.logs);
     let files = |logs: &[Selection<'_>]| logs.iter().map(|one| one.which.len()).sum::<usize>();

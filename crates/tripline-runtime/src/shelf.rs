@@ -16,6 +16,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
@@ -112,16 +113,16 @@ impl Shelf {
         fs::create_dir_all(&self.root)?;
         // Inside of the folder: a file can only be moved in one step within one file system.
         let staging = tempfile::Builder::new().prefix(".learning-").tempdir_in(&self.root)?;
-        Ok(Staged { root: self.root.clone(), staging, files: Vec::new() })
+        Ok(Staged { root: self.root.clone(), staging, files: Mutex::default() })
     }
 }
 
-/// Files that were written aside.
+/// Files that were written aside. Several threads may write at once.
 #[derive(Debug)]
 pub struct Staged {
     root: PathBuf,
     staging: TempDir,
-    files: Vec<PathBuf>,
+    files: Mutex<Vec<PathBuf>>,
 }
 
 impl Staged {
@@ -129,13 +130,15 @@ impl Staged {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn write(&mut self, whose: &Whose, leaf: Leaf, text: &str) -> io::Result<()> {
-        let relative = relative(whose).join(leaf.file_name());
+    pub fn write(&self, whose: &Whose, leaf: Leaf, text: &str) -> io::Result<()> {
+        let nth = {
+            let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.push(relative(whose).join(leaf.file_name()));
+            files.len() - 1
+        };
         // Not flushed to the disk one by one, which takes minutes for a hundred thousand: what a power
         // failure tears does not fit its digest.
-        fs::write(self.staging.path().join(self.files.len().to_string()), text)?;
-        self.files.push(relative);
-        Ok(())
+        fs::write(self.staging.path().join(nth.to_string()), text)
     }
 
     /// Puts all files in their places; how many.
@@ -143,14 +146,15 @@ impl Staged {
     /// # Errors
     /// When the disk fails. Then some files are new and the others old, each of them whole.
     pub fn publish(self) -> io::Result<usize> {
-        for (nth, relative) in self.files.iter().enumerate() {
+        let files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for (nth, relative) in files.iter().enumerate() {
             let to = self.root.join(relative);
             if let Some(folder) = to.parent() {
                 fs::create_dir_all(folder)?;
             }
             fs::rename(self.staging.path().join(nth.to_string()), to)?;
         }
-        Ok(self.files.len())
+        Ok(files.len())
     }
 }
 
@@ -217,7 +221,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let shelf = Shelf::new(&dir.path().join("baselines"));
         replace_file(&shelf.path(&agent("a"), Leaf::Candidate), "old").unwrap();
-        let mut staged = shelf.stage().unwrap();
+        let staged = shelf.stage().unwrap();
         staged.write(&agent("a"), Leaf::Candidate, "new").unwrap();
         staged.write(&Whose::Fleet, Leaf::Candidate, "fleet").unwrap();
         let read = |whose: &Whose| fs::read_to_string(shelf.path(whose, Leaf::Candidate));

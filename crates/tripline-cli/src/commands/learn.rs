@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tripline_baseline::{
     Approval, BASELINE_BYTES_MAX, Baseline, Decisions, Promotion, Stage, Whose, promote,
@@ -39,20 +40,17 @@ fn learn(arguments: &LearnArgs, out: &Path) -> Result<Ended, Failure> {
     // What is there is read first: a run that cannot be kept is not begun.
     let prepared = input.prepare_to_learn(out.is_dir().then_some(out), &arguments.merge)?;
     let decisions = read_decisions(&shelf)?;
-    let mut learned = Learned::new(&shelf, decisions)?;
+    let learned = Learned::new(&shelf, decisions)?;
     let mut job = prepared.job();
     job.partials = arguments.merge.clone();
     let bar = Bar::new(input.quiet);
-    let mut take = |baseline| learned.take(baseline);
-    let report = match (prepared.relearned(&arguments.merge, &mut take)?, prepared.parts()?) {
+    let take = |baseline| learned.take(baseline);
+    let report = match (prepared.relearned(&arguments.merge, &take)?, prepared.parts()?) {
         (Some(report), _) => report,
-        (None, Some(parts)) => tripline_history::learn_in_parts(&job, &parts, &bar, &mut take)?,
-        (None, None) => tripline_history::learn(&job, &bar, &mut take)?,
+        (None, Some(parts)) => tripline_history::learn_in_parts(&job, &parts, &bar, &take)?,
+        (None, None) => tripline_history::learn(&job, &bar, &take)?,
     };
     bar.finish();
-    if let Some(failure) = learned.failure {
-        return Err(failure);
-    }
     let summary = learned.publish(failed)?;
     problems(&report.tally)?;
     let mut to = Output::new(input.color).for_summary(input.format, input.quiet);
@@ -107,12 +105,18 @@ fn keep(arguments: &LearnArgs, to: &Path) -> Result<Ended, Failure> {
     Ok(Ended { unread: report.tally.has_problems(), ..Ended::default() })
 }
 
-/// Baselines while they come in, one at a time.
+/// Baselines while they come in, in several threads at once.
 struct Learned<'s> {
     shelf: &'s Shelf,
     decisions: Decisions,
     by: Approval,
     staged: Staged,
+    sum: Mutex<Sum>,
+}
+
+/// What all of them come to.
+#[derive(Default)]
+struct Sum {
     summary: Summary,
     /// The agents that were learned.
     seen: BTreeSet<Untrusted<'static>>,
@@ -141,55 +145,40 @@ impl<'s> Learned<'s> {
         let by = Approval::new("tripline learn", now(), "the first baseline").ok_or_else(|| {
             Failure::Usage { message: "the clock cannot be read".to_owned(), hint: "" }
         })?;
-        Ok(Self {
-            shelf,
-            decisions,
-            by,
-            staged,
-            summary: Summary::default(),
-            seen: BTreeSet::new(),
-            together: Together::default(),
-            failure: None,
-        })
+        Ok(Self { shelf, decisions, by, staged, sum: Mutex::default() })
     }
 
-    fn take(&mut self, baseline: Baseline) -> io::Result<()> {
+    fn sum(&self) -> MutexGuard<'_, Sum> {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self, baseline: Baseline) -> io::Result<()> {
         let candidate = baseline.with_catalogue(Catalogue::VERSION);
         let text = candidate.to_text();
-        self.summary.note(&candidate, text.len());
+        self.sum().summary.note(&candidate, text.len());
         self.staged.write(candidate.whose(), Leaf::Candidate, &text)?;
         let checked = is_replaceable(&self.shelf.path(candidate.whose(), Leaf::Candidate));
         let live = match checked.and_then(|()| self.live(&candidate)) {
             Ok(live) => live,
             Err(failure) => {
-                self.failure.get_or_insert(failure);
+                self.sum().failure.get_or_insert(failure);
                 return Ok(());
             }
         };
-        self.join(&live);
+        self.sum().join(&live);
         Ok(())
     }
 
-    /// Adds a baseline that is in force to its class and the fleet.
-    fn join(&mut self, live: &Baseline) {
-        let Whose::Agent { agent, .. } = live.whose() else { return };
-        if self.seen.insert(agent.clone()) {
-            self.together.add(live);
-        }
-    }
-
     /// The live baseline of an agent: its own, or the first one, made of the candidate.
-    fn live(&mut self, candidate: &Baseline) -> Result<Baseline, Failure> {
+    fn live(&self, candidate: &Baseline) -> Result<Baseline, Failure> {
         if let Some(live) = baseline_of(self.shelf, candidate.whose(), Leaf::Baseline)? {
             return Ok(live);
         }
         let promotion = promote(None, candidate, &self.decisions, &is_sensitive, &self.by);
         let Promotion { next, held } =
             promotion.map_err(|error| Failure::Usage { message: error.to_string(), hint: "" })?;
-        self.summary.first += 1;
         let waiting = held.iter().filter(|held| waits_for_a_person(held)).count();
-        self.summary.pending += waiting;
-        self.summary.agents_with_pending += usize::from(waiting > 0);
+        self.sum().summary.note_first(waiting);
         let written = self.staged.write(next.whose(), Leaf::Baseline, &next.to_text());
         written.map_err(|source| Failure::File {
             path: self.shelf.path(next.whose(), Leaf::Baseline),
@@ -199,20 +188,34 @@ impl<'s> Learned<'s> {
     }
 
     /// Puts everything in its place, with what classes and the fleet know together.
-    fn publish(mut self, failed: impl Fn(io::Error) -> Failure) -> Result<Summary, Failure> {
-        if self.summary.agents > 0 {
+    fn publish(self, failed: impl Fn(io::Error) -> Failure) -> Result<Summary, Failure> {
+        let mut sum = self.sum.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) = sum.failure {
+            return Err(failure);
+        }
+        if sum.summary.agents > 0 {
             // Agents that these logs do not show are peers as well.
             for live in all_baselines(self.shelf, Leaf::Baseline)? {
-                self.join(&live?);
+                sum.join(&live?);
             }
-            for together in self.together.finish() {
+            for together in sum.together.finish() {
                 let written =
                     self.staged.write(together.whose(), Leaf::Baseline, &together.to_text());
                 written.map_err(&failed)?;
             }
         }
         self.staged.publish().map_err(failed)?;
-        Ok(self.summary)
+        Ok(sum.summary)
+    }
+}
+
+impl Sum {
+    /// Adds a baseline that is in force to its class and the fleet.
+    fn join(&mut self, live: &Baseline) {
+        let Whose::Agent { agent, .. } = live.whose() else { return };
+        if self.seen.insert(agent.clone()) {
+            self.together.add(live);
+        }
     }
 }
 
@@ -233,6 +236,13 @@ fn is_replaceable(path: &Path) -> Result<(), Failure> {
 }
 
 impl Summary {
+    /// Notes a first baseline, in which so many values wait for a person.
+    fn note_first(&mut self, waiting: usize) {
+        self.first += 1;
+        self.pending += waiting;
+        self.agents_with_pending += usize::from(waiting > 0);
+    }
+
     fn note(&mut self, candidate: &Baseline, bytes: usize) {
         self.agents += 1;
         self.sizes.push(bytes);
