@@ -56,9 +56,12 @@ struct Activity {
     first: EventTime,
     last: EventTime,
     records: u32,
-    /// The place of its root, here where each call looks.
+    /// The place of its root, here where each call looks; [`ELSEWHERE`] of what is a part of another session.
     root: u32,
 }
+
+/// No place: there are fewer records.
+const ELSEWHERE: u32 = u32::MAX;
 
 impl Activity {
     fn none(root: u32) -> Self {
@@ -84,7 +87,11 @@ impl Sessions {
         let settled = settle(&mut facts, &folds);
         facts.texts.close();
         let places = facts.sessions.len();
-        let activity = settled.iter().map(|settled| Activity::none(settled.root)).collect();
+        let root_of = |(at, settled): (u32, &Settled)| match folds.into.contains_key(&at) {
+            true => ELSEWHERE,
+            false => settled.root,
+        };
+        let activity = (0..).zip(&settled).map(root_of).map(Activity::none).collect();
         let mut sessions = Self {
             facts,
             folds,
@@ -121,7 +128,8 @@ impl Sessions {
     /// gave it. Calls come in order of event time.
     #[inline]
     pub fn note_call(&mut self, place: u32, time: EventTime, is_failed_mint: bool) -> Turn {
-        let session = self.folds.of(place);
+        let is_part = self.activity.get(place as usize).is_some_and(|it| it.root == ELSEWHERE);
+        let session = if is_part { self.folds.of(place) } else { place };
         self.failed_mints += u64::from(is_failed_mint);
         let mut root = session;
         if let Some(activity) = self.activity.get_mut(session as usize) {

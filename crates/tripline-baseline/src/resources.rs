@@ -291,9 +291,8 @@ impl Found<'_, '_, '_> {
             self.ec2_ids(name, ID_BYTES_MIN, value, request, 0);
         }
         let here = lines_named(lines, places, name);
-        for (path, shape) in
-            here.chain(EVERYWHERE.iter().filter(|it| it.0.eq_ignore_ascii_case(name)))
-        {
+        let everywhere = EVERYWHERE.iter().filter(|it| it.0.eq_ignore_ascii_case(name));
+        for (path, shape) in here.iter().chain(everywhere) {
             if let Shape::Members(prefix) = shape {
                 for name in value.members().filter_map(|(name, _)| known(name)) {
                     self.value(service, Shape::Regional(prefix), request, &name);

@@ -1,6 +1,6 @@
 //! Something an agent was never learned to do, and what is to be told of it.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use tripline_baseline::{Family, Maturity, Stage};
 use tripline_iam::{AccessLevel, Aims, Risk, Risks};
@@ -223,16 +223,16 @@ fn add_standing(text: &mut String, standing: Standing) {
 }
 
 /// A number with a comma before each three digits.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (nth, digit) in digits.chars().enumerate() {
-        if nth > 0 && (digits.len() - nth).is_multiple_of(3) {
-            text.push(',');
+fn grouped(number: u64) -> impl fmt::Display {
+    fmt::from_fn(move |f| {
+        let mut unit = 1_000_u64.pow(number.checked_ilog10().unwrap_or(0) / 3);
+        write!(f, "{}", number / unit)?;
+        while unit > 1 {
+            unit /= 1_000;
+            write!(f, ",{:03}", number / unit % 1_000)?;
         }
-        text.push(digit);
-    }
-    text
+        Ok(())
+    })
 }
 
 #[cfg(test)]

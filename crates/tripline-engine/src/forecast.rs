@@ -225,8 +225,10 @@ impl<'a> Imagined<'a> {
             None => self.catalogue.get(chance.usize(0..self.catalogue.len().max(1)))?,
         };
         let draw = drawn(value);
-        let is_news = self.habits.is_news(&draw, &NOWHERE);
-        is_news.then(|| self.habits.novelty(&draw, &NOWHERE, false, self.standing())).flatten()
+        if !self.habits.is_news(&draw, &NOWHERE) {
+            return None;
+        }
+        self.habits.novelty(&draw, &NOWHERE, false, self.standing(), entry_of(value))
     }
 
     fn standing(&self) -> Standing {

@@ -1,9 +1,12 @@
 //! What is known of an agent's habits, and what a call means against them.
 
+use ahash::RandomState;
+use hashbrown::HashMap;
 use tripline_baseline::{
     Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, LearnedVersions, Maturity,
     Network, RateClass, RateWindow, Stage, Tail, Whose,
 };
+use tripline_cloudtrail::keyed;
 use tripline_detector::{
     Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
 };
@@ -57,19 +60,6 @@ impl Learned {
         let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
         let surprise = (self.known.slot_rate() / open).clamp(0.01, 1_000.0);
         Detail::Slot { surprise, alike: self.alike(risks) }
-    }
-
-    /// How many times twice the most that went out before, of the same kind; nothing if as much did.
-    fn doublings(&self, draw: &Draw<'_>, home: &Home<'_>) -> Option<u32> {
-        let bits = draw.value.parse::<u32>().ok()?;
-        let known = |bits: u32| {
-            let value = bits.to_string();
-            self.known.knows(&Draw { value: &value, ..*draw }, home)
-        };
-        if (bits + 1..=64).any(known) {
-            return None;
-        }
-        Some((0..bits).rev().find(|less| known(*less)).map_or(1, |less| bits - less))
     }
 }
 
@@ -173,17 +163,18 @@ impl<'m> Habits<'m> {
         Standing { maturity, in_grace }
     }
 
-    /// What there is to a value that is new; nothing if it is none after all.
+    /// What there is to a value that is new; nothing if it is none after all. `entry` is what the catalogue
+    /// knows of the action that shows it.
     pub(crate) fn novelty(
         &self,
         draw: &Draw<'_>,
         home: &Home<'_>,
         is_denied: bool,
         standing: Standing,
+        entry: Option<Entry>,
     ) -> Option<Novelty> {
         let first = self.own.or(self.class)?;
         let knowledge = first.known.ask(draw, home);
-        let entry = entry_of(given(draw));
         // That it failed, or from where it came, does no harm by itself.
         let at_stake = matches!(draw.family, Family::Action | Family::Resource);
         let risks = entry.filter(|_| at_stake).map_or(Risks::default(), |entry| entry.risks());
@@ -203,7 +194,10 @@ impl<'m> Habits<'m> {
                 None => Detail::None,
             },
             (Family::Error, _) => Detail::Denied(is_denied),
-            (Family::Bytes, _) => Detail::Doublings(first.doublings(draw, home)?),
+            (Family::Bytes, _) => {
+                let bits = draw.value.parse().ok()?;
+                Detail::Doublings(first.known.doublings(given(draw), bits)?)
+            }
             _ => Detail::None,
         };
         Some(Novelty {
@@ -319,6 +313,34 @@ fn given<'d>(draw: &'d Draw<'_>) -> &'d str {
     draw.action.unwrap_or(draw.value)
 }
 
+/// What the catalogue knows of the actions met so far: to find one in its text takes some microseconds.
+#[derive(Debug)]
+pub(crate) struct Entries {
+    by_action: HashMap<Box<str>, Option<Entry>, RandomState>,
+}
+
+/// How many are kept; an agent knows a few dozen.
+const ENTRIES_MAX: usize = 4_096;
+
+impl Entries {
+    /// None so far. `hash_seed` keys the table; no result depends on it.
+    pub(crate) fn new(hash_seed: u64) -> Self {
+        Self { by_action: HashMap::with_hasher(keyed(hash_seed, 62)) }
+    }
+
+    /// What the catalogue knows of the action that shows a value.
+    pub(crate) fn of(&mut self, draw: &Draw<'_>) -> Option<Entry> {
+        let action = given(draw);
+        if let Some(known) = self.by_action.get(action) {
+            return *known;
+        }
+        if self.by_action.len() >= ENTRIES_MAX {
+            self.by_action.clear();
+        }
+        *self.by_action.entry(action.into()).or_insert_with(|| entry_of(action))
+    }
+}
+
 /// What the catalogue knows of an action.
 pub(crate) fn entry_of(action: &str) -> Option<Entry> {
     Catalogue::find(&Action::parse(action).ok()?)
@@ -417,7 +439,8 @@ mod tests {
         assert!(habits.is_news(&resource(vault), &HOME));
         assert!(!habits.is_news(&resource(BUCKET), &HOME));
         let standing = habits.standing(false);
-        let novelty = habits.novelty(&resource(vault), &HOME, false, standing).unwrap();
+        let entry = entry_of("s3:GetObject");
+        let novelty = habits.novelty(&resource(vault), &HOME, false, standing, entry).unwrap();
         assert!(matches!(novelty.detail, Detail::Slot { surprise, .. } if surprise > 0.1));
         // Of an action that the agent never used, the action is the news.
         let other = Draw { action: Some("s3:PutObject"), ..resource(vault) };

@@ -45,16 +45,17 @@ pub(crate) struct Held {
 impl Held {
     /// What a row holds.
     pub(crate) fn decode(row: &[u8]) -> Result<Self, DamagedRow> {
-        Self::decode_by(row, UserAgentFamily::of)
+        let (head, rest) = Head::decode(row)?;
+        Self::decode_by(head.form, rest, UserAgentFamily::of)
     }
 
-    /// The same; `user_agent` finds out with what a call was made.
+    /// The same, of what comes behind the head; `user_agent` finds out with what a call was made.
     pub(crate) fn decode_by(
-        row: &[u8],
+        form: Form,
+        rest: &[u8],
         user_agent: impl FnOnce(&Record<'_>) -> UserAgentFamily,
     ) -> Result<Self, DamagedRow> {
-        let (head, rest) = Head::decode(row)?;
-        match head.form {
+        match form {
             Form::Call => postcard::from_bytes(rest).map_err(|_| DamagedRow),
             Form::Record(_) => {
                 let record = Head::record(rest)?;

@@ -2,6 +2,7 @@
 //! would stop it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use tripline_attribution::{AgentId, Basis, Session, SessionId, Sessions};
 use tripline_baseline::Feature;
@@ -91,7 +92,7 @@ pub(crate) struct Incidents {
 
 #[derive(Debug)]
 struct Draft {
-    session: Session,
+    session: Rc<Session>,
     /// The last time that a record names a session of the lineage.
     until: EventTime,
     verdict: Verdict,
@@ -119,10 +120,10 @@ impl Incidents {
     }
 
     /// Notes a finding. Calls come in order of time.
-    pub(crate) fn note(&mut self, session: &Session, scored: &Scored, sessions: &Sessions) {
+    pub(crate) fn note(&mut self, session: &Rc<Session>, scored: &Scored, sessions: &Sessions) {
         self.sweep(scored.call.time);
         let draft = self.open.entry(session.root.clone()).or_insert_with(|| Draft {
-            session: session.clone(),
+            session: Rc::clone(session),
             until: sessions.lineage_named_until(session),
             verdict: Verdict::Normal,
             opened: scored.call.time,

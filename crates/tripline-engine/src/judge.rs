@@ -7,6 +7,7 @@ use thiserror::Error;
 use tripline_attribution::{Agent, AgentId, Basis, EpisodeId, SessionId, Sessions, Turn};
 use tripline_baseline::{
     Call, Day, Decisions, Draw, Exceeded as LimitExceeded, LimitCounter, TenantRules,
+    UserAgentFamily,
 };
 use tripline_cloudtrail::Record;
 use tripline_detector::{Assessment, Reason, Score, Verdict, assess};
@@ -16,7 +17,7 @@ use crate::config::Config;
 use crate::deed::{Deed, DeedTexts};
 use crate::drift::{Drift, Outcome, Place, Remembered, Worked};
 use crate::filter::Filter;
-use crate::habits::Habits;
+use crate::habits::{Entries, Habits};
 use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
 use crate::known::{KnownAgents, Scratch};
@@ -27,7 +28,7 @@ use crate::pace::Excess;
 use crate::target::View;
 use crate::tick::{Tick, Ticked};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
-use crate::weigh::weigh;
+use crate::weigh::{Against, weigh};
 
 /// A call and what is thought of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,6 +132,7 @@ pub struct Judge<'m> {
     agents: KnownAgents<'m>,
     words: Vocabulary,
     scratch: Scratch,
+    entries: Entries,
     /// Of agents that habits are known of.
     episodes: OpenEpisodes,
     drift: Drift,
@@ -155,6 +157,7 @@ impl<'m> Judge<'m> {
         let words = Vocabulary::new(sessions.hash_seed());
         let episodes = OpenEpisodes::new(sessions.hash_seed());
         let scratch = Scratch::new(sessions.hash_seed());
+        let entries = Entries::new(sessions.hash_seed());
         Self {
             model,
             expected: None,
@@ -166,6 +169,7 @@ impl<'m> Judge<'m> {
             agents,
             words,
             scratch,
+            entries,
             episodes,
             drift: Drift::default(),
             deployments: Deployments::default(),
@@ -203,20 +207,18 @@ impl<'m> Judge<'m> {
             let over = self.episodes.take_over();
             self.drift.note(&over, self.model, &self.sessions);
         }
-        match row {
-            Some(row) if excess.is_none() && self.is_surely_normal(number, row)? => Ok(None),
-            Some(row) => {
-                let Self { words, .. } = self;
-                let family = |record: &Record<'_>| words.user_agent_family(record);
-                let Held { call, reasons, .. } = Held::decode_by(row, family)?;
-                Ok(self.judge(&turn, call, reasons, excess))
-            }
-            None if excess.is_some() => {
-                let Some(call) = self.sketch(part, &tick) else { return Ok(None) };
-                Ok(self.judge(&turn, call, Vec::new(), excess))
-            }
-            None => Ok(None),
+        let Some(row) = row else {
+            let call = excess.is_some().then(|| self.sketch(part, &tick)).flatten();
+            return Ok(call.and_then(|call| self.judge(&turn, call, Vec::new(), excess)));
+        };
+        let (head, rest) = Head::decode(row)?;
+        if excess.is_none() && self.is_surely_normal(number, &head, rest)? {
+            return Ok(None);
         }
+        let Self { words, .. } = self;
+        let family = |record: &Record<'_>| words.user_agent_family(record);
+        let Held { call, reasons, .. } = Held::decode_by(head.form, rest, family)?;
+        Ok(self.judge(&turn, call, reasons, excess))
     }
 
     /// Counts a call to the pace of its episode; the excess over what was learned, if there is one.
@@ -242,8 +244,12 @@ impl<'m> Judge<'m> {
 
     /// Whether a row needs no second look: of a kind that its agent's scope is content with, and no news
     /// against its habits. Most calls whose agent had to be waited for are.
-    fn is_surely_normal(&mut self, number: Option<u32>, row: &[u8]) -> Result<bool, DamagedRow> {
-        let (head, rest) = Head::decode(row)?;
+    fn is_surely_normal(
+        &mut self,
+        number: Option<u32>,
+        head: &Head<'_>,
+        rest: &[u8],
+    ) -> Result<bool, DamagedRow> {
         if head.has_reasons || self.all {
             return Ok(false);
         }
@@ -257,7 +263,8 @@ impl<'m> Judge<'m> {
             Form::Call | Form::Record(_) => {}
         }
         let event = self.words.event_of(head.event, || {
-            let call = Held::decode(row).ok().map(|held| held.call);
+            let call = Held::decode_by(head.form, rest, UserAgentFamily::of).ok();
+            let call = call.map(|held| held.call);
             let region = |call: &Call| Some(call.region.as_ref()?.as_str().into());
             let named = call.map(|call| (region(&call).unwrap_or_default(), call.action));
             let (region, action) =
@@ -377,7 +384,6 @@ impl<'m> Judge<'m> {
     ) -> (Score, Vec<Reason>) {
         let texts = DeedTexts::of(call);
         let deed = Deed::of(call, &texts);
-        let measure = self.model.measure_of(agent);
         let name = agent.id.untrusted();
         let decisions = [Some(self.model.decisions()), self.expected];
         // What a person said to expect is no news until then.
@@ -387,7 +393,9 @@ impl<'m> Judge<'m> {
         };
         let episode = self.episodes.at(turn, number);
         let standing = habits.standing(in_grace);
-        let mut weighed = weigh(&habits, standing, &measure, episode, &deed, excess, expected);
+        let against = Against { habits, standing, measure: self.model.measure_of(agent) };
+        let entries = &mut self.entries;
+        let mut weighed = weigh(&against, entries, episode, &deed, excess, expected);
         // In a grace, too: the days that it is ranked among had theirs.
         if weighed.adds && standing.maturity.is_armed() {
             let peers = habits.class.map_or(1, |class| u64::from(class.known.agents()));
@@ -415,7 +423,7 @@ impl<'m> Judge<'m> {
         }
         episode.verdict = episode.verdict.max(weighed.verdict);
         let (score, evidence) = (weighed.score, episode.evidence());
-        (score, weighed.reasons(&habits, standing, &measure, evidence, self.all))
+        (score, weighed.reasons(&against, evidence, self.all))
     }
 
     /// The same, with exceptions beside the model's.

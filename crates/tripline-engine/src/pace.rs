@@ -94,13 +94,13 @@ impl Pace {
         let windows = RateWindow::ALL.map(|window| (window, window.bucket(time.unix_secs())));
         let is_new = self.touched.insert(counts.touched);
         let mut excess: Option<Excess> = None;
-        for (class, running) in RateClass::ALL.into_iter().zip(&mut self.classes) {
+        for (&class, running) in RateClass::ALL.iter().zip(&mut self.classes) {
             let more = counts.of(class, is_new);
             // What does not grow was held against its limit when it last did.
             if more == 0 {
                 continue;
             }
-            for ((window, bucket), count) in windows.into_iter().zip(running) {
+            for (&(window, bucket), count) in windows.iter().zip(running) {
                 let due = count.add(bucket, more, || known.limit(window, class));
                 let exceeded = due.map(|(count, limit)| Exceeded { window, class, count, limit });
                 let Some(exceeded) = exceeded else { continue };

@@ -6,7 +6,7 @@ use tripline_text::Untrusted;
 
 use crate::deed::Deed;
 use crate::drift::Turned;
-use crate::habits::{Habits, reason};
+use crate::habits::{Entries, Habits, reason};
 use crate::open::OpenEpisode;
 use crate::pace::{Exceeded, Excess};
 
@@ -34,16 +34,24 @@ struct News<'d> {
     weight: f64,
 }
 
+/// What the calls of an agent are held against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Against<'m> {
+    pub(crate) habits: Habits<'m>,
+    pub(crate) standing: Standing,
+    pub(crate) measure: Measure,
+}
+
 /// Weighs a call. `is_expected` says what a person said to expect.
 pub(crate) fn weigh<'d>(
-    habits: &Habits<'_>,
-    standing: Standing,
-    measure: &Measure,
+    Against { habits, standing, measure }: &Against<'_>,
+    entries: &mut Entries,
     episode: &mut OpenEpisode,
     deed: &'d Deed<'_>,
     excess: Option<&Excess>,
     is_expected: impl Fn(&Draw<'_>) -> bool,
 ) -> Weighed<'d> {
+    let standing = *standing;
     let home = deed.home();
     let drawn = deed.draws().filter(|draw| habits.is_news(draw, &home) && !is_expected(draw));
     // Whatever comes with a new action is no news beside it.
@@ -58,7 +66,8 @@ pub(crate) fn weigh<'d>(
         if !episode.is_first(&draw) {
             continue;
         }
-        let Some(novelty) = habits.novelty(&draw, &home, deed.is_denied, standing) else {
+        let entry = entries.of(&draw);
+        let Some(novelty) = habits.novelty(&draw, &home, deed.is_denied, standing, entry) else {
             continue;
         };
         let Some(chain) = habits.chain() else { continue };
@@ -91,12 +100,11 @@ impl Weighed<'_> {
     /// it alone asks for something else. With `all` also what adds nothing.
     pub(crate) fn reasons(
         self,
-        habits: &Habits<'_>,
-        standing: Standing,
-        measure: &Measure,
+        Against { habits, standing, measure }: &Against<'_>,
         evidence: &Evidence,
         all: bool,
     ) -> Vec<Reason> {
+        let standing = *standing;
         // Nearly always nobody is told anything.
         if self.verdict == Verdict::Normal && !all {
             return Vec::new();
@@ -188,8 +196,8 @@ mod tests {
             let (score, verdict) = (Score::of(0.5), Verdict::Alert);
             let weighed =
                 Weighed { news: Vec::new(), pace: None, score, adds: true, verdict, turned };
-            let standing = habits.standing(false);
-            weighed.reasons(&habits, standing, &measure, &Evidence::default(), false)
+            let against = Against { habits, standing: habits.standing(false), measure };
+            weighed.reasons(&against, &Evidence::default(), false)
         };
         assert_eq!(why(None), []);
         let [reason] = &why(Some(Turned::Slowly))[..] else { panic!() };

@@ -104,6 +104,8 @@ pub struct Known {
     values: HashTable<Value>,
     /// By action.
     roots: HashTable<(Box<str>, u32)>,
+    /// The magnitudes of bytes out that are known, by action: a bit each.
+    magnitudes: HashTable<(Box<str>, u128)>,
     slots: Vec<Slot>,
     edges: Vec<Edge>,
     /// The texts of the tokens, one behind the other.
@@ -141,6 +143,7 @@ impl Baseline {
             hasher: keyed(hash_seed, 41),
             values: HashTable::with_capacity(self.keys.len()),
             roots: HashTable::new(),
+            magnitudes: HashTable::new(),
             slots: Vec::new(),
             edges: Vec::new(),
             tokens: String::new(),
@@ -171,6 +174,9 @@ impl Baseline {
                 *(if is_outside { outside } else { inside }) += u64::from(agents);
             }
             let (action, value) = (name.action.clone(), name.value.clone());
+            if name.family == Family::Bytes && fact.is_known() {
+                known.add_magnitude(&action, &value);
+            }
             known.add(Value { family: name.family, action, value, knowledge });
         }
         for (action, root) in &self.tries {
@@ -301,6 +307,19 @@ impl Known {
         let hasher = &self.hasher;
         let hash = |it: &Value| hasher.hash_one((it.family, &*it.action, &*it.value));
         self.values.insert_unique(hash(&value), value, hash);
+    }
+
+    fn add_magnitude(&mut self, action: &str, value: &str) {
+        let Some(bit) = value.parse().ok().and_then(|bits| 1_u128.checked_shl(bits)) else {
+            return;
+        };
+        let hasher = &self.hasher;
+        let entry = self.magnitudes.entry(
+            hasher.hash_one(action),
+            |(known, _)| is_same(known, action),
+            |(known, _)| hasher.hash_one(&**known),
+        );
+        entry.or_insert_with(|| (action.into(), 0)).into_mut().1 |= bit;
     }
 
     /// Lays a node out with all below it; its slot.
@@ -436,6 +455,18 @@ impl Known {
         };
         let slot = alike.find(same).map_or(slot.star, |edge| edge.slot);
         self.slots.get(slot as usize)
+    }
+
+    /// How many times twice the most that went out by an action an amount is, both by their magnitudes, as
+    /// [`Family::Bytes`] has them; nothing where as much is known.
+    pub fn doublings(&self, action: &str, bits: u32) -> Option<u32> {
+        let hash = self.hasher.hash_one(action);
+        let known = self.magnitudes.find(hash, |(known, _)| is_same(known, action));
+        let known = known.map_or(0, |(_, known)| *known);
+        match known.checked_shr(bits).unwrap_or(0) {
+            0 => Some(known.checked_ilog2().map_or(1, |most| bits - most)),
+            _ => None,
+        }
     }
 
     /// The most that is normal in a window; nothing where nothing was learned.

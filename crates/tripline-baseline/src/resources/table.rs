@@ -84,44 +84,39 @@ pub(super) fn lines_of(service: &str) -> Option<&'static [Line]> {
     SERVICES.get(at).map(|(_, lines)| *lines)
 }
 
-/// Where the lines of each parameter begin, by a hash of its name: what most parameters cost is that there
-/// are no lines of theirs.
+/// The lines of each parameter, by a hash of its name: what most parameters cost is that there are no lines
+/// of theirs.
 #[derive(Clone, Debug)]
 pub(super) struct Places {
     /// A bit for each hash there is.
     bits: u64,
-    /// Hashes, in order, and the places among the lines.
-    places: Box<[(u32, usize)]>,
+    /// Hashes, in order, and the lines, of which there is one at least.
+    places: Box<[(u32, &'static [Line])]>,
 }
 
 impl Places {
     /// The places in these lines.
-    pub(super) fn in_lines(lines: &[Line]) -> Self {
-        let mut places: Vec<(u32, usize)> = Vec::new();
-        let mut last: Option<&Line> = None;
-        for (at, line) in lines.iter().enumerate() {
-            if last.is_none_or(|last| !first_name(last).eq(first_name(line))) {
-                places.push((hash(first_name(line)), at));
-            }
-            last = Some(line);
-        }
-        places.sort_unstable();
+    pub(super) fn in_lines(lines: &'static [Line]) -> Self {
+        let alike = lines.chunk_by(|one, other| first_name(one).eq(first_name(other)));
+        let hash_of = |lines: &'static [Line]| Some((hash(first_name(lines.first()?)), lines));
+        let mut places: Vec<(u32, &'static [Line])> = alike.filter_map(hash_of).collect();
+        places.sort_by_key(|(hash, _)| *hash);
         let bits = places.iter().fold(0, |bits, (hash, _)| bits | bit(*hash));
         Self { bits, places: places.into() }
     }
 
-    /// Where the lines of a parameter begin; behind all lines where it has none.
+    /// The lines of a parameter, in any case.
     #[inline]
-    fn of(&self, lines: &[Line], parameter: &str) -> usize {
+    fn of(&self, parameter: &str) -> &'static [Line] {
         let hash = hash(small(parameter));
         if self.bits & bit(hash) == 0 {
-            return lines.len();
+            return &[];
         }
         let from = self.places.partition_point(|(other, _)| *other < hash);
         let alike = self.places.iter().skip(from).take_while(|(other, _)| *other == hash);
-        let is_it =
-            |at: &usize| lines.get(*at).is_some_and(|line| first_name(line).eq(small(parameter)));
-        alike.map(|(_, at)| *at).find(is_it).unwrap_or(lines.len())
+        let mut lines = alike.map(|(_, lines)| *lines);
+        let is_it = |line: &Line| first_name(line).eq(small(parameter));
+        lines.find(|lines| lines.first().is_some_and(is_it)).unwrap_or_default()
     }
 }
 
@@ -138,16 +133,18 @@ fn bit(hash: u32) -> u64 {
 
 /// The lines of a parameter, in any case; `places` are theirs, where they are known.
 #[inline]
-pub(super) fn lines_named<'p>(
+pub(super) fn lines_named(
     lines: &'static [Line],
     places: Option<&Places>,
-    parameter: &'p str,
-) -> impl Iterator<Item = &'static Line> + use<'p> {
-    let from = match places {
-        Some(places) => places.of(lines, parameter),
-        None => lines.partition_point(|line| first_name(line).cmp(small(parameter)).is_lt()),
-    };
-    lines.iter().skip(from).take_while(move |line| first_name(line).eq(small(parameter)))
+    parameter: &str,
+) -> &'static [Line] {
+    if let Some(places) = places {
+        return places.of(parameter);
+    }
+    let from = lines.partition_point(|line| first_name(line).cmp(small(parameter)).is_lt());
+    let from = lines.get(from..).unwrap_or_default();
+    let end = from.partition_point(|line| first_name(line).eq(small(parameter)));
+    from.get(..end).unwrap_or_default()
 }
 
 fn small(name: &str) -> impl Iterator<Item = u8> {
