@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tripline_baseline::{Approval, Baseline, Decisions, Feature, Peers, promote};
-use tripline_detector::Invariants;
+use tripline_detector::{Invariants, Verdict};
 use tripline_engine::{
     Batch, Config, Deployments, Entry, Filter, Model, PartitionId, Provenance, Purpose, Scored,
     is_sensitive,
@@ -73,9 +73,10 @@ fn weight(scored: &[Scored], feature: Feature) -> f64 {
 /// What a new action weighs more than, unless it is new work of a grace.
 const STRANGE: f64 = 3.0;
 
-/// Whether all that is new among what is found is taken for the work of a new version.
+/// Whether all that is new among what is found is taken for the work of a new version: told at most.
 fn is_excused(scored: &[Scored]) -> bool {
-    weight(scored, Feature::Action) < STRANGE
+    let is_told = |one: &Scored| one.assessment.verdict <= Verdict::Alert;
+    scored.iter().all(is_told) && weight(scored, Feature::Action) < STRANGE
 }
 
 fn heaviest(model: &Model, config: &Config, records: Vec<Value>, feature: Feature) -> f64 {

@@ -272,6 +272,10 @@ impl DayFile {
                 at += 1;
             })
         })?;
+        if at != all.end {
+            let (found, expected) = (at as u64, self.rows);
+            return Err(ColumnsProblem::Incomplete { found, files: 1, expected });
+        }
         shares.push(start..all.end);
         Ok(shares)
     }

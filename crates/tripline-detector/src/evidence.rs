@@ -62,8 +62,10 @@ pub struct Evidence {
     /// How many values weigh something in each mode by themselves: were they the first of the episode,
     /// so that it does not matter which came first.
     pieces: [u32; Mode::COUNT],
-    /// How many new values there were that do not wait for a person.
+    /// How many new values there were that do not wait for a person, …
     shown: usize,
+    /// … and how many that were the work of a new version: they make more of it likelier, and nothing else.
+    work: usize,
     /// How rare the strongest pace of each window and class of calls is, log10, by their number; in
     /// order, and only those that are rare.
     paces: Vec<(u16, f64)>,
@@ -74,7 +76,14 @@ pub struct Evidence {
 impl Default for Evidence {
     fn default() -> Self {
         let nothing = [[0.0; Family::COUNT]; Mode::COUNT];
-        Self { won: nothing, pieces: [0; Mode::COUNT], shown: 0, paces: Vec::new(), pace: 0.0 }
+        Self {
+            won: nothing,
+            pieces: [0; Mode::COUNT],
+            shown: 0,
+            work: 0,
+            paces: Vec::new(),
+            pace: 0.0,
+        }
     }
 }
 
@@ -85,9 +94,11 @@ impl Evidence {
         let given_new = (chain.family(novelty.family) * novelty.base()).max(f64::MIN_POSITIVE);
         // A value that was seen before, and waits for a person, is none of the chain's.
         let of_agent = |shown| chain.one_more(shown).max(novelty.pending_share() / given_new);
-        let (now, first) = (of_agent(self.shown), of_agent(0));
+        let before = if chain.is_in_grace() { self.shown + self.work } else { self.shown };
+        let (now, first) = (of_agent(before), of_agent(0));
         // Nor does it make another one likelier: the agent does it now and then, and nothing else.
-        self.shown += usize::from(novelty.seen == 0);
+        let shown = if chain.is_in_grace() { &mut self.work } else { &mut self.shown };
+        *shown += usize::from(novelty.seen == 0);
         let weight = |mode: Mode, of_agent: f64| {
             let ratio = GOES_ON / of_agent * mode.ratio(novelty, given_new);
             libm::log10(OWN + (1.0 - OWN) * ratio).min(WEIGHT_MAX)
@@ -346,6 +357,20 @@ mod tests {
         evidence.add(&pending, &calm());
         assert_eq!(evidence.add(&escalates, &calm()), alone);
         assert!(evidence.add(&escalates, &calm()) < alone);
+    }
+
+    #[test]
+    fn the_work_of_a_new_version_makes_no_harm_likelier() {
+        let escalates = action(AccessLevel::Write, &[Risk::PrivilegeEscalation]);
+        let alone = Evidence::default().add(&escalates, &calm());
+        let mut evidence = Evidence::default();
+        let work = action(AccessLevel::Write, &[]);
+        let first = evidence.add(&work, &calm().in_grace());
+        assert!(evidence.add(&work, &calm().in_grace()) <= first);
+        let before = evidence.wealth();
+        evidence.add(&escalates, &calm());
+        let won = evidence.wealth()[Mode::Escalation as usize] - before[Mode::Escalation as usize];
+        assert!((won - alone).abs() < 1e-9, "{won} {alone}");
     }
 
     #[test]

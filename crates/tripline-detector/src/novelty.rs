@@ -113,7 +113,8 @@ impl Novelty {
 
     /// Given that a value of the family is new to the agent: how likely it is to be this one. Of
     /// families other than actions only in proportion to an intruder's bets on them, since what both
-    /// have in common says nothing.
+    /// have in common says nothing. What peers know is taken for new to the agent, all of it: what the
+    /// agent knows of that is not taken out of the sum, so that a new action weighs more rather than less.
     pub(crate) fn base(&self) -> f64 {
         // What an agent finds next is not what others do most often, which one of them may do all day, but
         // what most others have found (the continuation counts of Kneser and Ney, ICASSP 1995).

@@ -28,7 +28,7 @@ const FENCE: f64 = 4.0;
 ///
 /// What the history has not certified is not armed: without lines nothing is killed, and only harm is
 /// fenced. An agent that is not known yet is not acted on at all; one that has just been deployed anew is
-/// not killed, and only lines fence it: little of what is new then counts.
+/// not killed, and only lines fence it: what is new then is mostly its new work.
 pub fn verdict(
     evidence: &Evidence,
     measure: &Measure,

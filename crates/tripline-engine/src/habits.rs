@@ -57,9 +57,13 @@ impl Learned {
 
     /// What there is to a new resource that leaves what is known at a slot of so many visits.
     pub(crate) fn slot(&self, visits: u32, found: u32, risks: Risks) -> Detail {
+        Detail::Slot { surprise: self.surprise(visits, found), alike: self.alike(risks) }
+    }
+
+    /// How much rarer something new is at such a slot than at closed ones as they are.
+    fn surprise(&self, visits: u32, found: u32) -> f64 {
         let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
-        let surprise = (self.known.slot_rate() / open).clamp(0.01, 1_000.0);
-        Detail::Slot { surprise, alike: self.alike(risks) }
+        (self.known.slot_rate() / open).clamp(0.01, 1_000.0)
     }
 }
 
@@ -186,7 +190,8 @@ impl<'m> Habits<'m> {
                 let (knowledge, depth) = first.known.ask_resource(draw, home);
                 let slot = self.closed_by_peers(draw, home, knowledge, depth);
                 slot.zip(self.class).map_or(Detail::None, |((visits, found), class)| {
-                    class.slot(visits, found, risks)
+                    let surprise = class.surprise(visits, found);
+                    Detail::Slot { surprise, alike: first.alike(risks) }
                 })
             }
             (Family::Network, _) => match Network::is_outside(draw.value) {
@@ -330,7 +335,7 @@ impl Entries {
 
     /// What the catalogue knows of the action that shows a value.
     pub(crate) fn of(&mut self, draw: &Draw<'_>) -> Option<Entry> {
-        let action = given(draw);
+        let action = draw.action.or((draw.family == Family::Action).then_some(draw.value))?;
         if let Some(known) = self.by_action.get(action) {
             return *known;
         }

@@ -61,6 +61,10 @@ pub(crate) struct Over {
     pub(crate) agent: u32,
 }
 
+/// How many versions are told apart in one episode. Sessions of a lineage mostly run one; no agent that has
+/// so many new ones is given a grace.
+const VERSIONS_MAX: usize = 64;
+
 /// No episode is longer, so that what began earlier is over.
 const EPISODE_MINUTES_MAX: u32 = 60;
 
@@ -132,7 +136,7 @@ impl OpenEpisode {
     /// Whether a version runs it for the first time.
     #[inline]
     pub(crate) fn meets(&mut self, version: u32) -> bool {
-        let is_first = !self.versions.contains(&version);
+        let is_first = self.versions.len() < VERSIONS_MAX && !self.versions.contains(&version);
         if is_first {
             self.versions.push(version);
         }
@@ -195,8 +199,11 @@ impl Deployments {
         turn: &Turn,
     ) {
         let Some(version) = sessions.version_at(turn.session) else { return };
-        if learned.is_empty() || learned.knows(version.as_unescaped()) {
+        if !learned.may_be_new(version.as_unescaped()) {
             return;
+        }
+        if let Some(versions) = self.by_agent.get_mut(agent) {
+            versions.make_room(learned);
         }
         let root = stable_hash(&sessions.id_at(turn.root));
         let episode = EpisodeKey { start_minute: turn.episode_start, root };

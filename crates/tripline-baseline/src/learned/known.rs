@@ -265,6 +265,7 @@ pub struct ClassPeaks {
     /// `(lowest value of a bucket, episodes that reach it)`, in order.
     reaching: Box<[(u64, u32)]>,
     episodes: u32,
+    highest: u64,
     /// That of the tail beyond the highest.
     index: f64,
 }
@@ -277,7 +278,8 @@ impl ClassPeaks {
             left = left.saturating_sub(count);
             (low, reaching)
         });
-        Self { reaching: reaching.collect(), episodes, index: peaks.tail_index() }
+        let (highest, index) = (peaks.max(), peaks.tail_index());
+        Self { reaching: reaching.collect(), episodes, highest, index }
     }
 
     /// log10 of the chance that a peak is so many times the highest of so many episodes of one agent: as
@@ -290,15 +292,15 @@ impl ClassPeaks {
         let at = self.reaching.get(places.saturating_sub(1)).filter(|_| self.reaching.len() > 1)?;
         let value = at.0.max(HANDFUL) as f64 * times;
         let all = f64::from(self.episodes) + 1.0;
-        let place = self.reaching.partition_point(|(low, _)| (*low as f64) < value);
-        Some(match (self.reaching.get(place), self.reaching.last()) {
-            (Some((_, reaching)), _) => libm::log10((f64::from(*reaching) + 1.0) / all),
-            (None, Some((highest, _))) => {
-                let beyond = value / (*highest).max(1) as f64;
-                -libm::log10(all) - libm::log10(beyond.max(1.0)) / self.index.max(0.01)
-            }
-            (None, None) => return None,
-        })
+        let highest = self.highest.max(1) as f64;
+        if value > highest {
+            let beyond = libm::log10(value / highest) / self.index.max(0.01);
+            return Some(-libm::log10(all) - beyond);
+        }
+        // All of the bucket that it is in: where in it episodes came to is not known.
+        let behind = self.reaching.partition_point(|(low, _)| *low as f64 <= value);
+        let (_, reaching) = self.reaching.get(behind.saturating_sub(1))?;
+        Some(libm::log10((f64::from(*reaching) + 1.0) / all))
     }
 }
 
@@ -418,7 +420,9 @@ impl Known {
                     (slot, depth) = (next, depth + 1);
                     continue;
                 }
-                _ if is_open(visits, found) => Knowledge::Open { visits, found },
+                // What it saw before itself is not for its peers to say.
+                Some(_) if is_open(visits, found) => Knowledge::Open { visits: 0, found: 0 },
+                None if is_open(visits, found) => Knowledge::Open { visits, found },
                 Some(next) => Knowledge::Pending { episodes: next.visits },
                 None => Knowledge::Unexpected { visits, found },
             };

@@ -179,11 +179,7 @@ pub fn promote(
     };
     join_history(&mut next, candidate, join);
     let horizon = next.span.map(|(_, last)| last);
-    let versions = match live {
-        // As when it is judged: of what never told a version, no version is a deployment yet.
-        Some(live) if live.versions.is_empty() => BTreeMap::new(),
-        _ => next.versions.clone(),
-    };
+    let versions = next.versions.clone();
     let graces = super::version::graces(versions.iter().map(|(text, version)| (&**text, version)));
     let agent = agent.as_unescaped();
     let mut rules = Rules {

@@ -16,8 +16,10 @@ const GRACE_EVERY_MINUTES: u32 = 7 * 24 * 60;
 /// How many versions of an agent are kept.
 pub(crate) const VERSIONS_MAX: usize = 256;
 
-/// How many versions of an agent are told apart that nothing was learned of: with so many, none is given time.
+/// How many versions of an agent there may be that nothing was learned of: with so many, none is given time.
 const NEW_VERSIONS_MAX: usize = 64;
+/// How many are told apart, those included that were learned since.
+const NOTED_VERSIONS_MAX: usize = 2 * NEW_VERSIONS_MAX;
 
 /// What is stored of a version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,21 +92,26 @@ impl Grace<'_> {
     }
 }
 
-/// The graces that versions opened, in order of time. The first version of all opens none: it is
-/// what was learned.
+/// The graces that versions opened, in order of time. The first version of all opens none, since it is
+/// what was learned, and leaves none to the week after it: else whoever finds out that versions matter names
+/// two.
 pub(crate) fn graces<'b>(versions: impl Iterator<Item = (&'b str, &'b Version)>) -> Vec<Grace<'b>> {
     graces_of(versions.map(|(text, version)| (version.first, text, version.spent)).collect())
 }
 
-/// The same of when each version was first seen, and when its last episode of a grace was over.
+/// The same of when each version was first seen, and of when the first episode began that is one too many
+/// for a grace.
 fn graces_of(mut versions: Vec<(First, &str, Option<u32>)>) -> Vec<Grace<'_>> {
     versions.sort_unstable();
-    let mut graces: Vec<Grace<'_>> = Vec::new();
-    for (first, version, spent) in versions.into_iter().skip(1) {
+    let mut versions = versions.into_iter();
+    let Some((first, ..)) = versions.next() else { return Vec::new() };
+    let (mut graces, mut last): (Vec<Grace<'_>>, u32) = (Vec::new(), first.minute);
+    for (first, version, spent) in versions {
         let opens = first.minute;
-        if graces.last().is_some_and(|last| opens - last.opens < GRACE_EVERY_MINUTES) {
+        if opens - last < GRACE_EVERY_MINUTES {
             continue;
         }
+        last = opens;
         let end = opens.saturating_add(GRACE_MINUTES);
         let closes = spent.map_or(end, |spent| end.min(spent)).max(opens);
         graces.push(Grace { version, opens, closes });
@@ -124,7 +131,7 @@ pub struct NewVersions(BTreeMap<Box<str>, BTreeSet<EpisodeKey>>);
 impl NewVersions {
     /// Notes that an episode ran a version; whether anything follows from that which was not known.
     pub fn note(&mut self, version: &str, episode: EpisodeKey) -> bool {
-        if self.is_full() {
+        if self.0.len() >= NOTED_VERSIONS_MAX && !self.0.contains_key(&*bounded(version)) {
             return false;
         }
         let episodes = self.0.entry(bounded(version).into()).or_default();
@@ -153,9 +160,11 @@ impl NewVersions {
         all.flat_map(|(version, episodes)| episodes.iter().map(|episode| (&**version, *episode)))
     }
 
-    /// Whoever may say which version he runs could name a new one each time.
-    fn is_full(&self) -> bool {
-        self.0.len() >= NEW_VERSIONS_MAX
+    /// Forgets what was learned since, once that is needed to make room.
+    pub fn make_room(&mut self, learned: &LearnedVersions) {
+        if self.0.len() >= NOTED_VERSIONS_MAX {
+            self.0.retain(|version, _| !learned.knows(version));
+        }
     }
 }
 
@@ -165,9 +174,10 @@ impl LearnedVersions {
         self.0.contains_key(&*bounded(version))
     }
 
-    /// Whether none of them was told.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    /// Whether a version may be a deployment: one that nothing was learned of, of an agent that told its
+    /// version before.
+    pub fn may_be_new(&self, version: &str) -> bool {
+        !self.0.is_empty() && !self.knows(version)
     }
 
     /// Whether an episode of a version that nothing was learned of is within the time that it is given to show
@@ -182,11 +192,15 @@ impl LearnedVersions {
         // Mostly that was long ago, and nobody need ask about the others.
         let is_soon =
             first.is_some_and(|it| start_minute < it.start_minute.saturating_add(GRACE_MINUTES));
-        if !is_soon || self.is_empty() || self.knows(&version) || seen.is_full() {
+        if !is_soon || !self.may_be_new(&version) {
             return false;
         }
         let learned = self.0.iter().map(|(text, version)| (version.first, &**text, version.spent));
         let new = seen.0.iter().filter(|(text, _)| !self.0.contains_key(*text));
+        // Whoever may say which version he runs could name a new one each time.
+        if new.clone().count() >= NEW_VERSIONS_MAX {
+            return false;
+        }
         let new = new.filter_map(|(text, episodes)| {
             let spent = episodes.iter().nth(GRACE_EPISODES).map(|episode| episode.first().minute);
             Some((episodes.first()?.first(), &**text, spent))
@@ -269,6 +283,21 @@ mod tests {
         assert!(in_grace(&[("1", 0), ("2", 24 * DAY)]));
         assert!(!in_grace(&[]), "it never told one");
         assert!(!in_grace(&[("2", 40 * DAY)]), "the first of all is no deployment");
+        assert!(!in_grace(&[("2", 25 * DAY)]), "nor what is named in the week after it");
+    }
+
+    #[test]
+    fn versions_that_were_learned_since_take_no_room_from_the_next() {
+        let days: Vec<(String, u32)> = (0..200).map(|nth| (format!("{nth}"), nth * DAY)).collect();
+        let mut seen = NewVersions::default();
+        for (nth, (version, minute)) in days.iter().enumerate() {
+            let before: Vec<(&str, u32)> =
+                days[..nth].iter().map(|(text, minute)| (&**text, *minute)).collect();
+            let learned = learned(&before);
+            seen.make_room(&learned);
+            seen.note(version, key(*minute, 1));
+            assert_eq!(learned.in_grace(&seen, version, *minute), nth > 0 && nth % 7 == 0, "{nth}");
+        }
     }
 
     #[test]
@@ -282,7 +311,7 @@ mod tests {
             given += u32::from(learned.in_grace(&seen, &version, start + nth));
         }
         assert_eq!(given, 1);
-        assert_eq!(seen.0.len(), NEW_VERSIONS_MAX);
+        assert_eq!(seen.0.len(), NOTED_VERSIONS_MAX);
         assert!(!learned.in_grace(&seen, "x0", start), "there are too many to tell");
         // Names that differ only where nobody keeps them are not one.
         let long = |end: &str| format!("{}{end}", "x".repeat(200));
@@ -296,7 +325,7 @@ mod tests {
         /// Within the cap, the same in any order and however often; and only what changes it is told.
         #[test]
         fn what_was_seen_is_a_set(
-            noted in proptest::collection::vec((0_u8..5, 0..4 * DAY, 0_u64..4), 1..200),
+            noted in proptest::collection::vec((0_u8..5, 8 * DAY..12 * DAY, 0_u64..4), 1..200),
             order in any::<u64>(),
             twice in 0_usize..200,
         ) {
@@ -324,7 +353,7 @@ mod tests {
             prop_assert_eq!(&again, &seen);
             // Never more than one at a time, nor more than one a week.
             let learned = learned(&[("x", 0)]);
-            let minutes = (0..4 * DAY).step_by(30);
+            let minutes = (8 * DAY..12 * DAY).step_by(30);
             let given = |version: u8| {
                 let version = version.to_string();
                 minutes.clone().filter(|at| learned.in_grace(&seen, &version, *at)).count()

@@ -118,7 +118,9 @@ struct Learned<'s> {
 #[derive(Default)]
 struct Sum {
     summary: Summary,
-    /// The agents that were learned.
+    /// The agents that were learned, …
+    learned: BTreeSet<Untrusted<'static>>,
+    /// … and those whose baselines in force are among their peers' already.
     seen: BTreeSet<Untrusted<'static>>,
     /// Those that went live, and those that are live already.
     together: Together,
@@ -155,7 +157,7 @@ impl<'s> Learned<'s> {
     fn take(&self, baseline: Baseline) -> io::Result<()> {
         let candidate = baseline.with_catalogue(Catalogue::VERSION);
         let text = candidate.to_text();
-        self.sum().summary.note(&candidate, text.len());
+        self.sum().note(&candidate, text.len())?;
         self.staged.write(candidate.whose(), Leaf::Candidate, &text)?;
         let checked = is_replaceable(&self.shelf.path(candidate.whose(), Leaf::Candidate));
         let live = match checked.and_then(|()| self.live(&candidate)) {
@@ -210,6 +212,18 @@ impl<'s> Learned<'s> {
 }
 
 impl Sum {
+    /// Notes what was learned of an agent. Of two baselines of one, it would be chance which one stays.
+    fn note(&mut self, candidate: &Baseline, bytes: usize) -> io::Result<()> {
+        if let Whose::Agent { agent, .. } = candidate.whose()
+            && !self.learned.insert(agent.clone())
+        {
+            let message = format!("the agent {agent:?} stands in two places");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        self.summary.note(candidate, bytes);
+        Ok(())
+    }
+
     /// Adds a baseline that is in force to its class and the fleet.
     fn join(&mut self, live: &Baseline) {
         let Whose::Agent { agent, .. } = live.whose() else { return };
@@ -248,8 +262,10 @@ impl Summary {
         self.sizes.push(bytes);
         let maturity = candidate.maturity();
         *self.stages.entry(maturity.stage()).or_default() += 1;
-        if self.least.as_ref().is_none_or(|(episodes, _)| maturity.episodes < *episodes) {
-            self.least = Some((maturity.episodes, maturity.to_string()));
+        let least = (maturity.episodes, maturity.to_string());
+        // Of equals the one whose text comes first: they come in no order.
+        if self.least.as_ref().is_none_or(|known| least < *known) {
+            self.least = Some(least);
         }
     }
 

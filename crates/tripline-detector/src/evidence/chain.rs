@@ -11,6 +11,7 @@ use tripline_baseline::{CHAIN_STEPS, Discoveries, Family};
 pub struct Chain {
     one_more: [f64; CHAIN_STEPS],
     families: [f64; Family::COUNT],
+    in_grace: bool,
 }
 
 /// An agent starts with so many episodes of its peers' habits, which is as many as it takes to be known
@@ -54,13 +55,19 @@ impl Chain {
             };
         }
         let of_peers = peers.map_or(FAMILIES, |peers| shares(&peers.by_family, &FAMILIES));
-        Self { one_more, families: shares(&own.by_family, &of_peers) }
+        Self { one_more, families: shares(&own.by_family, &of_peers), in_grace: false }
     }
 
     /// The same while a new version shows what it does.
     #[must_use]
     pub fn in_grace(self) -> Self {
-        Self { one_more: self.one_more.map(|chance| chance.max(IN_GRACE)), ..self }
+        let one_more = self.one_more.map(|chance| chance.max(IN_GRACE));
+        Self { one_more, in_grace: true, ..self }
+    }
+
+    /// Whether it is that of new work in a grace.
+    pub(super) fn is_in_grace(&self) -> bool {
+        self.in_grace
     }
 
     /// The chance that an episode which showed `shown` new values shows another.

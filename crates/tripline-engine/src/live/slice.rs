@@ -220,12 +220,12 @@ impl<'m> Slice<'m> {
     }
 
     /// Asks what is remembered of versions that nothing was learned of, where sessions run such a version;
-    /// whether any do. Of others nothing is read or written.
+    /// whether anything is to be read for that. Of others nothing is read or written.
     pub fn recall_versions(&mut self, model: &Model) -> bool {
         let is_new = |agent: &Agent, versions: &BTreeSet<Untrusted<'_>>| {
             let learned = model.habits_of(agent).own.map(|own| &own.versions);
-            learned.filter(|learned| !learned.is_empty()).is_some_and(|learned| {
-                versions.iter().any(|version| !learned.knows(version.as_unescaped()))
+            learned.is_some_and(|learned| {
+                versions.iter().any(|version| learned.may_be_new(version.as_unescaped()))
             })
         };
         let running = std::mem::take(&mut self.running);
