@@ -132,7 +132,7 @@ fn score(
 ) -> Vec<Scored> {
     let simulation = operator.simulation;
     let workers = 0..simulation.workers().len() as u32;
-    let as_before = &*operator;
+    let before = &*operator;
     let days: Vec<_> = workers
         .into_par_iter()
         .map(|worker| {
@@ -153,13 +153,12 @@ fn score(
                     }
                 }
             };
-            let operator = as_before;
-            let shifts = operator.shifts(worker, day..day + 1);
+            let shifts = before.shifts(worker, day..day + 1);
             let findings = Purpose::ShowFindings;
-            let report = operator.read(&operator.model, findings, shifts, &|_| None, &mut count);
-            let armed = operator.armed.as_ref().map(|model| {
-                let shifts = operator.shifts(worker, day..day + 1);
-                operator.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
+            let report = before.read(&before.model, findings, shifts, &|_| None, &mut count);
+            let armed = before.armed.as_ref().map(|model| {
+                let shifts = before.shifts(worker, day..day + 1);
+                before.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
             });
             let BatchReport { scored, outcomes, deployments, .. } = report;
             // A shift is one lineage, and its episodes have a start each.

@@ -456,5 +456,8 @@ mod tests {
             }
             assert!(together == all, "{count} shares");
         }
+        let promised = DayFile { rows: file.rows + 1, ..file };
+        let error = promised.shares(2).unwrap_err();
+        assert!(matches!(error, ColumnsProblem::Incomplete { .. }), "{error}");
     }
 }

@@ -178,7 +178,10 @@ impl<'m> Habits<'m> {
         entry: Option<Entry>,
     ) -> Option<Novelty> {
         let first = self.own.or(self.class)?;
-        let knowledge = first.known.ask(draw, home);
+        let (knowledge, depth) = match draw.family {
+            Family::Resource => first.known.ask_resource(draw, home),
+            _ => (first.known.ask(draw, home), 0),
+        };
         // That it failed, or from where it came, does no harm by itself.
         let at_stake = matches!(draw.family, Family::Action | Family::Resource);
         let risks = entry.filter(|_| at_stake).map_or(Risks::default(), |entry| entry.risks());
@@ -187,7 +190,6 @@ impl<'m> Habits<'m> {
                 first.slot(visits, found, risks)
             }
             (Family::Resource, Knowledge::Open { .. }) => {
-                let (knowledge, depth) = first.known.ask_resource(draw, home);
                 let slot = self.closed_by_peers(draw, home, knowledge, depth);
                 slot.zip(self.class).map_or(Detail::None, |((visits, found), class)| {
                     let surprise = class.surprise(visits, found);

@@ -560,6 +560,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn amounts_are_compared_with_the_most_that_went_out_by_the_same_action() {
+        let mut known = Baseline::empty(Whose::Fleet, State::Live).compile(1);
+        for (action, bits) in [("s3:GetObject", "0"), ("s3:GetObject", "12"), ("s3:Else", "64")] {
+            known.add_magnitude(action, bits);
+        }
+        let more = |action, bits| known.doublings(action, bits);
+        assert_eq!((more("s3:GetObject", 13), more("s3:GetObject", 64)), (Some(1), Some(52)));
+        // As much is known, or more.
+        assert_eq!((more("s3:GetObject", 12), more("s3:GetObject", 3)), (None, None));
+        assert_eq!((more("s3:Else", 64), more("s3:Else", 0)), (None, None));
+        // Nothing is: one more than nothing.
+        assert_eq!(
+            (more("s3:PutObject", 30), more("s3:GetObject", u32::MAX)),
+            (Some(1), Some(u32::MAX - 12))
+        );
+    }
+
+    #[test]
     fn beyond_its_own_peaks_an_agent_is_taken_for_its_peers() {
         let of = |peaks: &mut dyn Iterator<Item = u64>| {
             let mut histogram = PeakHistogram::default();

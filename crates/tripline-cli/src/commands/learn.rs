@@ -325,3 +325,23 @@ pub(crate) fn decided_by(given: Option<&str>, why: &str) -> Result<Approval, Fai
         hint: "say who decides and why: --by alice --why \"OPS-12\"",
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use tripline_baseline::Learner;
+
+    use super::*;
+
+    #[test]
+    fn an_agent_is_learned_once() {
+        let of = |name: &'static str| {
+            Learner::new(Whose::Agent { agent: Untrusted::borrowed(name), class: None }, 1).finish()
+        };
+        let mut sum = Sum::default();
+        assert!(sum.note(&of("a"), 1).is_ok() && sum.note(&of("b\u{1b}"), 1).is_ok());
+        let error = sum.note(&of("b\u{1b}"), 1).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(!error.to_string().contains('\u{1b}'), "{error}");
+        assert_eq!(sum.summary.agents, 2);
+    }
+}
