@@ -25,6 +25,7 @@ mod live;
 #[path = "../live_laws.rs"]
 mod live_laws;
 mod look;
+mod networks;
 mod paces;
 mod program;
 mod report;

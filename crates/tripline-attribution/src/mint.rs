@@ -61,21 +61,23 @@ impl<'a> Mint<'a> {
     pub(crate) fn of(record: &Record<'a>, rules: &AgentRules) -> Option<Self> {
         let teller = teller(record)?;
         let issued = issued(record)?;
-        let request = record.request();
-        let (tags, transitive_keys) = tags(request);
+        let request = Request::of(record);
+        let (tags, transitive_keys) = request.tags();
         let caller = Facts::of(record);
         let chained = record.event_name().is("AssumeRole") && caller.role.is_some();
         let agent = tag_value(&rules.agent_tags, &tags);
         let transitive = agent.as_ref().is_some_and(|(key, _)| transitive_keys.contains(key));
         let of_request = |value| told(value, teller);
         let of_tag = |keys: &[TagKey]| of_request(tag_value(keys, &tags).map(|(_, value)| value));
-        let (user, response) = (issued.user(), record.response());
-        let principal = text(user, "assumedRoleId").or_else(|| text(user, "federatedUserId"));
+        let user =
+            issued.user.map(|user| user.get_each(["assumedRoleId", "federatedUserId", "arn"]));
+        let [role_id, user_id, arn] = user.unwrap_or_default();
+        let principal = text(role_id).or_else(|| text(user_id));
         let source_identity =
-            text(request, "sourceIdentity").or_else(|| text(response, "sourceIdentity"));
+            text(request.source_identity).or_else(|| text(issued.source_identity));
         Some(Self {
             time: record.time(),
-            ends_by: ends_by(record, &issued, chained),
+            ends_by: ends_by(record, &issued, request.duration_seconds, chained),
             parent: parent(record, caller, teller),
             agent: of_request(agent.map(|(_, name)| name)),
             class: of_tag(&rules.class_tags),
@@ -83,10 +85,10 @@ impl<'a> Mint<'a> {
             version: of_tag(&rules.version_tags),
             transitive: (teller == Teller::Source).then_some(transitive),
             source_identity: of_request(source_identity),
-            role: of_request(text(request, "roleArn")),
+            role: of_request(text(request.role_arn)),
             principal: of_request(principal),
-            account: user
-                .and_then(|user| tripline_iam::Arn::parse(&user.get_text("arn")?.decode()).ok())
+            account: arn
+                .and_then(|arn| tripline_iam::Arn::parse(&arn.text()?.decode()).ok())
                 .and_then(|arn| arn.account()),
             key: issued.key,
         })
@@ -166,23 +168,19 @@ pub(crate) fn is_masked(text: &str) -> bool {
     text.starts_with("HIDDEN_DUE_TO_SECURITY_REASONS")
 }
 
-fn text<'a>(json: Option<Json<'a>>, key: &str) -> Option<Untrusted<'a>> {
-    Some(json?.get_text(key)?.untrusted())
+fn text(json: Option<Json<'_>>) -> Option<Untrusted<'_>> {
+    Some(json?.text()?.untrusted())
 }
 
-/// A key that was handed out, and the object around it. Nothing else of the credentials is looked
+/// A key that was handed out, and what stands around it. Nothing else of the credentials is looked
 /// at.
 struct Issued<'a> {
     key: Cow<'a, str>,
-    credentials: Json<'a>,
-    around: Json<'a>,
-}
-
-impl<'a> Issued<'a> {
+    expiration: Option<JsonText<'a>>,
     /// Who the key makes of its holder.
-    fn user(&self) -> Option<Json<'a>> {
-        self.around.get("assumedRoleUser").or_else(|| self.around.get("federatedUser"))
-    }
+    user: Option<Json<'a>>,
+    /// Of the whole response.
+    source_identity: Option<Json<'a>>,
 }
 
 /// Only temporary keys are handed out by what is listed in [`teller`]: a record that says otherwise
@@ -192,31 +190,124 @@ fn issued<'a>(record: &Record<'a>) -> Option<Issued<'a>> {
     if record.error_code().is_some() {
         return None;
     }
-    let of = |around: Json<'a>, name: &str| {
-        let credentials = around.get(name)?;
-        let key = credentials.get_text("accessKeyId").or_else(|| credentials.get_text("accessKey"));
-        let key = key?.decode();
-        (is_key(&key) && !is_long_lived(&key)).then_some(Issued { key, credentials, around })
+    let of = |credentials: Option<Json<'a>>| {
+        let names = ["accessKeyId", "accessKey", "expiration"];
+        let [id, key, expiration] =
+            credentials?.get_each(names).map(|value| value.and_then(Json::text));
+        let key = id.or(key)?.decode();
+        (is_key(&key) && !is_long_lived(&key)).then_some((key, expiration))
     };
+    let [credentials, of_role, set, assumed, federated, source_identity] = response.get_each([
+        "credentials",
+        "roleCredentials",
+        "credentialSet",
+        "assumedRoleUser",
+        "federatedUser",
+        "sourceIdentity",
+    ]);
+    if let Some((key, expiration)) = of(credentials).or_else(|| of(of_role)) {
+        return Some(Issued { key, expiration, user: assumed.or(federated), source_identity });
+    }
     // Roles Anywhere answers with a list, which holds one.
-    let set = || response.get("credentialSet")?.items().find_map(|item| of(item, "credentials"));
-    of(response, "credentials").or_else(|| of(response, "roleCredentials")).or_else(set)
+    set?.items().find_map(|item| {
+        let [credentials, assumed, federated] =
+            item.get_each(["credentials", "assumedRoleUser", "federatedUser"]);
+        let (key, expiration) = of(credentials)?;
+        Some(Issued { key, expiration, user: assumed.or(federated), source_identity })
+    })
+}
+
+/// What counts of a request, found in one pass.
+struct Request<'a> {
+    role_arn: Option<Json<'a>>,
+    source_identity: Option<Json<'a>>,
+    duration_seconds: Option<Json<'a>>,
+    tags: Option<Json<'a>>,
+    principal_tags: Option<Json<'a>>,
+    inherited_tags: Option<Json<'a>>,
+    transitive_keys: Option<Json<'a>>,
+}
+
+impl<'a> Request<'a> {
+    fn of(record: &Record<'a>) -> Self {
+        let found = record.request().map(|request| {
+            request.get_each([
+                "roleArn",
+                "sourceIdentity",
+                "durationSeconds",
+                "tags",
+                "principalTags",
+                "incomingTransitiveTags",
+                "transitiveTagKeys",
+            ])
+        });
+        let [
+            role_arn,
+            source_identity,
+            duration_seconds,
+            tags,
+            principal_tags,
+            inherited_tags,
+            transitive_keys,
+        ] = found.unwrap_or_default();
+        Self {
+            role_arn,
+            source_identity,
+            duration_seconds,
+            tags,
+            principal_tags,
+            inherited_tags,
+            transitive_keys,
+        }
+    }
+
+    /// The session tags, in all three shapes, and which of them are handed on: `tags` is a list of key
+    /// and value, `principalTags` (SAML, web identity) and `incomingTransitiveTags` (inherited, hence
+    /// handed on) are maps.
+    fn tags(&self) -> (Vec<(TagKey, Untrusted<'a>)>, Vec<TagKey>) {
+        let (mut tags, mut transitive) = (Vec::new(), Vec::new());
+        let key_of = |text: JsonText<'_>| TagKey::parse(&text.decode()).ok();
+        for tag in self.tags.into_iter().flat_map(Json::items) {
+            let [key, value] = tag.get_each(["key", "value"]).map(|it| it.and_then(Json::text));
+            if let (Some(key), Some(value)) = (key, value) {
+                tags.extend(key_of(key).map(|key| (key, value.untrusted())));
+            }
+        }
+        for (map, inherited) in [(self.principal_tags, false), (self.inherited_tags, true)] {
+            for (key, value) in map.into_iter().flat_map(Json::members) {
+                if let (Some(key), Some(value)) = (key_of(key), value.text()) {
+                    if inherited {
+                        transitive.push(key.clone());
+                    }
+                    tags.push((key, value.untrusted()));
+                }
+            }
+        }
+        let listed = self.transitive_keys.into_iter().flat_map(Json::items);
+        transitive.extend(listed.filter_map(|item| key_of(item.text()?)));
+        // A key twice cannot be; where it is all the same, the order must not matter.
+        tags.sort();
+        (tags, transitive)
+    }
 }
 
 /// When the credential ends at the latest. `expiration` is a localised text of a few shapes: it
 /// counts only where the request leaves the length to the service, and only within its bounds.
-fn ends_by(record: &Record<'_>, issued: &Issued<'_>, chained: bool) -> EventTime {
+fn ends_by(
+    record: &Record<'_>,
+    issued: &Issued<'_>,
+    asked: Option<Json<'_>>,
+    chained: bool,
+) -> EventTime {
     let (default_secs, secs_max) = life_secs(record, chained);
-    let asked = record.request().and_then(|request| request.get_text("durationSeconds"));
-    let asked = asked.and_then(|text| {
+    let asked = asked.and_then(Json::text).and_then(|text| {
         // Some shippers write numbers as floats.
         text.decode().split('.').next()?.parse::<i64>().ok()
     });
     if let Some(asked) = asked {
         return record.time().plus_secs(asked.clamp(0, secs_max));
     }
-    let told = issued.credentials.get_text("expiration");
-    let told = told.and_then(|text| EventTime::parse(&text.decode()));
+    let told = issued.expiration.and_then(|text| EventTime::parse(&text.decode()));
     let longest = record.time().plus_secs(secs_max);
     record.time().plus_secs(default_secs).max(told.unwrap_or(EventTime::EPOCH).min(longest))
 }
@@ -233,33 +324,4 @@ fn life_secs(record: &Record<'_>, chained: bool) -> (i64, i64) {
         "AssumeRole" if chained => (3_600, 3_600),
         _ => (3_600, 43_200),
     }
-}
-
-/// The session tags of a request, in all three shapes, and which of them are handed on: `tags` is a
-/// list of key and value, `principalTags` (SAML, web identity) and `incomingTransitiveTags`
-/// (inherited, hence handed on) are maps.
-fn tags<'a>(request: Option<Json<'a>>) -> (Vec<(TagKey, Untrusted<'a>)>, Vec<TagKey>) {
-    let (mut tags, mut transitive) = (Vec::new(), Vec::new());
-    let Some(request) = request else { return (tags, transitive) };
-    let key_of = |text: JsonText<'_>| TagKey::parse(&text.decode()).ok();
-    for tag in request.get("tags").into_iter().flat_map(Json::items) {
-        if let (Some(key), Some(value)) = (tag.get_text("key"), tag.get_text("value")) {
-            tags.extend(key_of(key).map(|key| (key, value.untrusted())));
-        }
-    }
-    for (map, inherited) in [("principalTags", false), ("incomingTransitiveTags", true)] {
-        for (key, value) in request.get(map).into_iter().flat_map(Json::members) {
-            if let (Some(key), Some(value)) = (key_of(key), value.text()) {
-                if inherited {
-                    transitive.push(key.clone());
-                }
-                tags.push((key, value.untrusted()));
-            }
-        }
-    }
-    let listed = request.get("transitiveTagKeys").into_iter().flat_map(Json::items);
-    transitive.extend(listed.filter_map(|item| key_of(item.text()?)));
-    // A key twice cannot be; where it is all the same, the order must not matter.
-    tags.sort();
-    (tags, transitive)
 }

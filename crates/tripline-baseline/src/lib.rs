@@ -18,20 +18,20 @@ pub use bytes::bytes_out;
 pub use call::{Call, Outcome};
 pub use learned::{
     AGENT_BYTES_MAX, Alike, Approval, BASELINE_BYTES_MAX, Baseline, BaselineDiff, BaselineError,
-    BaselineProblem, CHAIN_STEPS, CLASS_BYTES_MAX, ClassPeaks, Counts, DECISIONS_BYTES_MAX,
-    DECISIONS_MAX, Day, Decisions, DecisionsError, DecisionsProblem, Discoveries, Draw,
+    BaselineProblem, Beyond, CHAIN_STEPS, CLASS_BYTES_MAX, ClassPeaks, Counts, DECISIONS_BYTES_MAX,
+    DECISIONS_MAX, Day, Decisions, DecisionsError, DecisionsProblem, Digested, Discoveries, Draw,
     EXCEPTION_DAYS_MAX, EpisodeDraw, EpisodeFacts, EpisodeKey, Exception, FORGOTTEN_AFTER_DAYS,
     Family, Grace, Held, HeldBack, HoldReason, Home, KeyName, Knowledge, Known, LearnedVersions,
-    Learner, LearnerLimits, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, NewVersions,
-    PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Peaks, Peers, Promotion,
+    Learner, LearnerLimits, Leaves, Likeness, MATURE_DAYS, MATURE_EPISODES, Maturity, NewVersions,
+    PROMOTION_AGE_DAYS, PROMOTION_DAYS, PROMOTION_EPISODES, Parts, Peaks, Peers, Promotion,
     PromotionError, Provenance, RateClass, RateClasses, RateLimit, RateWindow, Stage, State, Tail,
     Whose, learned_name, promote,
 };
 pub use network::Network;
 pub use pattern::{InvalidPattern, PATTERN_BYTES_MAX, ResourcePattern};
 pub use resources::{
-    Naming, RESOURCES_MAX, each_passed_role, each_passed_role_by, each_resource, each_resource_by,
-    touching,
+    Naming, Namings, RESOURCES_MAX, each_passed_role, each_passed_role_by, each_resource,
+    each_resource_by, touching,
 };
 pub use scope::{
     Breach, Exceeded, Feature, LimitCounter, Limits, MANIFEST_BYTES_MAX, Needs, PATTERNS_MAX,

@@ -8,6 +8,7 @@ mod table;
 
 use std::borrow::Cow;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 use tripline_cloudtrail::{Json, JsonText, Record};
@@ -68,30 +69,52 @@ pub fn each_resource_by(
     sink: &mut dyn FnMut(&str),
 ) {
     let mut found = Found { record, scratch, sink, count: 0, looked_at: 0 };
-    found.all(&naming.service, || (naming.lines, Some(&naming.places)));
+    let OfService { service, lines, places } = &*naming.of_service;
+    found.all(service, || (lines, Some(places)));
 }
 
 /// What the calls of an event have in common in how they name things; worth keeping where the same event
 /// comes again and again.
 #[derive(Clone, Debug)]
 pub struct Naming {
-    service: Box<str>,
-    lines: &'static [Line],
-    places: Places,
+    of_service: Arc<OfService>,
     may_pass_role: bool,
 }
 
-impl Naming {
+#[derive(Debug)]
+struct OfService {
+    service: Box<str>,
+    lines: &'static [Line],
+    places: Places,
+}
+
+/// How the calls of events name things, event by event: what those of one service have in common is found
+/// out once.
+#[derive(Debug, Default)]
+pub struct Namings {
+    of_services: Vec<Arc<OfService>>,
+}
+
+impl Namings {
     /// That of an event, by its source and its name.
-    pub fn of(event_source: &str, event_name: &str) -> Self {
+    pub fn of(&mut self, event_source: &str, event_name: &str) -> Naming {
         let service = service_of(event_source);
-        let lines = lines_of(service).unwrap_or_default();
-        Self {
-            service: service.into(),
-            lines,
-            places: Places::in_lines(lines),
-            may_pass_role: may_pass_role(event_source, event_name),
+        let known = self.of_services.iter().find(|known| *known.service == *service);
+        let of_service = known.map(Arc::clone).unwrap_or_else(|| self.new_service(service));
+        Naming { of_service, may_pass_role: may_pass_role(event_source, event_name) }
+    }
+
+    fn new_service(&mut self, service: &str) -> Arc<OfService> {
+        let lines = lines_of(service);
+        let places = Places::in_lines(lines.unwrap_or_default());
+        let of_service =
+            OfService { service: service.into(), lines: lines.unwrap_or_default(), places };
+        let of_service = Arc::new(of_service);
+        // Those of the table are a hundred; of others there may be as many as a caller likes.
+        if lines.is_some() {
+            self.of_services.push(Arc::clone(&of_service));
         }
+        of_service
     }
 }
 
@@ -134,6 +157,12 @@ fn each_text(value: Json<'_>, path: &str, depth: usize, sink: &mut dyn FnMut(&st
 /// Whether a member has this name, in any case.
 fn is_named(member: JsonText<'_>, name: &str) -> bool {
     member.as_written().eq_ignore_ascii_case(name)
+}
+
+/// Whether a parameter is named for ARNs.
+fn is_for_arns(name: JsonText<'_>) -> bool {
+    let last = name.as_written().as_bytes().last_chunk::<3>();
+    last.is_some_and(|last| last.eq_ignore_ascii_case(b"arn") || last.eq_ignore_ascii_case(b"rns"))
 }
 
 /// The first text at a path of parameters.
@@ -258,16 +287,18 @@ impl Found<'_, '_, '_> {
     }
 
     fn by_parameters(&mut self, service: &str, lines: Lines<'_>, request: Json<'_>) {
+        let mut any_arns = false;
         for (name, value) in request.members() {
+            any_arns |= is_for_arns(name);
             if is_ec2_wrapper(service, name, value) {
                 self.parameters(service, lines, value);
                 continue;
             }
             self.parameter(service, lines, name, value, request);
         }
-        if self.count == 0 {
-            for (name, value) in request.members() {
-                self.unlisted(name, value);
+        if self.count == 0 && any_arns {
+            for (_, value) in request.members().filter(|(name, _)| is_for_arns(*name)) {
+                self.unlisted(value);
             }
         }
     }
@@ -306,17 +337,12 @@ impl Found<'_, '_, '_> {
 
     /// A parameter that is in no line, for want of better: what is an ARN, and said to be one. Roles are
     /// looked for apart.
-    fn unlisted(&mut self, name: JsonText<'_>, value: Json<'_>) {
-        let name = name.as_written().as_bytes();
-        let ends_in =
-            |end: &[u8]| name.last_chunk::<3>().is_some_and(|last| last.eq_ignore_ascii_case(end));
-        if ends_in(b"arn") || ends_in(b"rns") {
-            each_text(value, "", 0, &mut |text| {
-                if arn_parts(text).is_some_and(|parts| parts[2] != "iam") {
-                    self.add(bare_log_group(text));
-                }
-            });
-        }
+    fn unlisted(&mut self, value: Json<'_>) {
+        each_text(value, "", 0, &mut |text| {
+            if arn_parts(text).is_some_and(|parts| parts[2] != "iam") {
+                self.add(bare_log_group(text));
+            }
+        });
     }
 
     /// EC2's ids tell what they are, wherever they stand. Where a parameter is not named for an id, only
@@ -577,12 +603,13 @@ fn known(text: JsonText<'_>) -> Option<Cow<'_, str>> {
 
 /// The partition of the call: by the caller's ARN, else by the region's name.
 fn partition_of<'a>(record: &Record<'a>) -> &'a str {
-    // Nearly all are in one.
-    let named = |arn: &'a str| {
-        if arn.starts_with("arn:aws:") { Some("aws") } else { arn.split(':').nth(1) }
-    };
-    if let Some(Cow::Borrowed(arn)) = record.identity().arn().map(JsonText::decode)
-        && let Some(partition) = named(arn)
+    let arn = record.identity().arn();
+    // Nearly all are in this one, and escapes behind its name change nothing.
+    if arn.is_some_and(|arn| arn.as_written().starts_with("arn:aws:")) {
+        return "aws";
+    }
+    if let Some(Cow::Borrowed(arn)) = arn.map(JsonText::decode)
+        && let Some(partition) = arn.split(':').nth(1)
         && (1..=16).contains(&partition.len())
     {
         return partition;
@@ -994,12 +1021,22 @@ mod tests {
         let first = |line: &Line| line.0.split('.').next().unwrap().to_ascii_lowercase();
         for (service, lines) in SERVICES {
             assert!(lines.is_sorted_by_key(first), "{service}");
+            let places = Places::in_lines(lines);
+            for name in lines.iter().map(first) {
+                for name in [name.to_uppercase(), format!("{name}s"), name] {
+                    let lines = |places| format!("{:?}", lines_named(lines, places, &name));
+                    assert_eq!(lines(Some(&places)), lines(None), "{service} {name}");
+                }
+            }
         }
     }
 
     /// What a call touches and which roles it passes, with and without the naming of its event.
     fn both_ways(record: &Record<'_>) -> (Vec<String>, Vec<String>) {
-        let naming = Naming::of(&record.event_source().decode(), &record.event_name().decode());
+        let mut namings = Namings::default();
+        let (source, name) = (record.event_source().decode(), record.event_name().decode());
+        let _ = namings.of(&source, "ListThings");
+        let naming = namings.of(&source, &name);
         let (mut by_itself, mut by_naming) = (Vec::new(), Vec::new());
         let scratch = &mut String::new();
         each_resource(record, scratch, &mut |text| by_itself.push(text.to_owned()));

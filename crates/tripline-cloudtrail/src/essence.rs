@@ -12,6 +12,9 @@ impl Record<'_> {
         if fields.event_id.is_none_or(JsonText::is_empty) {
             return;
         }
+        // Nobody asks for the account of an endpoint of one's own.
+        let endpoint_account =
+            fields.vpc_endpoint_account_id.filter(|_| self.foreign_endpoint_account().is_some());
         out.push('{');
         for (key, text) in [
             ("\"eventTime\":\"", fields.event_time.or(fields.timestamp)),
@@ -22,6 +25,7 @@ impl Record<'_> {
             ("\"awsRegion\":\"", fields.aws_region),
             ("\"sourceIPAddress\":\"", fields.source_ip_address),
             ("\"vpcEndpointId\":\"", fields.vpc_endpoint_id),
+            ("\"vpcEndpointAccountId\":\"", endpoint_account),
             ("\"userAgent\":\"", fields.user_agent),
             ("\"errorCode\":\"", fields.error_code),
             ("\"recipientAccountId\":\"", fields.recipient_account_id),

@@ -52,6 +52,7 @@ pub(crate) struct Fields<'a> {
     pub(crate) error_message: Option<JsonText<'a>>,
     pub(crate) recipient_account_id: Option<JsonText<'a>>,
     pub(crate) vpc_endpoint_id: Option<JsonText<'a>>,
+    pub(crate) vpc_endpoint_account_id: Option<JsonText<'a>>,
     pub(crate) read_only: Option<JsonText<'a>>,
     pub(crate) session_from_console: Option<JsonText<'a>>,
     pub(crate) identity: UserIdentity<'a>,
@@ -197,6 +198,26 @@ impl<'a> Record<'a> {
     pub fn vpc_endpoint(&self) -> Option<JsonText<'a>> {
         self.fields.vpc_endpoint_id.filter(|text| !text.is_empty())
     }
+    /// `vpcEndpointAccountId`: the account that the VPC endpoint is in (eventVersion 1.09 and later).
+    /// Nothing where AWS called from a VPC of its own: then it reads `AWS Internal` or names a service.
+    pub fn vpc_endpoint_account(&self) -> Option<AccountId> {
+        AccountId::parse(&self.fields.vpc_endpoint_account_id?.decode()).ok()
+    }
+    /// The same where it is somebody else's: neither the caller's account nor the one that this copy was
+    /// delivered to. Nothing where the record tells neither of these.
+    #[inline]
+    pub fn foreign_endpoint_account(&self) -> Option<AccountId> {
+        let written = self.fields.vpc_endpoint_account_id?.as_written();
+        let own = [self.fields.recipient_account_id, self.fields.identity.account_id];
+        // So it is nearly always, and nothing has to be parsed.
+        if own.into_iter().flatten().any(|own| own.as_written() == written) {
+            return None;
+        }
+        let own = [self.recipient_account(), self.identity().account()];
+        let mut told = own.into_iter().flatten().peekable();
+        told.peek()?;
+        self.vpc_endpoint_account().filter(|account| told.all(|own| own != *account))
+    }
     /// `readOnly`, the service's own opinion: AssumeRole counts as read-only.
     pub fn is_read_only(&self) -> Option<bool> {
         Some(self.fields.read_only?.as_written().eq_ignore_ascii_case("true"))
@@ -231,7 +252,11 @@ impl<'a> Record<'a> {
     /// management events.
     pub fn resource_arns(&self) -> impl Iterator<Item = JsonText<'a>> {
         let items = self.resources().into_iter().flat_map(Json::items);
-        items.filter_map(|item| item.get_text("ARN").or_else(|| item.get_text("ARNPrefix")))
+        items.filter_map(|item| {
+            let [arn, prefix] =
+                item.get_each(["ARN", "ARNPrefix"]).map(|it| it.and_then(Json::text));
+            arn.or(prefix)
+        })
     }
     /// Of a late correction (`addendum.reason` UPDATED_DATA), the id of the record it corrects.
     pub fn corrects(&self) -> Option<EventId> {
@@ -379,6 +404,7 @@ fn text_slot<'f, 'a>(
         13 if key.is("vpcEndpointId") => &mut fields.vpc_endpoint_id,
         15 if key.is("sourceIPAddress") => &mut fields.source_ip_address,
         18 if key.is("recipientAccountId") => &mut fields.recipient_account_id,
+        20 if key.is("vpcEndpointAccountId") => &mut fields.vpc_endpoint_account_id,
         28 if key.is("sessionCredentialFromConsole") => &mut fields.session_from_console,
         _ => return None,
     })
@@ -486,4 +512,70 @@ fn session_issuer<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of a call by 1111…, delivered to 2222…, with these changes.
+    fn foreign(changes: &[(&str, &str)]) -> Option<String> {
+        let mut text =
+            r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"a","eventName":"GetObject",
+            "userIdentity":{"accountId":"111111111111"},"recipientAccountId":"222222222222",
+            "vpcEndpointId":"vpce-0a1b","vpcEndpointAccountId":"333333333333"}"#
+                .to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let record = Record::parse(&text).unwrap();
+        let found = record.foreign_endpoint_account().map(|account| account.to_string());
+        let mut essence = String::new();
+        record.write_essence(&mut essence);
+        let kept = Record::parse(&essence).unwrap().foreign_endpoint_account();
+        assert_eq!(kept.map(|account| account.to_string()), found, "{essence}");
+        assert_eq!(essence.contains("vpcEndpointAccountId"), found.is_some());
+        found
+    }
+
+    #[test]
+    fn an_endpoint_is_foreign_where_neither_caller_nor_trail_has_its_account() {
+        let theirs = Some("333333333333".to_owned());
+        assert_eq!(foreign(&[]), theirs);
+        for own in ["111111111111", "222222222222", r"\u0031\u003111111111\u0031"] {
+            assert_eq!(foreign(&[("333333333333", own)]), None, "{own}");
+        }
+        // One of the two is enough to tell by; by none nothing is told.
+        let no_caller = (r#""accountId":"111111111111""#, "");
+        let no_recipient = (r#""recipientAccountId":"222222222222","#, "");
+        assert_eq!(foreign(&[no_caller]), theirs);
+        assert_eq!(foreign(&[no_recipient]), theirs);
+        assert_eq!(foreign(&[no_caller, no_recipient]), None);
+        assert_eq!(foreign(&[("222222222222", "?"), ("111111111111", "HIDDEN")]), None);
+    }
+
+    #[test]
+    fn what_is_no_account_tells_nothing() {
+        for text in [
+            r#""""#,
+            r#""AWS Internal""#,
+            r#""thinclient.amazonaws.com""#,
+            // Seen in AWS's own example of a call by Aurora DSQL.
+            r#""vpce-1a2b3c4d5e6f1a2b3""#,
+            r#""33333333333""#,
+            r#""3333333333333""#,
+            r#""33333333333 ""#,
+            r#""33333333333３""#,
+            r#""333333333333@""#,
+            "null",
+            "{}",
+            "[333333333333]",
+        ] {
+            assert_eq!(foreign(&[(r#""333333333333""#, text)]), None, "{text}");
+        }
+        assert_eq!(foreign(&[(r#","vpcEndpointAccountId":"333333333333""#, "")]), None);
+        // As a number it is one all the same.
+        assert!(foreign(&[(r#""333333333333""#, "333333333333")]).is_some());
+    }
 }

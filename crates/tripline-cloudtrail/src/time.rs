@@ -120,9 +120,9 @@ fn extended(text: &[u8]) -> Option<EventTime> {
     let year = two(y0, y1)? * 100 + two(y2, y3)?;
     let (month, day) = (two(m0, m1)?, two(d0, d1)?);
     let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
-    // Day 29 to 31 and leap seconds are left to the general parser, which knows the calendar.
+    // Leap seconds are left to the general parser.
     if !(1..=12).contains(&month)
-        || !(1..=28).contains(&day)
+        || !(1..=days_in_month(year, month)).contains(&day)
         || hour > 23
         || minute > 59
         || second > 59
@@ -142,6 +142,27 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let month = (month + 9) % 12;
     let day_of_year = (153 * month + 2) / 5 + day - 1;
     era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Year, month and day: [`days_since_1970`] undone.
+fn date_of(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day_of_year = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    (era * 400 + year, month, day)
 }
 
 #[cold]
@@ -166,14 +187,42 @@ fn unusual(text: &str) -> Option<EventTime> {
     })
 }
 
+impl EventTime {
+    /// The bytes of `2026-11-20T10:00:00Z`.
+    fn written(self) -> [u8; 20] {
+        let secs = self.unix_secs();
+        let (year, month, day) = date_of(secs.div_euclid(86_400));
+        let in_day = secs.rem_euclid(86_400);
+        let mut text = *b"0000-00-00T00:00:00Z";
+        let parts = [
+            (0, year / 100),
+            (2, year % 100),
+            (5, month),
+            (8, day),
+            (11, in_day / 3_600),
+            (14, in_day / 60 % 60),
+            (17, in_day % 60),
+        ];
+        for (at, number) in parts {
+            if let Some([tens, ones]) = text.get_mut(at..at + 2) {
+                // INVARIANT: none of them is above 99.
+                (*tens, *ones) = (*tens + (number / 10) as u8, *ones + (number % 10) as u8);
+            }
+        }
+        text
+    }
+
+    /// What `show` makes of the time as text, `2026-11-20T10:00:00Z`; nothing is allocated.
+    pub fn as_text<T>(self, show: impl FnOnce(&str) -> T) -> T {
+        // INVARIANT: digits and punctuation.
+        show(std::str::from_utf8(&self.written()).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for EventTime {
     /// As `2026-11-20T10:00:00Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match Timestamp::from_second(self.unix_secs()) {
-            Ok(timestamp) => timestamp.fmt(f),
-            // INVARIANT: the constructor keeps the value within jiff's range.
-            Err(_) => write!(f, "@{}", self.unix_secs()),
-        }
+        self.as_text(|text| f.pad(text))
     }
 }
 
@@ -215,12 +264,29 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_fast_form_agrees_with_the_calendar(secs in 0..=UNIX_SECS_MAX) {
+        fn times_are_written_and_read_as_the_calendar_has_them(secs in 0..=UNIX_SECS_MAX) {
             let time = EventTime::from_unix_secs(secs).unwrap();
-            prop_assert_eq!(EventTime::parse(&time.to_string()), Some(time));
-            if let Some(fast) = extended(time.to_string().as_bytes()) {
-                prop_assert_eq!(fast, time);
-            }
+            let text = Timestamp::from_second(secs).unwrap().to_string();
+            prop_assert_eq!(time.to_string(), text.as_str());
+            prop_assert_eq!(extended(text.as_bytes()), Some(time));
         }
+    }
+
+    #[test]
+    fn every_day_is_the_calendars_and_no_other_is_one() {
+        let mut days = 0;
+        for (year, month, day) in
+            (1970..2106).flat_map(|y| (0..14).flat_map(move |m| (0..33).map(move |d| (y, m, d))))
+        {
+            let text = format!("{year}-{month:02}-{day:02}T12:00:00Z");
+            let date = civil::Date::new(year, month, day).ok();
+            let time = extended(text.as_bytes());
+            assert_eq!(time.is_some(), date.is_some(), "{text}");
+            let Some(time) = time else { continue };
+            assert_eq!(time.unix_secs(), days * 86_400 + 43_200, "{text}");
+            assert_eq!(time.to_string(), text);
+            days += 1;
+        }
+        assert_eq!(days, 49_673);
     }
 }

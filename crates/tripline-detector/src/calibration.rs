@@ -552,8 +552,9 @@ mod tests {
     fn a_damaged_or_foreign_calibration_says_so() {
         let text = of(&[(0, 420), (310, 1)], 30).to_text().unwrap();
         assert_eq!(Calibration::parse(&text).unwrap(), of(&[(0, 420), (310, 1)], 30));
+        let of_scoring_2 = text.replace(&format!("\"scoring\": {SCORING}"), "\"scoring\": 2");
         for (wrong, said) in [
-            (text.replace("\"scoring\": 5", "\"scoring\": 2"), "is of scoring 2, and this program"),
+            (of_scoring_2, "is of scoring 2, and this program"),
             (text.replace("calibration\": 1", "calibration\": 2"), "has format 2, which a newer"),
             (text.replace("420", "42"), "is damaged: its agents worked on 421 days"),
             (text.replace("310", "31000"), "is no calibration: no score is above"),

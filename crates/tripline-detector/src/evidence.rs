@@ -29,7 +29,7 @@ use crate::novelty::Novelty;
 pub const WEIGHT_MAX: f64 = 6.0;
 
 /// How evidence is computed. A calibration made by another version holds for nothing.
-pub const SCORING: u32 = 5;
+pub const SCORING: u32 = 6;
 
 /// The shares of the novelties and of the paces in the whole, log10 of 0.7 and 0.3: whichever is
 /// stronger counts, and together they may not be wrong more often than one alone would.

@@ -22,8 +22,9 @@ pub use drift::{SLOW_DAYS, Slow, Watchdog};
 pub use evidence::{Chain, Evidence, Mode, SCORING, Score, WEIGHT_MAX};
 pub use forecast::Forecast;
 pub use invariant::{
-    Broken, Invariant, InvariantSettings, Invariants, Setting, SettingsError, TRIPLINE_PREFIX,
+    Broken, EventRules, Invariant, InvariantSettings, Invariants, Setting, SettingsError,
+    TRIPLINE_PREFIX,
 };
-pub use novelty::{Detail, Novelty, Peers, Standing, explain, explain_pace};
+pub use novelty::{Detail, Novelty, Part, Peers, Standing, explain, explain_pace};
 pub use tier::{Measure, verdict};
 pub use verdict::Verdict;

@@ -28,8 +28,25 @@ pub struct Novelty {
     pub aims: Aims,
     /// What else there is to it.
     pub detail: Detail,
+    /// Of a resource, and of what a new action is done to: whether anybody has heard of it, as far as that
+    /// can be told.
+    pub part: Option<Part>,
     /// What may lessen it.
     pub standing: Standing,
+}
+
+/// Whether some agent of the fleet knows a resource, as far as its name tells.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Part {
+    /// Some do.
+    HeardOf,
+    /// No agent knows the part at which the name leaves what all of them know.
+    UnheardOf {
+        /// How likely an agent is to come there with one that no other knows.
+        of_agent: f64,
+        /// Whether known names went different ways before.
+        is_further: bool,
+    },
 }
 
 /// What is particular to a family.
@@ -90,6 +107,28 @@ const INTRUDERS_UNHEARD_OF: f64 = 0.9;
 /// to hide that they are elsewhere (hackingthe.cloud, "Bypass Credential Exfiltration Detection").
 const INTRUDERS_OUTSIDE: f64 = 0.8;
 
+/// Of what intruders lay hands on, the share that no agent works with: a bucket of its own, …
+const INTRUDERS_PLACES: f64 = 0.4;
+/// … and something else in one that agents work with.
+const INTRUDERS_FURTHER: f64 = 0.1;
+
+impl Part {
+    /// How much likelier the agent is to show it than an intruder.
+    ///
+    /// Of what others know, how seldom an agent comes with something else is not asked: hardly ever, or
+    /// it is nothing new there. What nobody knows weighs no less than that.
+    pub fn ratio(self) -> f64 {
+        let heard_of = 1.0 / (1.0 - INTRUDERS_PLACES - INTRUDERS_FURTHER);
+        match self {
+            Self::HeardOf => heard_of,
+            Self::UnheardOf { of_agent, is_further } => {
+                let of_intruder = if is_further { INTRUDERS_FURTHER } else { INTRUDERS_PLACES };
+                (of_agent.clamp(0.001, 1.0) / of_intruder).min(heard_of)
+            }
+        }
+    }
+}
+
 impl Novelty {
     /// Of the actions that are new to an agent: the shares that are as among its class, and as among the
     /// fleet, each as far as there is one; what is left may be any action.
@@ -121,13 +160,15 @@ impl Novelty {
         let share = |peers: Option<Peers>| {
             peers.map_or(0.0, |it| it.knowing as f64 / (it.known as f64).max(1.0))
         };
+        let part = self.part.map_or(1.0, Part::ratio);
         match self.family {
             Family::Action => {
                 let are_any = |peers: Option<Peers>| peers.is_some_and(|it| it.agents > 0);
                 let (of_class, of_fleet) = Self::spread(are_any(self.class), are_any(self.fleet));
-                of_class * share(self.class)
+                let found = of_class * share(self.class)
                     + of_fleet * share(self.fleet)
-                    + (1.0 - of_class - of_fleet) / ACTIONS
+                    + (1.0 - of_class - of_fleet) / ACTIONS;
+                found * part
             }
             Family::Region | Family::Network | Family::UserAgent if self.has_peers() => {
                 let unheard_of = Self::unheard_of(self.family);
@@ -138,6 +179,7 @@ impl Novelty {
                         unheard_of / INTRUDERS_UNHEARD_OF
                     }
             }
+            Family::Resource => part,
             _ => self.side(),
         }
     }
@@ -191,6 +233,14 @@ pub fn explain(novelty: &Novelty) -> String {
             // INVARIANT: writing to a string does not fail.
             let _ = write!(text, ", {} of {} {who}", grouped(knowing), grouped(agents));
         }
+    }
+    // Where it lessens what is new it is no reason.
+    match (novelty.part.filter(|part| part.ratio() < 1.0), novelty.family) {
+        (None, _) => {}
+        (Some(_), Family::Action) => {
+            text.push_str(", done to what is known of no agent of any class")
+        }
+        (Some(_), _) => text.push_str(", known of no agent of any class"),
     }
     for risk in novelty.risks.iter().filter(|_| novelty.family == Family::Action) {
         let _ = write!(text, ", {risk}");
@@ -265,6 +315,7 @@ pub(crate) mod tests {
                 Family::Bytes => Detail::Doublings(2),
                 _ => Detail::None,
             },
+            part: None,
             standing: STANDING,
         }
     }
@@ -301,6 +352,22 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_no_agent_works_with_is_what_intruders_look_for() {
+        let of = |family, part| Novelty { part, ..novelty(family, Risks::default(), 6) }.base();
+        let unheard_of = |of_agent, is_further| Some(Part::UnheardOf { of_agent, is_further });
+        for family in [Family::Action, Family::Resource] {
+            let unknown = of(family, None);
+            assert!(of(family, unheard_of(0.01, false)) < unknown / 30.0);
+            // In a bucket of others something that nobody knows is less than a bucket that nobody knows.
+            assert!(of(family, unheard_of(0.01, true)) > of(family, unheard_of(0.01, false)) * 3.0);
+            // Where each agent has its own, it is nothing; nor is what others know, and that weighs least.
+            let heard_of = of(family, Some(Part::HeardOf));
+            assert!(of(family, unheard_of(0.9, false)) > unknown && heard_of > unknown);
+            assert!(of(family, unheard_of(0.9, true)) <= heard_of);
+        }
+    }
+
+    #[test]
     fn reasons_are_for_people() {
         let keys = Risks::of(&[Risk::CredentialExposure]);
         let mut new = novelty(Family::Action, keys, 0);
@@ -308,7 +375,13 @@ pub(crate) mod tests {
             explain(&new),
             "new to agent (0 of 4,212 episodes), 0 of 12 peers, 0 of 12 agents of the fleet, credential exposure"
         );
-        new.standing.maturity = LEARNING;
+        new.part = Some(Part::UnheardOf { of_agent: 0.01, is_further: false });
+        assert!(explain(&new).ends_with(
+            "of the fleet, done to what is known of no agent of any class, credential exposure"
+        ));
+        new.part = Some(Part::UnheardOf { of_agent: 0.9, is_further: false });
+        assert!(!explain(&new).contains("any class"));
+        (new.part, new.standing.maturity) = (None, LEARNING);
         (new.class, new.fleet) = (None, None);
         new.episodes = 41;
         assert_eq!(

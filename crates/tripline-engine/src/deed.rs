@@ -61,6 +61,12 @@ impl Deed<'_> {
         around.chain(error).chain(done.into_iter().flatten())
     }
 
+    /// What an action was done to.
+    pub(crate) fn draws_of(&self, action: &str) -> impl Iterator<Item = Draw<'_>> {
+        let draws = self.draws().filter(|draw| draw.family == Family::Resource);
+        draws.filter(move |draw| draw.action == Some(action))
+    }
+
     /// What it touched, as it is counted; as above, nothing where it was refused.
     pub(crate) fn touched(&self) -> Touched {
         let resources = self.resources.iter().copied();

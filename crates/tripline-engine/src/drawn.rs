@@ -105,7 +105,7 @@ impl DrawnWriter {
         words: &mut Vocabulary,
         hold: &mut impl Hold,
     ) -> (u32, Touched) {
-        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let (network, user_agent) = words.around(record);
         let error = record.error_code().map(JsonText::as_written);
         let account = record.identity().account();
         let told = (event, &network, &user_agent, error, account, touching(record));

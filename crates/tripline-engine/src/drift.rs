@@ -198,7 +198,12 @@ impl Drift {
     }
 
     /// Keeps what episodes came to that are over, if somebody wants it.
-    pub(crate) fn note(&mut self, over: &[Over], model: &Model, sessions: &Sessions) {
+    pub(crate) fn note(
+        &mut self,
+        over: impl Iterator<Item = Over>,
+        model: &Model,
+        sessions: &Sessions,
+    ) {
         let Some(outcomes) = &mut self.outcomes else { return };
         for episode in over {
             let Some(agent) = sessions.agent_at(episode.agent) else { continue };

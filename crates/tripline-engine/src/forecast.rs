@@ -1,13 +1,16 @@
 //! What the model itself expects of benign episodes, found out by drawing some.
 
-use tripline_baseline::{Draw, Family, Home, Knowledge};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tripline_baseline::{Draw, Family, Home, Knowledge, Known};
 use tripline_detector::{
-    Budgets, Calibration, Chain, Detail, Evidence, Forecast, Novelty, Peers, Score, Standing,
+    Budgets, Calibration, Chain, Detail, Evidence, Forecast, Novelty, Part, Peers, Score, Standing,
     Verdict,
 };
 use tripline_iam::{Aims, Catalogue, Risks};
 
-use crate::habits::{Habits, Learned, entry_of};
+use crate::habits::{Habits, Learned, PEERS_MIN, entry_of};
 use crate::model::Model;
 
 /// So many episodes with something new are drawn. One in a thousand of them is what a line of a kill is
@@ -48,6 +51,7 @@ impl Model {
         if novel <= 0.0 {
             return None;
         }
+        let places = places(known.iter().map(|(habits, _, _)| habits.classes).next());
         let catalogue: Vec<&str> = Catalogue::iter().map(|entry| entry.name()).collect();
         let mut chance = fastrand::Rng::with_seed(SEED);
         let mut highest = Vec::with_capacity(EPISODES);
@@ -62,7 +66,7 @@ impl Model {
             }
             until -= of_own;
             if rounds > 0 {
-                let agent = Imagined::new(*habits, chain, &catalogue);
+                let agent = Imagined::new(*habits, chain, &catalogue, &places);
                 highest.extend((0..rounds * OF_ONE).map(|_| agent.episode(&mut chance)));
             }
         }
@@ -78,10 +82,28 @@ struct Imagined<'a> {
     of_class: Choice<&'a str>,
     of_fleet: Choice<&'a str>,
     catalogue: &'a [&'a str],
+    places: &'a Places<'a>,
     /// What there is to a new resource at each place where there may be one.
     slots: Choice<(u32, u32)>,
     /// The actions on resources.
     visits: Choice<&'a str>,
+}
+
+/// By action, how likely agents are to come to the slots of its resources with what nobody knows.
+type Places<'a> = BTreeMap<&'a str, Choice<f64>>;
+
+fn places(classes: Option<&[Arc<Learned>]>) -> Places<'_> {
+    let mut all: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for class in classes.unwrap_or_default() {
+        for (action, _) in class.known.visits_by_action() {
+            let parts = class.known.parts_of(action);
+            let parts = parts.filter(|parts| parts.agents >= u64::from(PEERS_MIN));
+            all.entry(action)
+                .or_default()
+                .extend(parts.map(|it| (it.all as f64, it.share_alone())));
+        }
+    }
+    all.into_iter().map(|(action, all)| (action, Choice::of(all.into_iter()))).collect()
 }
 
 /// What there is to choose from, each with the sum of all chances up to it.
@@ -110,7 +132,12 @@ impl<T: Copy> Choice<T> {
 const NOWHERE: Home<'_> = Home { account: None, region: None };
 
 impl<'a> Imagined<'a> {
-    fn new(habits: Habits<'a>, chain: &'a Chain, catalogue: &'a [&'a str]) -> Self {
+    fn new(
+        habits: Habits<'a>,
+        chain: &'a Chain,
+        catalogue: &'a [&'a str],
+        places: &'a Places<'a>,
+    ) -> Self {
         let own = |value| habits.own.is_some_and(|own| own.known.knows(&drawn(value), &NOWHERE));
         let new_of = |peers: Option<&'a Learned>| {
             // In order, so that the same model gives the same draws.
@@ -135,12 +162,10 @@ impl<'a> Imagined<'a> {
             of_class: new_of(habits.class),
             of_fleet: new_of(habits.fleet),
             catalogue,
-            slots: Choice::of(
-                known
-                    .into_iter()
-                    .flat_map(|known| known.closed_slots())
-                    .map(|(visits, found)| (f64::from(found) + 0.02, (visits, found))),
-            ),
+            places,
+            slots: Choice::of(known.into_iter().flat_map(|known| known.closed_slots()).map(
+                |it @ (visits, found)| (f64::from(visits) * Known::rate_of(visits, found), it),
+            )),
             visits: Choice::of(visits.into_iter().map(|(action, it)| (f64::from(it), action))),
         }
     }
@@ -177,11 +202,13 @@ impl<'a> Imagined<'a> {
             Some(Peers { knowing: u64::from(heard_of).min(agents), agents, known: 0 })
         };
         let own = self.habits.own?;
-        let mut risks = Risks::default();
+        let (mut risks, mut part) = (Risks::default(), None);
         let detail = match family {
             Family::Action => return self.action(chance),
             Family::Resource => {
-                let entry = self.visits.pick(chance).and_then(entry_of);
+                let action = self.visits.pick(chance);
+                part = action.and_then(|action| self.part(action, chance));
+                let entry = action.and_then(entry_of);
                 risks = entry.map_or(risks, |entry| entry.risks());
                 let (visits, found) = self.slots.pick(chance)?;
                 own.slot(visits, found, risks)
@@ -207,6 +234,7 @@ impl<'a> Imagined<'a> {
             risks,
             aims: Aims::default(),
             detail,
+            part,
             standing: self.standing(),
         })
     }
@@ -228,7 +256,19 @@ impl<'a> Imagined<'a> {
         if !self.habits.is_news(&draw, &NOWHERE) {
             return None;
         }
-        self.habits.novelty(&draw, &NOWHERE, false, self.standing(), entry_of(value))
+        let novelty =
+            self.habits.novelty(&draw, &NOWHERE, false, self.standing(), entry_of(value))?;
+        Some(Novelty { part: self.part(value, chance), ..novelty })
+    }
+
+    /// Whether anybody has heard of what an action is done to: at one of the places where agents found
+    /// anything, the more likely the more they found there.
+    fn part(&self, action: &str, chance: &mut fastrand::Rng) -> Option<Part> {
+        let of_agent = self.places.get(action)?.pick(chance)?;
+        match chance.f64() < of_agent {
+            true => Some(Part::UnheardOf { of_agent, is_further: false }),
+            false => Some(Part::HeardOf),
+        }
     }
 
     fn standing(&self) -> Standing {

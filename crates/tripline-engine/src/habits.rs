@@ -1,14 +1,16 @@
 //! What is known of an agent's habits, and what a call means against them.
 
+use std::sync::Arc;
+
 use ahash::RandomState;
 use hashbrown::HashMap;
 use tripline_baseline::{
-    Baseline, Day, Draw, Family, Feature, Home, Knowledge, Known, LearnedVersions, Maturity,
-    Network, RateClass, RateWindow, Stage, Tail, Whose,
+    Beyond, Day, Digested, Draw, Family, Feature, Home, Knowledge, Known, LearnedVersions, Leaves,
+    Maturity, Network, RateClass, RateWindow, Stage, Tail, Whose,
 };
 use tripline_cloudtrail::keyed;
 use tripline_detector::{
-    Chain, Detail, Novelty, Peers, Reason, Standing, Verdict, explain, explain_pace,
+    Chain, Detail, Novelty, Part, Peers, Reason, Standing, Verdict, explain, explain_pace,
 };
 use tripline_iam::{Action, Catalogue, Entry, Risk, Risks};
 use tripline_text::Untrusted;
@@ -29,11 +31,12 @@ pub(crate) struct Learned {
     /// The class of the agent that it is of.
     pub(crate) class: Option<Untrusted<'static>>,
     /// The baseline's own digest.
-    pub(crate) digest: String,
+    pub(crate) digest: Box<str>,
 }
 
 impl Learned {
-    pub(crate) fn new(baseline: &Baseline, hash_seed: u64) -> Self {
+    pub(crate) fn new(digested: &Digested, hash_seed: u64) -> Self {
+        let baseline = digested.baseline();
         let known = baseline.compile(hash_seed);
         Self {
             at_stake: at_stake(&known),
@@ -45,7 +48,7 @@ impl Learned {
                 Whose::Agent { class, .. } => class.clone(),
                 Whose::Class(_) | Whose::Fleet => None,
             },
-            digest: baseline.digest(),
+            digest: digested.digest().into(),
         }
     }
 
@@ -62,8 +65,7 @@ impl Learned {
 
     /// How much rarer something new is at such a slot than at closed ones as they are.
     fn surprise(&self, visits: u32, found: u32) -> f64 {
-        let open = (f64::from(found) + 0.02) / (f64::from(visits) + 1.0);
-        (self.known.slot_rate() / open).clamp(0.01, 1_000.0)
+        (self.known.slot_rate() / Known::rate_of(visits, found)).clamp(0.01, 1_000.0)
     }
 }
 
@@ -73,6 +75,8 @@ pub(crate) struct Habits<'m> {
     pub(crate) own: Option<&'m Learned>,
     pub(crate) class: Option<&'m Learned>,
     pub(crate) fleet: Option<&'m Learned>,
+    /// All classes: what the fleet knows of resources.
+    pub(crate) classes: &'m [Arc<Learned>],
 }
 
 /// A deployment brings new paces: within its grace what was learned is taken for so many times as much.
@@ -80,7 +84,7 @@ pub(crate) struct Habits<'m> {
 const GRACE_TIMES: u64 = 3;
 
 /// So many agents of a class say what is usual in it.
-const PEERS_MIN: u32 = 5;
+pub(crate) const PEERS_MIN: u32 = 5;
 /// A slot that found so few parts may be one that finds no more: it takes another hundred visits for each
 /// to tell.
 const FOUND_FEW: u32 = 3;
@@ -100,7 +104,7 @@ impl<'m> Habits<'m> {
                 if draw.family == Family::Resource && own.maturity.stage() > Stage::Immature =>
             {
                 let (knowledge, depth) = own.known.ask_resource(draw, home);
-                knowledge.is_news() || self.closed_by_peers(draw, home, knowledge, depth).is_some()
+                knowledge.is_news() || self.closed_by_peers(draw, home, knowledge, depth)
             }
             Some(own) if own.known.knows(draw, home) => false,
             Some(own) if own.maturity.stage() > Stage::Immature => true,
@@ -116,22 +120,35 @@ impl<'m> Habits<'m> {
         self.class.filter(|class| class.known.agents() >= PEERS_MIN)
     }
 
-    /// The visits to a slot of names, and what was found in it, that is open to the agent only because it
-    /// came there too seldom to tell, and closed to its peers, none of whom knows the part either.
+    /// Whether a slot of names is open to the agent only because it came there too seldom to tell, and closed
+    /// to its peers, none of whom knows the part either.
     fn closed_by_peers(
         &self,
         draw: &Draw<'_>,
         home: &Home<'_>,
         own: Knowledge,
         depth: usize,
-    ) -> Option<(u32, u32)> {
-        let Knowledge::Open { visits: 1.., found: ..=FOUND_FEW } = own else { return None };
-        match self.peers()?.known.ask_resource(draw, home) {
-            (Knowledge::Unexpected { visits, found }, of_peers) if of_peers == depth => {
-                Some((visits, found))
-            }
-            _ => None,
-        }
+    ) -> bool {
+        let Knowledge::Open { visits: 1.., found: ..=FOUND_FEW } = own else { return false };
+        self.peers().is_some_and(|peers| {
+            let (knowledge, of_peers) = peers.known.ask_resource(draw, home);
+            matches!(knowledge, Knowledge::Unexpected { .. }) && of_peers == depth
+        })
+    }
+
+    /// Whether anybody of the fleet knows the part of a resource's name where it leaves what all of them
+    /// know together; nothing where too few of them did such a thing to tell.
+    pub(crate) fn part(&self, draw: &Draw<'_>, home: &Home<'_>) -> Option<Part> {
+        let of_classes = self.classes.iter().filter_map(|class| class.known.leaves(draw, home));
+        let leaves = of_classes.reduce(Leaves::and)?;
+        let parts = match leaves.beyond() {
+            Beyond::All => return Some(Part::HeardOf),
+            Beyond::Untold => return None,
+            Beyond::Others(parts) => parts,
+        };
+        let can_tell = parts.agents >= u64::from(PEERS_MIN);
+        let (of_agent, is_further) = (parts.share_alone(), leaves.is_further());
+        can_tell.then_some(Part::UnheardOf { of_agent, is_further })
     }
 
     /// How likely the agent is to come over the internet when it comes from elsewhere: as its own networks
@@ -146,6 +163,14 @@ impl<'m> Habits<'m> {
         let of_class = (outside + 0.5) / (all + 1.0);
         let (outside, all) = counts(self.own);
         ((outside + of_class) / (all + 1.0)).clamp(0.05, 0.95)
+    }
+
+    /// Whether a network is outside of all VPCs that are one's own: see [`Network::is_outside`]. An endpoint
+    /// in an account of which the agent or any of its peers knows another one is inside.
+    fn is_outside(&self, key: &str) -> Option<bool> {
+        let all = || [self.own, self.class, self.fleet].into_iter().flatten();
+        let is_own = |owner| all().any(|learned| learned.known.knows_owner(owner));
+        Some(Network::is_outside(key)? && !Network::owner(key).is_some_and(is_own))
     }
 
     /// The last day that any of it was learned from.
@@ -189,14 +214,12 @@ impl<'m> Habits<'m> {
             (Family::Resource, Knowledge::Unexpected { visits, found }) => {
                 first.slot(visits, found, risks)
             }
-            (Family::Resource, Knowledge::Open { .. }) => {
-                let slot = self.closed_by_peers(draw, home, knowledge, depth);
-                slot.zip(self.class).map_or(Detail::None, |((visits, found), class)| {
-                    let surprise = class.surprise(visits, found);
-                    Detail::Slot { surprise, alike: first.alike(risks) }
-                })
+            (Family::Resource, Knowledge::Open { visits, found })
+                if self.closed_by_peers(draw, home, knowledge, depth) =>
+            {
+                first.slot(visits, found, risks)
             }
-            (Family::Network, _) => match Network::is_outside(draw.value) {
+            (Family::Network, _) => match self.is_outside(draw.value) {
                 Some(is_outside) => Detail::Side { is_outside, of_agent: self.chance_of_outside() },
                 None => Detail::None,
             },
@@ -223,6 +246,7 @@ impl<'m> Habits<'m> {
             risks,
             aims: entry.map(|entry| entry.aims()).unwrap_or_default(),
             detail,
+            part: None,
             standing,
         })
     }
@@ -392,7 +416,9 @@ fn feature(family: Family) -> Feature {
 
 #[cfg(test)]
 mod tests {
-    use tripline_baseline::{Approval, Counts, Decisions, EpisodeKey, Learner, Peers, promote};
+    use tripline_baseline::{
+        Approval, Baseline, Counts, Decisions, EpisodeKey, Learner, Peers, promote,
+    };
     use tripline_cloudtrail::EventTime;
 
     use super::*;
@@ -408,6 +434,10 @@ mod tests {
     /// An agent that works forty times a day for twelve days, through an endpoint, and reads a bucket every
     /// eighth time.
     fn reader(name: &str) -> Baseline {
+        reader_through(name, "vpce-1")
+    }
+
+    fn reader_through(name: &str, network: &str) -> Baseline {
         let agent = Untrusted::new(name.to_owned());
         let whose = Whose::Agent { agent, class: Some(Untrusted::borrowed("readers")) };
         let mut learner = Learner::new(whose, 1);
@@ -418,7 +448,7 @@ mod tests {
             let episode = EpisodeKey { start_minute, root: nth as u64 };
             let reads = [draw(Family::Action, "s3:GetObject"), draw(Family::Resource, BUCKET)];
             let reads = reads.into_iter().filter(|_| nth % 8 == 0);
-            let mut draws = reads.chain([draw(Family::Network, "vpce-1")]);
+            let mut draws = reads.chain([draw(Family::Network, network)]);
             learner.call(episode, time, &Counts::default(), &HOME, &mut draws);
         }
         let by = Approval::new("somebody", at(12 * 86_400), "a test").unwrap();
@@ -429,16 +459,16 @@ mod tests {
     fn class(agents: u32) -> Learned {
         let mut peers = Peers::new(Some(Untrusted::borrowed("readers")));
         (0..agents).for_each(|nth| peers.add(&reader(&format!("reader-{nth}"))));
-        Learned::new(&peers.finish(None), 1)
+        Learned::new(&peers.finish(None).into(), 1)
     }
 
     #[test]
     fn what_an_agent_came_to_too_seldom_to_tell_its_peers_tell() {
-        let own = Learned::new(&reader("reader-0"), 1);
+        let own = Learned::new(&reader("reader-0").into(), 1);
         let resource = |value| draw(Family::Resource, value);
         let vault = "arn:aws:s3:::vault/a.csv";
         let (few, many) = (class(PEERS_MIN - 1), class(PEERS_MIN));
-        let habits = |class| Habits { own: Some(&own), class, fleet: None };
+        let habits = |class| Habits { own: Some(&own), class, fleet: None, classes: &[] };
         // Sixty visits to one bucket do not tell that there is none beside it; those of five agents do.
         assert!(!habits(None).is_news(&resource(vault), &HOME));
         assert!(!habits(Some(&few)).is_news(&resource(vault), &HOME));
@@ -455,9 +485,66 @@ mod tests {
     }
 
     #[test]
+    fn somebody_elses_endpoint_weighs_as_the_internet_does() {
+        let detail = |habits: &Habits<'_>, network| {
+            let standing = habits.standing(false);
+            let draw = draw(Family::Network, network);
+            assert!(habits.is_news(&draw, &HOME), "{network}");
+            habits.novelty(&draw, &HOME, false, standing, None).unwrap().detail
+        };
+        let (internet, theirs) = ("198.51.100.0/24", "vpce-2@444455556666");
+        let (own, class) = (Learned::new(&reader("reader-0").into(), 1), class(6));
+        let habits = Habits { own: Some(&own), class: Some(&class), ..Habits::default() };
+        let outside = Detail::Side { is_outside: true, of_agent: 0.05 };
+        let inside = Detail::Side { is_outside: false, of_agent: 0.05 };
+        assert_eq!(detail(&habits, internet), outside);
+        assert_eq!(detail(&habits, theirs), outside);
+        assert_eq!(detail(&habits, "vpce-2"), inside);
+
+        // Endpoints that a network account has for all are as one's own, and no stranger's are.
+        let shared = "vpce-1@111122223333";
+        let own = Learned::new(&reader_through("reader-0", shared).into(), 1);
+        let mut peers = Peers::new(Some(Untrusted::borrowed("readers")));
+        (0..6).for_each(|nth| peers.add(&reader_through(&format!("reader-{nth}"), shared)));
+        let class = Learned::new(&peers.finish(None).into(), 1);
+        let fresh = Learned::new(&reader("reader-0").into(), 1);
+        for own in [&own, &fresh] {
+            let habits = Habits { own: Some(own), class: Some(&class), ..Habits::default() };
+            assert!(!habits.is_news(&draw(Family::Network, shared), &HOME));
+            assert!(!habits.is_news(&draw(Family::Network, "vpce-1"), &HOME));
+            assert_eq!(detail(&habits, "vpce-2@111122223333"), inside);
+            assert_eq!(detail(&habits, theirs), outside);
+            assert_eq!(detail(&habits, internet), outside);
+        }
+    }
+
+    #[test]
+    fn what_no_agent_of_any_class_works_with_is_told_from_what_another_does() {
+        let classes = |agents| [Arc::new(class(agents))];
+        let part = |classes: &[Arc<Learned>], value| {
+            let resource = draw(Family::Resource, value);
+            Habits { classes, ..Habits::default() }.part(&resource, &HOME)
+        };
+        let of = classes(6);
+        assert_eq!(part(&of, BUCKET), Some(Part::HeardOf));
+        let Some(Part::UnheardOf { of_agent, is_further }) = part(&of, "arn:aws:s3:::vault/a.csv")
+        else {
+            panic!("nobody knows it")
+        };
+        // Six agents, all of which know the one bucket.
+        assert!((of_agent - 0.5 / 7.0).abs() < 1e-9 && !is_further);
+        // Too few tell nothing; and an agent without a class has nobody to tell.
+        assert_eq!(part(&classes(PEERS_MIN - 1), "arn:aws:s3:::vault/a.csv"), None);
+        assert_eq!(part(&[], BUCKET), None);
+        let other = draw(Family::Resource, BUCKET);
+        let other = Draw { action: Some("s3:PutObject"), ..other };
+        assert_eq!(Habits { classes: &of, ..Habits::default() }.part(&other, &HOME), None);
+    }
+
+    #[test]
     fn an_agent_comes_from_where_it_and_its_class_came_from() {
-        let (own, class) = (Learned::new(&reader("reader-0"), 1), class(6));
-        let alone = Habits { own: Some(&own), class: None, fleet: None };
+        let (own, class) = (Learned::new(&reader("reader-0").into(), 1), class(6));
+        let alone = Habits { own: Some(&own), ..Habits::default() };
         assert!((alone.chance_of_outside() - 0.25).abs() < 1e-9);
         assert_eq!(Habits { class: Some(&class), ..alone }.chance_of_outside(), 0.05);
         assert_eq!(Habits::default().chance_of_outside(), 0.5);

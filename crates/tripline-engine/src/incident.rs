@@ -138,7 +138,12 @@ impl Incidents {
             draft.opened = scored.call.time;
         }
         if scored.call.outcome.is_ok() {
-            *draft.done.entry(scored.call.action.to_string()).or_default() += 1;
+            match draft.done.get_mut(scored.call.action.as_str()) {
+                Some(done) => *done += 1,
+                None => {
+                    draft.done.insert(scored.call.action.to_string(), 1);
+                }
+            }
         }
         // Strongest first; of equals the earliest, which came first.
         let at = draft.findings.partition_point(|kept| kept.assessment.verdict >= verdict);

@@ -6,7 +6,7 @@ use tripline_attribution::{
 };
 use tripline_baseline::{Call, Counts, RateClass, Touched, UserAgentFamily, bytes_out};
 use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Skip};
-use tripline_detector::{Broken, Reason, assess};
+use tripline_detector::{Broken, EventRules, Reason, assess};
 
 use crate::deed::{counts_of, rate_classes};
 use crate::drawn::{DrawnWriter, NOWHERE};
@@ -58,6 +58,8 @@ pub struct Intake<'m, A = Attributor> {
     attributor: A,
     recent: Recent,
     vocabulary: Vocabulary,
+    /// The invariants' rules for each event of the vocabulary, where they were asked for.
+    rules: Vec<Option<EventRules>>,
     agents: KnownAgents<'m>,
     scratch: Scratch,
     waiting: Waiting,
@@ -109,6 +111,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             filter,
             purpose,
             vocabulary: Vocabulary::new(hash_seed),
+            rules: Vec::new(),
             agents: KnownAgents::new(hash_seed),
             attributor,
             recent: Recent::default(),
@@ -159,7 +162,10 @@ impl<'m, A: Reach> Intake<'m, A> {
             self.note_mint(record);
             return Fate::Skipped(Skip::Filtered);
         }
-        let broken = self.broken_by(record);
+        // Copies and corrections are looked at once more, by name.
+        let is_by_itself = record.shared_id().is_none() && record.corrects().is_none();
+        let event = if is_by_itself { self.vocabulary.event(record) } else { UNKNOWN };
+        let broken = self.broken_by(record, event);
         if let Some(shared) = record.shared_id() {
             // One of several accounts' copies: which of them counts is known at the end.
             self.note_mint(record);
@@ -173,7 +179,6 @@ impl<'m, A: Reach> Intake<'m, A> {
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
         } else {
             let met = self.meet(record);
-            let event = self.vocabulary.event(record);
             let told = match self.purpose {
                 Purpose::Learn => {
                     self.note_to_learn(met, event, record, hold);
@@ -279,7 +284,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         is_wanted: impl FnOnce(&Use, bool) -> bool,
     ) -> (Fate, Option<Kept>) {
         let counts = self.filter.admits(record);
-        let broken = if counts { self.broken_by(record) } else { Vec::new() };
+        let broken = if counts { self.broken_by(record, UNKNOWN) } else { Vec::new() };
         let wants = |used: &Use| counts && is_wanted(used, !broken.is_empty());
         let kept =
             self.attributor.with(|attributor| Kept::of(record, &broken, attributor.rules(), wants));
@@ -436,16 +441,32 @@ impl<'m, A: Reach> Intake<'m, A> {
                     .is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
     }
 
-    /// What the record shows by itself.
+    /// What the record shows by itself; `event` is its event's number.
     #[inline]
-    fn broken_by(&self, record: &Record<'_>) -> Vec<Broken> {
+    fn broken_by(&mut self, record: &Record<'_>, event: u32) -> Vec<Broken> {
         let invariants = self.model.invariants();
-        let mut broken = invariants.look(record);
+        let rules = match self.rules.get(event as usize) {
+            Some(Some(rules)) => *rules,
+            _ if event == UNKNOWN => invariants.rules_of(record.event_name()),
+            _ => self.new_rules(record, event),
+        };
+        let mut broken = invariants.look_by(rules, record);
         // Decoys of one agent's scope are looked for once the agent is known.
         if invariants.watches_canaries(None) {
             broken.extend(invariants.touched_canary(&Call::of(record), None));
         }
         broken
+    }
+
+    #[cold]
+    fn new_rules(&mut self, record: &Record<'_>, event: u32) -> EventRules {
+        let rules = self.model.invariants().rules_of(record.event_name());
+        let places = self.rules.len().max(event as usize + 1);
+        self.rules.resize(places, None);
+        if let Some(place) = self.rules.get_mut(event as usize) {
+            *place = Some(rules);
+        }
+        rules
     }
 
     /// Whether a call that shows nothing by itself may have a verdict.

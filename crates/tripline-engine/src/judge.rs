@@ -204,8 +204,7 @@ impl<'m> Judge<'m> {
         let number = self.sessions.agent_number_at(turn.session);
         let excess = number.and_then(|number| self.count_pace(number, &turn, &tick));
         if self.episodes.has_over() {
-            let over = self.episodes.take_over();
-            self.drift.note(&over, self.model, &self.sessions);
+            self.drift.note(self.episodes.take_over(), self.model, &self.sessions);
         }
         let Some(row) = row else {
             let call = excess.is_some().then(|| self.sketch(part, &tick)).flatten();
@@ -458,8 +457,7 @@ impl<'m> Judge<'m> {
 
     /// Ends the judging.
     pub fn finish(mut self, view: View, config: &Config) -> Judged {
-        let over = self.episodes.close();
-        self.drift.note(&over, self.model, &self.sessions);
+        self.drift.note(self.episodes.close(), self.model, &self.sessions);
         Judged {
             incidents: self.incidents.finish(&self.sessions, view, config, self.model),
             worked: self.drift.worked(&self.sessions),

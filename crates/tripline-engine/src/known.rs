@@ -200,7 +200,7 @@ impl<'m> KnownAgent<'m> {
         let (network, user_agent) = match told {
             Some(told) => (&told.network, &told.user_agent),
             None => {
-                newly_named = (words.network(record), words.user_agent(record));
+                newly_named = words.around(record);
                 (&newly_named.0, &newly_named.1)
             }
         };
@@ -448,7 +448,7 @@ impl Scratch {
         words: &mut Vocabulary,
     ) -> Option<Told> {
         self.note_home(record);
-        let (network, user_agent) = (words.network(record), words.user_agent(record));
+        let (network, user_agent) = words.around(record);
         let around = (words.network_hash(&network), words.user_agent_hash(&user_agent));
         let event = words.known_event(event)?.hash;
         let touching = self.hasher.hash_one((event, self.last, touching(record)));
@@ -533,6 +533,20 @@ mod tests {
             ("Boto3/1", "Boto3/1 m/n"),
         ];
         assert_eq!(told(&alike), (all, touching));
+        // Of an endpoint, whose it is if it is somebody else's.
+        let through = |owner: &str| {
+            let endpoint = format!(r#""vpcEndpointId":"vpce-1"{owner},"errorCode""#);
+            super::tests::told(&mut Vocabulary::new(1), &[(r#""errorCode""#, &endpoint)])
+        };
+        let owned = |account: &str| through(&format!(r#","vpcEndpointAccountId":"{account}""#));
+        let own = through("");
+        assert!(own.0 != all && own.1 == touching);
+        for account in ["123456789012", "210987654321", "AWS Internal", "", "33333333333"] {
+            assert_eq!(owned(account), own, "{account}");
+        }
+        let foreign = owned("333333333333");
+        assert!(foreign.0 != own.0 && foreign.1 == touching);
+        assert!(owned("444444444444").0 != foreign.0);
         for change in [
             ("192.0.2.1", "192.0.3.1"),
             ("Boto3/1", "curl/1"),
@@ -570,6 +584,24 @@ mod tests {
             other
         );
         assert_eq!(told(&mut words, &[]), first);
+    }
+
+    #[test]
+    fn an_endpoint_is_its_callers_own_or_not_whichever_came_before() {
+        let endpoint =
+            r#""vpcEndpointId":"vpce-1","vpcEndpointAccountId":"333333333333","errorCode""#;
+        let of = |words: &mut Vocabulary, account: &str| {
+            told(words, &[(r#""errorCode""#, endpoint), ("123456789012", account)]).0
+        };
+        let accounts = ["333333333333", "555555555555"];
+        let alone = accounts.map(|account| of(&mut Vocabulary::new(1), account));
+        let mut words = Vocabulary::new(1);
+        assert_eq!(accounts.map(|account| of(&mut words, account)), alone);
+        let mut words = Vocabulary::new(1);
+        let [own, foreign] = accounts;
+        assert_eq!([of(&mut words, foreign), of(&mut words, own)], [alone[1], alone[0]]);
+        let texts: Vec<_> = words.texts_of_networks().collect();
+        assert_eq!(texts, ["vpce-1@333333333333", "vpce-1"]);
     }
 
     #[test]

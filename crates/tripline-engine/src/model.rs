@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use tripline_attribution::Agent;
-use tripline_baseline::{Baseline, Decisions, Family, Maturity, Scope, Subject, Whose};
+use tripline_baseline::{Decisions, Digested, Family, Maturity, Scope, Subject, Whose};
 use tripline_containment::Work;
 use tripline_detector::{Budgets, Calibration, Invariants, Lines, Measure, Score};
 use tripline_iam::ActionPattern;
@@ -25,6 +25,8 @@ pub struct Model {
     of_class: BTreeMap<Untrusted<'static>, Arc<Scope>>,
     /// Of agents, classes, and (`None`) the fleet.
     learned: BTreeMap<Option<Subject>, Arc<Learned>>,
+    /// Of those the classes, in order.
+    classes: Vec<Arc<Learned>>,
     decisions: Arc<Decisions>,
     calibration: Option<Arc<(Calibration, Lines, CalibrationId)>>,
     /// Each agent's own highest score, of those that the calibration does not name.
@@ -116,18 +118,19 @@ impl Model {
     /// Those of `baselines`.
     pub fn with_learned<E>(
         mut self,
-        baselines: impl IntoIterator<Item = Result<Baseline, E>>,
+        baselines: impl IntoIterator<Item = Result<impl Into<Digested>, E>>,
         hash_seed: u64,
     ) -> Result<Self, E> {
         for baseline in baselines {
-            let baseline = baseline?;
-            let subject = match baseline.whose() {
+            let baseline = baseline?.into();
+            let subject = match baseline.baseline().whose() {
                 Whose::Agent { agent, .. } => Some(Subject::Agent(agent.clone())),
                 Whose::Class(class) => Some(Subject::Class(class.clone())),
                 Whose::Fleet => None,
             };
             self.learned.insert(subject, Arc::new(Learned::new(&baseline, hash_seed)));
         }
+        self.classes = classes(&self.learned);
         self.id = OnceLock::new();
         Ok(self)
     }
@@ -149,6 +152,7 @@ impl Model {
             of_agent,
             of_class,
             learned: BTreeMap::new(),
+            classes: Vec::new(),
             decisions: Arc::default(),
             calibration: None,
             highest: BTreeMap::new(),
@@ -230,6 +234,7 @@ impl Model {
             model.learned.extend(learned.map(|(whose, it)| (whose.clone(), Arc::clone(it))));
             model.highest.extend(part.highest.iter().map(|(name, score)| (name.clone(), *score)));
         }
+        model.classes = classes(&model.learned);
         model
     }
 
@@ -319,15 +324,20 @@ impl Model {
     ) -> Habits<'m> {
         let of = |key: Option<Subject>| self.learned.get(&key).map(Arc::as_ref);
         let class = class.and_then(|class| of(Some(Subject::Class(class))));
-        Habits { own, class, fleet: of(None) }
+        Habits { own, class, fleet: of(None), classes: &self.classes }
     }
+}
+
+fn classes(learned: &BTreeMap<Option<Subject>, Arc<Learned>>) -> Vec<Arc<Learned>> {
+    let is_class = |subject: &Option<Subject>| matches!(subject, Some(Subject::Class(_)));
+    learned.iter().filter(|(subject, _)| is_class(subject)).map(|(_, it)| Arc::clone(it)).collect()
 }
 
 impl Model {
     fn content_hash(&self) -> ModelId {
         let scopes = self.of_agent.values().chain(self.of_class.values());
         let mut parts: Vec<String> = scopes.map(|scope| scope.content_hash_input()).collect();
-        parts.extend(self.learned.values().map(|learned| learned.digest.clone()));
+        parts.extend(self.learned.values().map(|learned| String::from(learned.digest.clone())));
         parts.push(self.decisions.to_text());
         parts.extend(self.calibration.as_deref().map(|(calibration, lines, _)| {
             format!("{:?} {lines:?} {}", self.budgets, calibration.to_text().unwrap_or_default())

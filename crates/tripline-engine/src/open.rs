@@ -1,9 +1,10 @@
 //! What is remembered of episodes that are not over, and of deployments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use ahash::RandomState;
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use smallvec::SmallVec;
 use tripline_attribution::{AgentId, Sessions, Turn};
 use tripline_baseline::{Day, Draw, EpisodeKey, LearnedVersions, NewVersions};
@@ -18,8 +19,9 @@ use crate::pace::Pace;
 #[derive(Debug)]
 pub(crate) struct OpenEpisodes {
     open: HashMap<u32, Box<OpenEpisode>, RandomState>,
-    /// When those that are over were last removed.
-    swept: u32,
+    /// When each began, and its root, in the order in which they were met, which is nearly that: those that
+    /// are over are removed a few at a time, so that no call waits for many.
+    begun: VecDeque<(u32, u32)>,
     /// Those that are over and that nobody has asked for yet.
     over: Vec<Over>,
 }
@@ -72,41 +74,56 @@ impl OpenEpisodes {
     /// None so far. `hash_seed` keys the table; no result depends on it.
     pub(crate) fn new(hash_seed: u64) -> Self {
         let open = HashMap::with_hasher(keyed(hash_seed, 61));
-        Self { open, swept: 0, over: Vec::new() }
+        Self { open, begun: VecDeque::new(), over: Vec::new() }
     }
 
     /// The episode whose turn it is, of the agent with this number.
     #[inline]
     pub(crate) fn at(&mut self, turn: &Turn, agent: u32) -> &mut OpenEpisode {
-        let Self { open, over, swept } = self;
-        if turn.episode_start > *swept + EPISODE_MINUTES_MAX {
-            *swept = turn.episode_start;
-            let still = turn.episode_start - EPISODE_MINUTES_MAX;
-            open.retain(|_, episode| {
-                let goes_on = episode.start_minute >= still;
-                over.extend((!goes_on).then(|| episode.over()));
-                goes_on
-            });
-        }
-        let fresh = || {
+        self.remove_some(turn.episode_start);
+        let Self { open, over, begun } = self;
+        let mut begin = || {
+            begun.push_back((turn.episode_start, turn.root));
             Box::new(OpenEpisode {
                 start_minute: turn.episode_start,
                 agent,
                 ..OpenEpisode::default()
             })
         };
-        let episode = open.entry(turn.root).or_insert_with(fresh);
-        if episode.start_minute != turn.episode_start {
-            over.push(std::mem::replace(episode, fresh()).over());
+        match open.entry(turn.root) {
+            Entry::Vacant(place) => place.insert(begin()),
+            Entry::Occupied(place) => {
+                let episode = place.into_mut();
+                if episode.start_minute != turn.episode_start {
+                    over.push(std::mem::replace(episode, begin()).over());
+                }
+                episode
+            }
         }
-        episode
+    }
+
+    /// Removes two of the episodes that are over, the oldest: a call begins one at most.
+    #[inline]
+    fn remove_some(&mut self, minute: u32) {
+        for _ in 0..2 {
+            let Some((start, root)) = self.begun.front().copied() else { return };
+            if start + EPISODE_MINUTES_MAX >= minute {
+                return;
+            }
+            self.begun.pop_front();
+            // Its root may have begun another one since.
+            if let Entry::Occupied(place) = self.open.entry(root)
+                && place.get().start_minute == start
+            {
+                self.over.push(place.remove().over());
+            }
+        }
     }
 
     /// The episodes that are over by now, in order.
-    pub(crate) fn take_over(&mut self) -> Vec<Over> {
-        let mut over = std::mem::take(&mut self.over);
-        over.sort_unstable();
-        over
+    pub(crate) fn take_over(&mut self) -> impl Iterator<Item = Over> + use<'_> {
+        self.over.sort_unstable();
+        self.over.drain(..)
     }
 
     /// Whether any are over that nobody has asked for.
@@ -115,7 +132,7 @@ impl OpenEpisodes {
     }
 
     /// All that are left, when no more calls come.
-    pub(crate) fn close(&mut self) -> Vec<Over> {
+    pub(crate) fn close(&mut self) -> impl Iterator<Item = Over> + use<'_> {
         self.over.extend(self.open.drain().map(|(_, episode)| episode.over()));
         self.take_over()
     }
@@ -248,5 +265,51 @@ impl Deployments {
     ) -> bool {
         let seen = self.by_agent.get(agent);
         seen.is_some_and(|seen| learned.in_grace(seen, version.as_unescaped(), start_minute))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Each episode is over once, and none while it may go on.
+        #[test]
+        fn every_episode_is_over_once(calls in prop::collection::vec((0_u32..40, 0_u32..6), 1..60)) {
+            let mut episodes = OpenEpisodes::new(1);
+            let (mut minute, mut begun, mut over) = (1_000, BTreeMap::new(), Vec::new());
+            let mut all = Vec::new();
+            for (later, root) in calls {
+                minute += later;
+                let start = begun.entry(root).or_insert(minute);
+                if minute - *start > 20 {
+                    *start = minute;
+                }
+                let turn = Turn { session: root, root, episode_start: *start };
+                let episode = episodes.at(&turn, root);
+                prop_assert_eq!((episode.start_minute, episode.agent), (*start, root));
+                all.push((*start, root));
+                over.extend(episodes.take_over());
+                let is_open = |it: &Over| begun.get(&it.agent) == Some(&it.start_minute);
+                let soon = minute.saturating_sub(EPISODE_MINUTES_MAX);
+                prop_assert!(over.iter().all(|it| !is_open(it) || it.start_minute < soon));
+            }
+            // Whoever goes on working finds the others removed, not only replaced.
+            for _ in 0..all.len() {
+                minute += EPISODE_MINUTES_MAX + 1;
+                let turn = Turn { session: 99, root: 99, episode_start: minute };
+                episodes.at(&turn, 99);
+                all.push((minute, 99));
+            }
+            prop_assert_eq!((episodes.open.len(), episodes.begun.len()), (1, 1));
+            over.extend(episodes.close());
+            let mut over: Vec<_> = over.iter().map(|it| (it.start_minute, it.agent)).collect();
+            over.sort_unstable();
+            all.sort_unstable();
+            all.dedup();
+            prop_assert_eq!(over, all);
+        }
     }
 }

@@ -67,7 +67,8 @@ pub(crate) fn weigh<'d>(
             continue;
         }
         let entry = entries.of(&draw);
-        let Some(novelty) = habits.novelty(&draw, &home, deed.is_denied, standing, entry) else {
+        let Some(mut novelty) = habits.novelty(&draw, &home, deed.is_denied, standing, entry)
+        else {
             continue;
         };
         let Some(chain) = habits.chain() else { continue };
@@ -75,6 +76,16 @@ pub(crate) fn weigh<'d>(
         let is_work = standing.in_grace && !novelty.is_harmful() && !novelty.is_foreign();
         let chain = if is_work { chain.in_grace() } else { chain };
         let counts = !of_new_action(&draw) && episode.discovers(&draw);
+        novelty.part = match draw.family {
+            Family::Action if counts => {
+                let parts = deed.draws_of(draw.value).filter_map(|it| habits.part(&it, &home));
+                // Of several the one that the agent is the least likely to lay hands on.
+                parts.min_by(|one, other| one.ratio().total_cmp(&other.ratio()))
+            }
+            // Of what waits for a person it is known that the agent works with it.
+            Family::Resource if counts && novelty.seen == 0 => habits.part(&draw, &home),
+            _ => None,
+        };
         let weight = if counts { episode.evidence_mut().add(&novelty, &chain) } else { 0.0 };
         adds |= weight > 0.0;
         is_harmful |= novelty.is_harmful();

@@ -9,8 +9,9 @@ use tripline_cloudtrail::Tally;
 use tripline_engine::{Fingerprint, HORIZON_SECS, Kept, Key, Purpose, time_of};
 
 use crate::partial::{Groups, PartialWriter};
-use crate::run::{HistoryError, Job, Progress, Taken};
+use crate::run::{HistoryError, Job, Progress};
 use crate::sorter::Sorter;
+use crate::take::Taken;
 
 const DAY_SECS: u64 = 24 * 3_600;
 

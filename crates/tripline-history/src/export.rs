@@ -9,8 +9,9 @@ use tripline_cloudtrail::{EventTime, Tally};
 use tripline_engine::{DamagedRow, Kept, KeptCall, Purpose, ToldBy};
 
 use crate::partial::{Groups, Row};
-use crate::run::{HistoryError, Job, Progress, Taken};
+use crate::run::{HistoryError, Job, Progress};
 use crate::sorter::Sorter;
+use crate::take::Taken;
 
 /// Whose a call was.
 #[derive(Clone, Debug)]

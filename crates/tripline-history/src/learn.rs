@@ -13,8 +13,10 @@ use tripline_engine::{
 };
 
 use crate::by_agent::ByAgent;
+use crate::judged::Judged;
 use crate::log::{Log, LogRows};
-use crate::run::{HistoryError, Job, Judged, Progress, Taken};
+use crate::run::{HistoryError, Job, Progress};
+use crate::take::Taken;
 
 /// What was learned from, besides the baselines that [`learn`] hands out.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ mod ahead;
 mod by_agent;
 mod days;
 mod export;
+mod judged;
 mod learn;
 mod log;
 mod partial;
@@ -15,6 +16,7 @@ mod replay;
 mod resume;
 mod run;
 mod sorter;
+mod take;
 mod ticks;
 
 pub use export::{Attributed, ExportReport, TableSink, export};

@@ -16,8 +16,9 @@ use thiserror::Error;
 use tripline_cloudtrail::Tally;
 use tripline_engine::{DamagedRow, Fingerprint, Key, Purpose};
 
-use crate::run::{HistoryError, Job, Progress, Taken};
+use crate::run::{HistoryError, Job, Progress};
 use crate::sorter::Sorter;
+use crate::take::Taken;
 
 const MAGIC: &[u8; 20] = b"tripline-partial 1\n\0";
 /// Longer rows no record leads to: a record is at most 256 KB (UG/cloudtrail-limits), in which a byte

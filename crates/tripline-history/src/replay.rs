@@ -25,7 +25,8 @@ use tripline_text::Untrusted;
 
 use crate::days::{Days, Step};
 use crate::learn::learn;
-use crate::run::{HistoryError, Job, Progress, Taken, lock};
+use crate::run::{HistoryError, Job, Progress, lock};
+use crate::take::Taken;
 
 /// A history that is being replayed.
 #[derive(Debug)]

@@ -4,16 +4,28 @@
 //! has them. They mislead about harm: `sts:GetSessionToken` is a "Read", as is
 //! `secretsmanager:GetSecretValue`. So the classes of harm are ours, each with its reason in `data/risks.csv`.
 //!
-//! The tables are text, sorted, and searched where they stand: nothing is built at the start.
+//! The tables are text, and read where they stand: nothing is built at the start. Where in them the line of each
+//! name begins is worked out when this is compiled.
 
-use std::cmp::Ordering;
+mod hash;
+
 use std::fmt;
 
 use crate::action::Action;
 
-const LEVELS: &str = include_str!("../data/levels.csv");
-const RISKS: &str = include_str!("../data/risks.csv");
-const REPORTED: &str = include_str!("../data/reported.csv");
+/// A table with where its lines begin.
+macro_rules! table {
+    ($name:literal) => {
+        Table {
+            text: include_str!(concat!("../data/", $name, ".csv")),
+            places: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".places")),
+        }
+    };
+}
+
+static LEVELS: Table = table!("levels");
+static RISKS: Table = table!("risks");
+static REPORTED: Table = table!("reported");
 
 /// How deep an action reaches, in AWS's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,27 +238,28 @@ impl Catalogue {
     pub const VERSION: &'static str = "iam-data-0.21.202609261/risks-1/reported-1";
 
     /// What is known of an action; nothing where its name is none of IAM's, as some events' are not.
-    /// Case does not matter. Takes some twenty comparisons.
+    /// Case does not matter.
     pub fn find(action: &Action) -> Option<Entry> {
-        let mut fields = line_of(LEVELS, action.as_str())?.split(',');
+        let mut fields = LEVELS.line_of(action.as_str())?.split(',');
         let name = fields.next()?;
         let level = level(fields.next()?)?;
         let takes_resources = fields.next()? == "r";
-        let (risks, techniques) = match line_of(RISKS, action.as_str()) {
+        let (risks, techniques) = match RISKS.line_of(action.as_str()) {
             Some(line) => {
                 let mut fields = line.split(',').skip(1);
                 (risks(fields.next()?), fields.next()?)
             }
             None => (Risks::default(), ""),
         };
-        let reported = line_of(REPORTED, action.as_str()).and_then(|line| line.split(',').nth(1));
+        let reported = REPORTED.line_of(action.as_str());
+        let reported = reported.and_then(|line| line.split(',').nth(1));
         let aims = reported.map_or(Aims::default(), aims);
         Some(Entry { name, level, takes_resources, risks, techniques, aims })
     }
 
     /// Every action, sorted without regard to case.
     pub fn iter() -> impl Iterator<Item = Entry> {
-        let names = lines(LEVELS).filter_map(|line| line.split(',').next());
+        let names = LEVELS.lines().filter_map(|line| line.split(',').next());
         names.filter_map(|name| Self::find(&Action::parse(name).ok()?))
     }
 }
@@ -272,35 +285,36 @@ fn aims(names: &str) -> Aims {
     Aims::of(&names.split('+').filter_map(named).collect::<Vec<_>>())
 }
 
-/// The lines of a table, without its head.
-fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
-    table.lines().skip(1)
+/// A table of `data/`: a head, and lines whose first field is a name.
+#[derive(Clone, Copy)]
+struct Table {
+    text: &'static str,
+    /// Where the lines begin, by a hash of their names: four bytes each. To search through the text itself takes
+    /// some ten steps, each to another page of memory.
+    places: &'static [u8],
 }
 
-/// The line whose first field is `name`, by binary search over the text.
-fn line_of(table: &'static str, name: &str) -> Option<&'static str> {
-    let (_, mut rest) = table.split_once('\n')?;
-    while !rest.is_empty() {
-        // The line that the middle is in: nothing but ASCII is in these tables.
-        let (before, after) = rest.split_at_checked(rest.len() / 2)?;
-        // Byte by byte: what searches long texts takes longer to begin than a line is.
-        let is_end = |byte| byte == b'\n';
-        let start = before.bytes().rposition(is_end).map_or(0, |at| at + 1);
-        let end = after.bytes().position(is_end).map_or(rest.len(), |at| before.len() + at);
-        let line = rest.get(start..end)?;
-        match compare(line.bytes().take_while(|byte| *byte != b','), name.bytes()) {
-            Ordering::Equal => return Some(line),
-            Ordering::Less => rest = rest.get(end + 1..).unwrap_or_default(),
-            Ordering::Greater => rest = rest.get(..start)?,
+impl Table {
+    /// The lines, without the head.
+    fn lines(self) -> impl Iterator<Item = &'static str> {
+        self.text.lines().skip(1)
+    }
+
+    /// The line whose first field is `name`, in any case.
+    fn line_of(self, name: &str) -> Option<&'static str> {
+        let (slots, _) = self.places.as_chunks::<4>();
+        let mut slot = hash::of(name) as usize % slots.len().max(1);
+        loop {
+            // INVARIANT: some slots are free, and end every search.
+            let at = slots.get(slot).map(|at| u32::from_le_bytes(*at)).filter(|at| *at > 0)?;
+            let behind = self.text.get(at as usize..)?;
+            let is_it = behind.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+            if is_it && behind.as_bytes().get(name.len()) == Some(&b',') {
+                return behind.lines().next();
+            }
+            slot = (slot + 1) % slots.len();
         }
     }
-    None
-}
-
-/// Without regard to case.
-fn compare(one: impl Iterator<Item = u8>, other: impl Iterator<Item = u8>) -> Ordering {
-    let lower = |byte: u8| byte.to_ascii_lowercase();
-    one.map(lower).cmp(other.map(lower))
 }
 
 #[cfg(test)]
@@ -314,27 +328,35 @@ mod tests {
     #[test]
     fn every_line_is_found_and_in_order() {
         for table in [LEVELS, RISKS, REPORTED] {
-            assert!(table.is_ascii() && table.ends_with('\n'));
-            let names: Vec<&str> = lines(table).filter_map(|line| line.split(',').next()).collect();
-            assert!(names.is_sorted_by(|one, other| compare(one.bytes(), other.bytes()).is_lt()));
-            for line in lines(table) {
-                assert_eq!(line_of(table, line.split(',').next().unwrap()), Some(line));
+            assert!(table.text.is_ascii() && table.text.ends_with('\n'));
+            let name = |line: &'static str| line.split(',').next().unwrap();
+            let names: Vec<String> = table.lines().map(|it| name(it).to_lowercase()).collect();
+            assert!(names.is_sorted_by(|one, other| one < other));
+            for line in table.lines() {
+                let name = name(line);
+                assert_eq!(table.line_of(name), Some(line));
+                assert_eq!(table.line_of(&name.to_uppercase()), Some(line));
+                assert_eq!(table.line_of(&format!("{name},")), None);
+                assert_eq!(table.line_of(&format!("{name} ")), None);
             }
+            let (slots, _) = table.places.as_chunks::<4>();
+            let longest = slots.split(|at| *at == [0; 4]).map(<[_]>::len).max().unwrap();
+            assert!(longest <= 100, "{longest}");
         }
-        for line in lines(REPORTED) {
+        for line in REPORTED.lines() {
             let (name, uses) = line.split_once(',').unwrap();
             let entry = find(name).unwrap_or_else(|| panic!("{name} is no action"));
             let of_entry = Aim::ALL.into_iter().filter(|aim| entry.aims().contains(*aim));
             assert_eq!((entry.name(), of_entry.count()), (name, uses.split('+').count()), "{line}");
         }
         // One action has a name that policies cannot hold (`vpc-lattice:AssociateViaAWSService-EventsAndStates`).
-        assert_eq!(Catalogue::iter().count(), lines(LEVELS).count() - 1);
-        assert!(lines(LEVELS).count() > 20_000 && lines(RISKS).count() > 800);
+        assert_eq!(Catalogue::iter().count(), LEVELS.lines().count() - 1);
+        assert!(LEVELS.lines().count() > 20_000 && RISKS.lines().count() > 800);
     }
 
     #[test]
     fn what_is_risky_is_an_action_and_has_a_reason_and_a_technique() {
-        for line in lines(RISKS) {
+        for line in RISKS.lines() {
             let fields: Vec<&str> = line.split(',').collect();
             let [name, named, techniques, reason] = fields[..] else { panic!("{line}") };
             let entry = find(name).unwrap_or_else(|| panic!("{name} is no action"));
@@ -364,7 +386,7 @@ mod tests {
 
     #[test]
     fn the_version_is_that_of_the_table() {
-        let head = LEVELS.lines().next().unwrap();
+        let head = LEVELS.text.lines().next().unwrap();
         let version = head.split(' ').nth(2).unwrap().trim_end_matches(',');
         assert!(Catalogue::VERSION.starts_with(&format!("iam-data-{version}/")), "{head}");
     }

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tripline_attribution::Agent;
 use tripline_baseline::{
     BASELINE_BYTES_MAX, Baseline, BaselineError, DECISIONS_BYTES_MAX, Decisions, DecisionsError,
-    MANIFEST_BYTES_MAX, Peers, Scope, ScopeError, Subject, Whose,
+    Digested, MANIFEST_BYTES_MAX, Peers, Scope, ScopeError, Subject, Whose,
 };
 use tripline_containment::Work;
 use tripline_detector::{
@@ -88,7 +88,7 @@ pub fn settings(
     let Some(directory) = baselines else { return Ok((config, model)) };
     let shelf = Shelf::new(directory);
     let paths = shelf.all(Leaf::Baseline).map_err(at(directory))?;
-    let learned = paths.iter().map(|path| read_baseline(&shelf, path));
+    let learned = paths.iter().map(|path| read_digested(&shelf, path));
     let mut model = model.with_learned(learned, hash_seed())?;
     if let Some(calibration) = read_calibration(&shelf)? {
         model = model.with_calibration(calibration, config.budgets);
@@ -140,14 +140,18 @@ fn read_text(path: &Path, bytes_max: usize) -> Result<String, SettingsError> {
 }
 
 /// A learned baseline, which must stand where that of its agent, class or fleet belongs.
-fn read_baseline(shelf: &Shelf, path: &Path) -> Result<Baseline, SettingsError> {
+fn read_digested(shelf: &Shelf, path: &Path) -> Result<Digested, SettingsError> {
     let text = read_text(path, BASELINE_BYTES_MAX)?;
-    let baseline = Baseline::parse(&text).map_err(at(path))?;
-    let folder = shelf.folder(baseline.whose());
+    let digested = Digested::parse(&text).map_err(at(path))?;
+    let folder = shelf.folder(digested.baseline().whose());
     match path.parent() == Some(&folder) {
-        true => Ok(baseline),
+        true => Ok(digested),
         false => Err(at(path)(SettingsProblem::Misplaced(folder))),
     }
+}
+
+fn read_baseline(shelf: &Shelf, path: &Path) -> Result<Baseline, SettingsError> {
+    read_digested(shelf, path).map(Digested::into_baseline)
 }
 
 /// A baseline file of somebody's, if there is one.

@@ -132,6 +132,42 @@ pub struct Baseline {
     pub(crate) gone: BTreeMap<KeyName, Gone>,
 }
 
+/// A baseline with its digest, which takes as long to find as the text takes to write.
+#[derive(Clone, Debug)]
+pub struct Digested {
+    baseline: Baseline,
+    digest: Box<str>,
+}
+
+impl Digested {
+    /// `digest` is the baseline's.
+    pub(crate) fn new(baseline: Baseline, digest: &str) -> Self {
+        Self { baseline, digest: digest.into() }
+    }
+
+    /// The baseline.
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// [`Baseline::digest`].
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The baseline alone.
+    pub fn into_baseline(self) -> Baseline {
+        self.baseline
+    }
+}
+
+impl From<Baseline> for Digested {
+    fn from(baseline: Baseline) -> Self {
+        let digest = baseline.digest().into();
+        Self { baseline, digest }
+    }
+}
+
 impl Baseline {
     pub(crate) fn empty(whose: Whose, state: State) -> Self {
         Self {

@@ -50,15 +50,16 @@ impl Day {
 
     /// Reads `2026-11-20`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let whole = text.len() == 10 && text.is_ascii();
-        EventTime::parse(&format!("{text}T00:00:00Z")).filter(|_| whole).map(Self::of)
+        let whole = text.len() == "2026-11-20".len() && text.is_ascii();
+        time_that_begins(text).filter(|_| whole).map(Self::of)
     }
 }
 
 impl fmt::Display for Day {
     /// As `2026-11-20`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(text_of_minute(self.0 * MINUTES).get(..10).unwrap_or_default())
+        let begins = self.0.min(MINUTE_MAX / MINUTES);
+        Self(begins).start().as_text(|text| f.pad(text.get(..10).unwrap_or_default()))
     }
 }
 
@@ -67,20 +68,26 @@ pub(crate) struct Minute(pub(crate) u32);
 
 impl Minute {
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let short = text.strip_suffix('Z').filter(|short| short.len() == 16 && short.is_ascii())?;
-        EventTime::parse(&format!("{short}:00Z")).map(|time| Self(super::family::minute_of(time)))
+        let short = text
+            .strip_suffix('Z')
+            .filter(|short| short.len() == "2026-11-20T10:00".len() && short.is_ascii())?;
+        time_that_begins(short).map(|time| Self(super::family::minute_of(time)))
     }
 }
 
 impl fmt::Display for Minute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}Z", text_of_minute(self.0).get(..16).unwrap_or_default())
+        let time = EventTime::EPOCH.plus_secs(i64::from(self.0.min(MINUTE_MAX)) * 60);
+        time.as_text(|text| f.write_str(text.get(..16).unwrap_or_default()))?;
+        f.write_str("Z")
     }
 }
 
-/// `2026-11-20T10:00:00Z`.
-fn text_of_minute(minute: u32) -> String {
-    EventTime::EPOCH.plus_secs(i64::from(minute.min(MINUTE_MAX)) * 60).to_string()
+/// The first time whose text begins so.
+fn time_that_begins(text: &str) -> Option<EventTime> {
+    let mut whole = *b"0000-00-00T00:00:00Z";
+    whole.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+    EventTime::parse(std::str::from_utf8(&whole).ok()?)
 }
 
 /// The days on which something was seen: the last of them exactly, and which of the 63 before it.

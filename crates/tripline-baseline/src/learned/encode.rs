@@ -1,5 +1,6 @@
 //! Hostile text in stored text: printable ASCII without blanks, and back.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
@@ -12,24 +13,33 @@ const SET: &AsciiSet =
 
 /// The text as one field; an empty one is `{}`.
 pub(crate) fn field(text: &str) -> String {
-    if text.is_empty() { "{}".to_owned() } else { utf8_percent_encode(text, SET).to_string() }
+    let mut out = String::new();
+    push_field(text, &mut out);
+    out
+}
+
+/// Writes a [`field`] behind what is there.
+pub(crate) fn push_field(text: &str, out: &mut String) {
+    match text.is_empty() {
+        true => out.push_str("{}"),
+        false => out.extend(utf8_percent_encode(text, SET)),
+    }
 }
 
 /// The text of a field; `None` if it is no such field.
-pub(crate) fn unfield(field: &str) -> Option<String> {
+pub(crate) fn unfield(field: &str) -> Option<Cow<'_, str>> {
     if field == "{}" {
-        return Some(String::new());
+        return Some(Cow::Borrowed(""));
     }
     let plain = !field.is_empty() && !field.contains(['{', '}']);
-    percent_decode_str(field).decode_utf8().ok().filter(|_| plain).map(String::from)
+    percent_decode_str(field).decode_utf8().ok().filter(|_| plain)
 }
 
-/// A canonical resource name, or a part of one, as one field: wildcards in braces.
-pub(crate) fn path_text(canonical: &str) -> String {
+/// Writes a canonical resource name, or a part of one, as one field: wildcards in braces.
+pub(crate) fn push_path(canonical: &str, out: &mut String) {
     if canonical.is_empty() {
-        return "{}".to_owned();
+        return out.push_str("{}");
     }
-    let mut out = String::with_capacity(canonical.len() + 8);
     for token in token::split(canonical) {
         let Some(wildcard) = token.strip_prefix(MARK) else {
             out.extend(utf8_percent_encode(token, SET));
@@ -51,13 +61,15 @@ pub(crate) fn path_text(canonical: &str) -> String {
         };
         out.extend(letters);
     }
-    out
 }
 
 /// The canonical name, or part of one, of a field; `None` if it is no such field.
-pub(crate) fn parse_path(field: &str) -> Option<String> {
+pub(crate) fn parse_path(field: &str) -> Option<Cow<'_, str>> {
     if field == "{}" {
-        return Some(String::new());
+        return Some(Cow::Borrowed(""));
+    }
+    if !field.contains(['{', '}', '%', MARK]) {
+        return Some(Cow::Borrowed(field));
     }
     let mut out = String::new();
     let mut rest = field;
@@ -78,7 +90,7 @@ pub(crate) fn parse_path(field: &str) -> Option<String> {
         }
         rest = after;
     }
-    Some(out)
+    Some(Cow::Owned(out))
 }
 
 fn push_wildcard(word: &str, out: &mut String) -> Option<()> {
@@ -104,7 +116,7 @@ fn push_wildcard(word: &str, out: &mut String) -> Option<()> {
     Some(())
 }
 
-/// How long a [`field`] or a [`path_text`] of this text can be at most.
+/// How long a [`field`] or a path of this text can be at most.
 pub(crate) fn bytes_max(text: &str) -> usize {
     text.len() * 5 + 8
 }
@@ -121,17 +133,18 @@ mod tests {
         fn any_text_comes_back_from_a_field(text in any::<String>()) {
             let shown = field(&text);
             prop_assert!(shown.bytes().all(|byte| byte.is_ascii_graphic()));
-            prop_assert_eq!(unfield(&shown), Some(text));
+            prop_assert_eq!(unfield(&shown).map(Cow::into_owned), Some(text));
         }
 
         #[test]
         fn any_name_comes_back_from_a_path(name in "([a-z0-9/:{}%* _.-]|\\PC|[0-9]{12}|/[0-9a-f]{7}/|\u{1}){0,20}") {
             let mut canonical = String::new();
             token::canonical(&name, &Home::default(), &mut canonical);
-            let shown = path_text(&canonical);
+            let mut shown = String::new();
+            push_path(&canonical, &mut shown);
             prop_assert!(shown.bytes().all(|byte| byte.is_ascii_graphic()));
             prop_assert!(shown.len() <= bytes_max(&canonical));
-            prop_assert_eq!(parse_path(&shown), Some(canonical));
+            prop_assert_eq!(parse_path(&shown).map(Cow::into_owned), Some(canonical));
         }
 
         #[test]

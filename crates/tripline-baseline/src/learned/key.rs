@@ -1,5 +1,6 @@
 //! What is known of one value.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use tripline_text::Untrusted;
@@ -9,6 +10,7 @@ use super::encode;
 use super::family::{Draw, Family, Home};
 use super::keys::bounded;
 use super::token;
+use crate::network::Network;
 
 /// The name of a learned value: its family, the action where the family is learned given the action,
 /// and the value. Of a resource the value is a path of the trie, from the start of the name to the
@@ -48,7 +50,7 @@ impl KeyName {
             Family::Resource => encode::parse_path(value)?,
             _ => encode::unfield(value)?,
         };
-        let action = action.map(encode::unfield).unwrap_or(Some(String::new()))?;
+        let action = action.map_or(Some(Cow::Borrowed("")), encode::unfield)?;
         let fits = family.is_given_action() != action.is_empty();
         fits.then(|| Self::of(family, &action, &value))
     }
@@ -65,13 +67,33 @@ impl KeyName {
 
     /// The value as it is shown: printable ASCII without blanks.
     pub fn shown_value(&self) -> String {
-        match self.family {
-            Family::Resource => encode::path_text(&self.value),
-            _ => encode::field(&self.value),
+        let mut text = String::new();
+        self.push_value(&mut text);
+        text
+    }
+
+    /// Writes what is shown of it behind what is there.
+    pub(crate) fn push_to(&self, out: &mut String) {
+        out.push_str(self.family.name());
+        if self.family.is_given_action() {
+            out.push(' ');
+            encode::push_field(&self.action, out);
+        }
+        if self.family != Family::Resource || !self.value.is_empty() {
+            out.push(' ');
+            self.push_value(out);
         }
     }
 
-    /// Whether the other is this one, or lies below it in the trie.
+    fn push_value(&self, out: &mut String) {
+        match self.family {
+            Family::Resource => encode::push_path(&self.value, out),
+            _ => encode::push_field(&self.value, out),
+        }
+    }
+
+    /// Whether the other is this one, or lies below it in the trie. An endpoint is the same whether or not
+    /// its account is told.
     pub(crate) fn covers(&self, other: &Self) -> bool {
         self.family == other.family
             && self.action == other.action
@@ -80,6 +102,7 @@ impl KeyName {
                     .value
                     .strip_prefix(&*self.value)
                     .is_some_and(|rest| rest.is_empty() || token::is_boundary(&self.value)),
+                Family::Network => Network::place(&self.value) == Network::place(&other.value),
                 _ => self.value == other.value,
             }
     }
@@ -89,12 +112,9 @@ impl KeyName {
 /// All resources of an action together are `resource s3:GetObject`.
 impl fmt::Display for KeyName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.family.name())?;
-        if self.family.is_given_action() {
-            write!(f, " {}", encode::field(&self.action))?;
-        }
-        let is_any = self.family == Family::Resource && self.value.is_empty();
-        if is_any { Ok(()) } else { write!(f, " {}", self.shown_value()) }
+        let mut text = String::new();
+        self.push_to(&mut text);
+        f.write_str(&text)
     }
 }
 

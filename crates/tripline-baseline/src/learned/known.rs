@@ -1,10 +1,14 @@
 //! A baseline made ready for questions: frozen, and fast.
 
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use ahash::RandomState;
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 use tripline_cloudtrail::keyed;
+use tripline_iam::AccountId;
 
 use super::baseline::{Baseline, State, Whose};
 use super::discoveries::Discoveries;
@@ -50,11 +54,100 @@ pub enum Knowledge {
 }
 
 impl Knowledge {
+    /// How many agents know it.
+    fn agents(self) -> u32 {
+        match self {
+            Self::Known { agents, .. } => agents,
+            _ => 0,
+        }
+    }
+
     /// Whether a person should hear of it.
     pub fn is_news(self) -> bool {
         match self {
             Self::Known { .. } | Self::Open { .. } => false,
             Self::Pending { .. } | Self::Unexpected { .. } | Self::New => true,
+        }
+    }
+}
+
+/// Where a resource leaves all that some agents know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leaves {
+    /// Behind so many parts of its name.
+    depth: u32,
+    /// Where else names went on: a bit for each part, from the lowest.
+    choices: u32,
+    beyond: Beyond,
+}
+
+/// What agents know of where a name goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Beyond {
+    /// All of it.
+    All,
+    /// So many other parts.
+    Others(Parts),
+    /// There was no room to keep what: too many parts were found there.
+    Untold,
+}
+
+impl Leaves {
+    /// The same for them and others together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let choices = self.choices | other.choices;
+        let beyond = match (self.beyond, other.beyond) {
+            (Beyond::All, _) | (_, Beyond::All) => Beyond::All,
+            (Beyond::Untold, _) | (_, Beyond::Untold) => Beyond::Untold,
+            (Beyond::Others(these), Beyond::Others(those)) => {
+                Beyond::Others(match self.depth.cmp(&other.depth) {
+                    Ordering::Greater => these,
+                    Ordering::Less => those,
+                    Ordering::Equal => these.and(those),
+                })
+            }
+        };
+        Self { depth: self.depth.max(other.depth), choices, beyond }
+    }
+
+    /// What they know of where it goes on.
+    pub fn beyond(&self) -> Beyond {
+        self.beyond
+    }
+
+    /// Whether names went different ways before.
+    pub fn is_further(&self) -> bool {
+        self.choices & !(u32::MAX << self.depth.min(31)) != 0
+    }
+}
+
+/// The parts that the agents of a class found at a slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
+    /// How many of them only one agent found.
+    pub alone: u64,
+    /// Of all parts, the agents that found each, added up.
+    pub all: u64,
+    /// How many agents came there.
+    pub agents: u64,
+}
+
+impl Parts {
+    /// How likely an agent is to come with a part that no other knows: as many of those that were found
+    /// are one agent's alone (Good, Biometrika 40, 1953, with the half of Krichevsky and Trofimov).
+    ///
+    /// Each part counts once for each agent, however often it comes there: one that works on a tenant all
+    /// day says no more of how likely the next one is to come with one of its own.
+    pub fn share_alone(self) -> f64 {
+        (self.alone as f64 + 0.5) / (self.all as f64 + 1.0)
+    }
+
+    fn and(self, other: Self) -> Self {
+        Self {
+            alone: self.alone + other.alone,
+            all: self.all + other.all,
+            agents: self.agents + other.agents,
         }
     }
 }
@@ -79,6 +172,28 @@ struct Slot {
     /// [`NONE`] where it has none.
     star: u32,
     is_known: bool,
+    /// Whether what comes next follows from the action.
+    is_fixed: bool,
+}
+
+/// The fields of an ARN that follow from the action: `arn:`, the partition and the service.
+const ARN_FIXED: u8 = 3;
+
+fn is_of_arns(root: &Node) -> bool {
+    root.children.keys().all(|token| &**token == "arn:")
+}
+
+/// What a slot that was never come to would have found, of one visit.
+const FOUND_BEFORE: f64 = 0.02;
+
+fn visits_and_finds(visits: u32, found: u32) -> (f64, f64) {
+    (f64::from(visits) + 1.0, f64::from(found.saturating_sub(1)) + FOUND_BEFORE)
+}
+
+impl Slot {
+    fn children(&self) -> usize {
+        (self.to - self.from) as usize + usize::from(self.star != NONE)
+    }
 }
 
 /// No slot: a baseline's text is a few megabytes at most.
@@ -112,14 +227,16 @@ pub struct Known {
     tokens: String,
     limits: [[Option<u64>; RateClass::COUNT]; RateWindow::COUNT],
     tails: [[Option<Tail>; RateClass::COUNT]; RateWindow::COUNT],
-    /// Visits of closed slots, and what was found in them.
-    closed: (u64, u64),
+    /// Visits of closed slots, and what was found in them, as [`Known::rate_of`] has it.
+    closed: (f64, f64),
     discoveries: Discoveries,
     overflow: [bool; Family::COUNT],
     /// Of each family, the agents that know each of its values, added up.
     knowers: [u64; Family::COUNT],
     /// The same of networks inside and outside of VPCs.
     networks: [u64; 2],
+    /// The foreign accounts whose endpoints are known.
+    owners: BTreeSet<AccountId>,
     /// Of a class, the peaks of its agents.
     peaks: Option<Box<PeaksByPace>>,
     episodes: u32,
@@ -149,38 +266,50 @@ impl Baseline {
             tokens: String::new(),
             limits: Default::default(),
             tails: Default::default(),
-            closed: (0, 0),
+            closed: (0.0, 0.0),
             discoveries: self.discoveries(),
             overflow: Family::ALL.map(|family| self.overflow.contains(&family)),
             knowers: [0; Family::COUNT],
             networks: [0; 2],
+            owners: BTreeSet::new(),
             peaks: None,
             episodes: self.episodes,
             agents: self.agents,
         };
+        let mut networks: BTreeMap<&str, u32> = BTreeMap::new();
         for (name, fact) in &self.keys {
             let (episodes, agents) = (fact.episodes, fact.agents);
             let knowledge = match fact.is_known() {
                 true => Knowledge::Known { episodes, agents },
                 false => Knowledge::Pending { episodes },
             };
-            let knowers = known.knowers.get_mut(name.family.index()).filter(|_| fact.is_known());
-            knowers.into_iter().for_each(|knowers| *knowers += u64::from(agents));
-            if name.family == Family::Network
-                && fact.is_known()
-                && let Some(is_outside) = Network::is_outside(&name.value)
-            {
-                let [inside, outside] = &mut known.networks;
-                *(if is_outside { outside } else { inside }) += u64::from(agents);
+            match name.family {
+                Family::Network if fact.is_known() => {
+                    known.owners.extend(Network::owner(&name.value));
+                    // An endpoint may be there with and without its account.
+                    let knowers = networks.entry(Network::place(&name.value)).or_default();
+                    *knowers = agents.max(*knowers);
+                }
+                family if fact.is_known() => known.add_knowers(family, agents),
+                _ => {}
             }
-            let (action, value) = (name.action.clone(), name.value.clone());
+            let action = name.action.clone();
+            let value: Box<str> = place(name.family, &name.value).into();
             if name.family == Family::Bytes && fact.is_known() {
                 known.add_magnitude(&action, &value);
             }
             known.add(Value { family: name.family, action, value, knowledge });
         }
+        for (place, agents) in networks {
+            known.add_knowers(Family::Network, agents);
+            if let Some(is_outside) = Network::is_outside(place) {
+                let [inside, outside] = &mut known.networks;
+                *(if is_outside { outside } else { inside }) += u64::from(agents);
+            }
+        }
         for (action, root) in &self.tries {
-            let slot = known.plant(root);
+            let fixed = if is_of_arns(root) { ARN_FIXED } else { 0 };
+            let slot = known.plant(root, fixed);
             let hash = known.hasher.hash_one(&**action);
             let hasher = &known.hasher;
             known.roots.insert_unique(hash, (action.clone(), slot), |it| hasher.hash_one(&*it.0));
@@ -305,10 +434,30 @@ impl ClassPeaks {
 }
 
 impl Known {
+    /// Adds a value. Of two, which only an endpoint with and without its account can be, the one that is
+    /// known counts, or that more agents know.
     fn add(&mut self, value: Value) {
         let hasher = &self.hasher;
         let hash = |it: &Value| hasher.hash_one((it.family, &*it.action, &*it.value));
-        self.values.insert_unique(hash(&value), value, hash);
+        let same = |it: &Value| {
+            it.family == value.family && it.value == value.value && it.action == value.action
+        };
+        match self.values.entry(hash(&value), same, hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(value);
+            }
+            Entry::Occupied(mut entry) => {
+                let known = &mut entry.get_mut().knowledge;
+                if known.is_news() || known.agents() < value.knowledge.agents() {
+                    *known = value.knowledge;
+                }
+            }
+        }
+    }
+
+    fn add_knowers(&mut self, family: Family, agents: u32) {
+        let knowers = self.knowers.get_mut(family.index());
+        knowers.into_iter().for_each(|knowers| *knowers += u64::from(agents));
     }
 
     fn add_magnitude(&mut self, action: &str, value: &str) {
@@ -324,12 +473,14 @@ impl Known {
         entry.or_insert_with(|| (action.into(), 0)).into_mut().1 |= bit;
     }
 
-    /// Lays a node out with all below it; its slot.
-    fn plant(&mut self, node: &Node) -> u32 {
+    /// Lays a node out with all below it; its slot. `fixed`: for how many fields of an ARN from here on the
+    /// action leaves no choice.
+    fn plant(&mut self, node: &Node, fixed: u8) -> u32 {
         let mut star = NONE;
         let mut edges = Vec::with_capacity(node.children.len());
         for (token, child) in &node.children {
-            let slot = self.plant(child);
+            // `aws-cn:` is one field in two parts.
+            let slot = self.plant(child, fixed.saturating_sub(u8::from(token.ends_with(':'))));
             if **token == *STAR {
                 star = slot;
             } else {
@@ -338,9 +489,10 @@ impl Known {
                 edges.push(Edge { prefix: prefix(token), len, at, slot });
             }
         }
-        if !node.is_open() {
-            self.closed.0 += u64::from(node.fact.episodes);
-            self.closed.1 += u64::from(node.found);
+        if fixed == 0 && !node.is_open() {
+            let (visits, found) = visits_and_finds(node.fact.episodes, node.found);
+            self.closed.0 += visits;
+            self.closed.1 += found;
         }
         let from = index(self.edges.len());
         self.edges.extend(edges);
@@ -349,6 +501,7 @@ impl Known {
             found: node.found,
             agents: node.fact.agents,
             is_known: node.fact.is_known(),
+            is_fixed: fixed > 0,
             from,
             to: index(self.edges.len()),
             star,
@@ -378,9 +531,10 @@ impl Known {
             return self.ask_resource(draw, home).0;
         }
         let (action, value) = (draw.given(), bounded(draw.value));
-        let hash = self.hasher.hash_one((draw.family, action, &*value));
+        let value = place(draw.family, &value);
+        let hash = self.hasher.hash_one((draw.family, action, value));
         let same = |it: &Value| {
-            it.family == draw.family && is_same(&it.value, &value) && is_same(&it.action, action)
+            it.family == draw.family && is_same(&it.value, value) && is_same(&it.action, action)
         };
         match self.values.find(hash, same) {
             Some(value) => value.knowledge,
@@ -435,6 +589,11 @@ impl Known {
     pub fn networks(&self) -> (u64, u64) {
         let [inside, outside] = self.networks;
         (inside, outside)
+    }
+
+    /// Whether an endpoint of this account is known.
+    pub fn knows_owner(&self, account: AccountId) -> bool {
+        self.owners.contains(&account)
     }
 
     /// The peaks of its agents, where it is a class.
@@ -495,14 +654,83 @@ impl Known {
 
     /// How often a visit to a closed slot of a resource's name finds something new.
     pub fn slot_rate(&self) -> f64 {
-        let (visits, found) = self.closed;
-        (found as f64 + 0.02) / (visits as f64 + 1.0)
+        match self.closed {
+            (visits, found) if visits > 0.0 => found / visits,
+            _ => Self::rate_of(0, 0),
+        }
+    }
+
+    /// The same of one slot of so many visits, and so much found.
+    ///
+    /// Whoever comes to a slot first finds something in it, whatever it is: that is no discovery.
+    pub fn rate_of(visits: u32, found: u32) -> f64 {
+        let (visits, found) = visits_and_finds(visits, found);
+        found / visits
+    }
+
+    /// Where a resource leaves all that the agents of a class know. Nothing where they never did such a
+    /// thing.
+    pub fn leaves(&self, draw: &Draw<'_>, home: &Home<'_>) -> Option<Leaves> {
+        let hash = self.hasher.hash_one(draw.given());
+        let root = self.roots.find(hash, |(action, _)| is_same(action, draw.given()));
+        let mut slot = root.and_then(|&(_, slot)| self.slots.get(slot as usize))?;
+        let mut leaves = Leaves { depth: 0, choices: 0, beyond: Beyond::All };
+        let mut tokens = Tokens::of(draw.value, home);
+        while let Some(token) = tokens.advance() {
+            let next = self.child(slot, token);
+            let others = slot.children() > usize::from(next.is_some());
+            leaves.choices |= u32::from(others && !slot.is_fixed) << leaves.depth;
+            let star = self.slots.get(slot.star as usize);
+            match next {
+                None => {
+                    leaves.beyond = self.parts(slot).map_or(Beyond::Untold, Beyond::Others);
+                    break;
+                }
+                Some(next) if star.is_some_and(|star| std::ptr::eq(star, next)) => {
+                    leaves.beyond = Beyond::Untold;
+                    break;
+                }
+                Some(next) => (slot, leaves.depth) = (next, leaves.depth + 1),
+            }
+        }
+        Some(leaves)
+    }
+
+    /// What the agents of a class found at each slot of an action's resources.
+    pub fn parts_of(&self, action: &str) -> impl Iterator<Item = Parts> {
+        let hash = self.hasher.hash_one(action);
+        let root = self.roots.find(hash, |(known, _)| is_same(known, action));
+        let mut next: Vec<u32> = root.map(|(_, slot)| *slot).into_iter().collect();
+        let slots = std::iter::from_fn(move || {
+            let slot = self.slots.get(next.pop()? as usize)?;
+            let edges = self.edges.get(slot.from as usize..slot.to as usize).unwrap_or_default();
+            next.extend(edges.iter().map(|edge| edge.slot));
+            Some(slot)
+        });
+        slots.filter(|slot| !slot.is_fixed).filter_map(|slot| self.parts(slot))
+    }
+
+    fn parts(&self, slot: &Slot) -> Option<Parts> {
+        let edges = self.edges.get(slot.from as usize..slot.to as usize)?;
+        let children = edges.iter().filter_map(|edge| self.slots.get(edge.slot as usize));
+        let agents = children.map(|child| u64::from(child.agents));
+        let (alone, all) = agents
+            .fold((0, 0), |(alone, all), agents| (alone + u64::from(agents == 1), all + agents));
+        // What there was no room for, one of them knew.
+        let left_out = (slot.found as usize).saturating_sub(edges.len()) as u64;
+        (slot.star == NONE).then_some(Parts {
+            alone: alone + left_out,
+            all: all + left_out,
+            agents: u64::from(slot.agents),
+        })
     }
 
     /// The closed slots of resources' names: the visits to each, and what was found in it.
     pub fn closed_slots(&self) -> impl Iterator<Item = (u32, u32)> {
-        let slots = self.slots.iter().map(|slot| (slot.visits, slot.found));
-        slots.filter(|(visits, found)| !is_open(*visits, *found))
+        let slots = self.slots.iter().filter(|slot| !slot.is_fixed);
+        slots
+            .map(|slot| (slot.visits, slot.found))
+            .filter(|(visits, found)| !is_open(*visits, *found))
     }
 
     /// The values of a family that are known, in no order.
@@ -522,6 +750,11 @@ impl Known {
     pub fn exceeds(&self, window: RateWindow, class: RateClass, count: u64) -> bool {
         self.limit(window, class).is_some_and(|limit| count > limit)
     }
+}
+
+/// What a value is known by: an endpoint by its id alone.
+fn place(family: Family, value: &str) -> &str {
+    if family == Family::Network { Network::place(value) } else { value }
 }
 
 /// A place as it is kept.

@@ -30,7 +30,9 @@ mod trie;
 mod version;
 mod write;
 
-pub use baseline::{AGENT_BYTES_MAX, BASELINE_BYTES_MAX, Baseline, CLASS_BYTES_MAX, State, Whose};
+pub use baseline::{
+    AGENT_BYTES_MAX, BASELINE_BYTES_MAX, Baseline, CLASS_BYTES_MAX, Digested, State, Whose,
+};
 pub use day::Day;
 pub use decisions::{
     DECISIONS_BYTES_MAX, DECISIONS_MAX, Decisions, DecisionsError, DecisionsProblem,
@@ -42,7 +44,7 @@ pub use episode::{EpisodeDraw, EpisodeFacts, Peaks};
 pub use error::{BaselineError, BaselineProblem};
 pub use family::{Draw, EpisodeKey, Family, Home};
 pub use key::{Approval, KeyName, Provenance};
-pub use known::{ClassPeaks, Knowledge, Known, Tail};
+pub use known::{Beyond, ClassPeaks, Knowledge, Known, Leaves, Parts, Tail};
 pub use learner::{Learner, LearnerLimits, learned_name};
 pub use likeness::{Alike, Likeness};
 pub use maturity::{MATURE_DAYS, MATURE_EPISODES, Maturity, Stage};

@@ -1,10 +1,13 @@
 //! A baseline from its text, strictly: only what this program writes is read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use tripline_text::Untrusted;
 
-use super::baseline::{BASELINE_BYTES_MAX, Baseline, DayCounts, Gone, Promoted, State, Whose};
+use super::baseline::{
+    BASELINE_BYTES_MAX, Baseline, DayCounts, Digested, Gone, Promoted, State, Whose,
+};
 use super::day::{Day, DaySet, First, Minute};
 use super::encode::{parse_path, unfield};
 use super::error::{BaselineError, BaselineProblem as Problem};
@@ -23,7 +26,17 @@ impl Baseline {
     /// [`BaselineError`], with the line and the field: what is foreign, newer, cut off, damaged,
     /// impossible, or not in the form that [`Self::to_text`] gives.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
-        let body = body(text).map_err(BaselineError::whole)?;
+        Digested::parse(text).map(Digested::into_baseline)
+    }
+}
+
+impl Digested {
+    /// Reads a baseline, as [`Baseline::parse`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        let (body, digest) = parts(text).map_err(BaselineError::whole)?;
         let mut reading = Reading::new(body);
         let baseline = reading.baseline()?;
         // Sorting, spelling of numbers and the like are not checked one by one.
@@ -32,12 +45,12 @@ impl Baseline {
             let same = again.lines().zip(body.lines()).take_while(|(one, other)| one == other);
             return Err(BaselineError { line: same.count() + 1, field: 0, problem: Problem::Form });
         }
-        Ok(baseline)
+        Ok(Self::new(baseline, digest))
     }
 }
 
-/// What stands between the first line and the digest, once both are right.
-fn body(text: &str) -> Result<&str, Problem> {
+/// What stands before the digest, and the digest, once both are right.
+fn parts(text: &str) -> Result<(&str, &str), Problem> {
     if text.len() > BASELINE_BYTES_MAX {
         return Err(Problem::TooLarge);
     }
@@ -53,7 +66,7 @@ fn body(text: &str) -> Result<&str, Problem> {
     let digest = last.strip_prefix(DIGEST).ok_or(Problem::Truncated)?;
     // With its last line feed.
     let body = text.get(..=body.len()).unwrap_or_default();
-    if hex_digest(body) == digest { Ok(body) } else { Err(Problem::Damaged) }
+    if hex_digest(body) == digest { Ok((body, digest)) } else { Err(Problem::Damaged) }
 }
 
 /// Where the reader is.
@@ -191,12 +204,12 @@ impl<'t> Reading<'t> {
     }
 
     fn whose(&mut self) -> Result<Baseline, BaselineError> {
-        let name = |text: Box<str>| Untrusted::new(String::from(text));
+        let name = |text: Cow<'_, str>| Untrusted::new(text.into_owned());
         if let Some(mut fields) = self.line("agent") {
-            let agent = name(fields.text("the name of an agent")?);
+            let agent = name(fields.read("the name of an agent", unfield)?);
             let class = match fields.next() {
                 None => None,
-                Some(class) => Some(unfield(class).map(Untrusted::new).ok_or_else(|| {
+                Some(class) => Some(unfield(class).map(name).ok_or_else(|| {
                     fields.error(Problem::expected("the name of a class", class))
                 })?),
             };
@@ -204,7 +217,7 @@ impl<'t> Reading<'t> {
             return Ok(Baseline::empty(Whose::Agent { agent, class }, State::Candidate));
         }
         let (mut fields, whose) = if let Some(mut fields) = self.line("class") {
-            let class = name(fields.text("the name of a class")?);
+            let class = name(fields.read("the name of a class", unfield)?);
             (fields, Whose::Class(class))
         } else {
             (self.required("fleet", "`agent`, `class` or `fleet`")?, Whose::Fleet)

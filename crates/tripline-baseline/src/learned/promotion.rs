@@ -16,6 +16,7 @@ use super::key::{Approval, Fact, Join, KeyName, Provenance};
 use super::promote_trie::Grafting;
 use super::rate::{Pace, RateClass, RateWindow};
 use super::version::{Grace, VERSIONS_MAX};
+use crate::network::Network;
 
 /// A value is promoted by itself when it was seen on so many days, …
 pub const PROMOTION_DAYS: u32 = 3;
@@ -373,6 +374,11 @@ impl Rules<'_> {
             let Some(mut fact) = self.joined(old.get(name), candidate.keys.get(name)) else {
                 continue;
             };
+            if !fact.is_known()
+                && let Some(known) = same_endpoint(old, name)
+            {
+                fact.provenance = known.provenance.clone();
+            }
             self.decide(name, &mut fact, Above::Closed);
             if !self.forgets(name, &fact, old.contains_key(name)) {
                 next.insert(name.clone(), fact);
@@ -486,6 +492,15 @@ impl Rules<'_> {
         }
         true
     }
+}
+
+/// What is known of an endpoint under its other name: with its account where `name` is without, or without
+/// where it is with it. Whoever knows it by one knows it by the other.
+fn same_endpoint<'f>(known: &'f BTreeMap<KeyName, Fact>, name: &KeyName) -> Option<&'f Fact> {
+    let id = (name.family == Family::Network).then(|| Network::place(&name.value))?;
+    let of_id = |it: &KeyName| it.family == name.family && it.value.starts_with(id);
+    let alike = known.range(KeyName::of(name.family, "", id)..).take_while(|(it, _)| of_id(it));
+    alike.filter(|(it, _)| it.covers(name)).map(|(_, fact)| fact).find(|fact| fact.is_known())
 }
 
 /// What is above a part of a name.

@@ -149,6 +149,8 @@ proptest! {
         prop_assert!(text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ' || byte == b'\n'));
         let parsed = Baseline::parse(&text);
         prop_assert_eq!(parsed.as_ref(), Ok(&baseline), "{}", text);
+        let digested = Digested::parse(&text).unwrap();
+        prop_assert_eq!(digested.digest(), baseline.digest());
     }
 
     #[test]
@@ -529,6 +531,162 @@ fn an_approval_ends_where_the_part_of_the_name_ends() {
     assert!(!key("role/app").covers(&key("role/app/x")));
     assert!(key("role/app/").covers(&key("role/app/x")) && key("{}").covers(&key("role/app/x")));
     assert!(key("role/{*}").covers(&key("role/{*}x")));
+}
+
+const OURS: &str = "vpce-0a1b";
+const SHARED: &str = "vpce-0a1b@111122223333";
+const THEIRS: &str = "vpce-0c2d@444455556666";
+
+fn ask_network(baseline: &Baseline, value: &str) -> Knowledge {
+    let draw = Draw { family: Family::Network, action: None, value };
+    baseline.compile(1).ask(&draw, &HOME)
+}
+
+/// Days on which an agent calls through an endpoint.
+fn through(days: std::ops::Range<i64>, network: &'static str) -> Vec<Made> {
+    days.map(|day| episode(day, 1, &[(Family::Network, "", network)])).collect()
+}
+
+#[test]
+fn an_endpoint_is_known_with_and_without_its_account() {
+    for (learned, other) in [(OURS, SHARED), (SHARED, OURS)] {
+        let live = first_live(&learn(&through(0..10, learned)));
+        assert!(live.to_text().contains(&format!("\nnetwork {learned} learned ")));
+        for network in [learned, other] {
+            let known = Knowledge::Known { episodes: 10, agents: 1 };
+            assert_eq!(ask_network(&live, network), known, "{network}");
+        }
+        assert_eq!(ask_network(&live, THEIRS), Knowledge::New);
+        assert_eq!(ask_network(&live, "vpce-0a1"), Knowledge::New);
+        // Learned by its other name, it needs nobody's leave.
+        let next = promoted(Some(&live), &learn(&through(10..20, other)), &Decisions::default());
+        assert!(next.held.is_empty(), "{:?}", next.held);
+        assert_eq!(Baseline::parse(&next.next.to_text()).unwrap(), next.next);
+        // And stays when the first one is forgotten.
+        let later = learn(&through(105..115, other));
+        let later = promoted(Some(&next.next), &later, &Decisions::default()).next;
+        assert_eq!(names(&later, true), [format!("network {other}")]);
+        assert!(!ask_network(&later, learned).is_news());
+        // Somebody else's waits for a person.
+        let next = promoted(Some(&live), &learn(&through(10..20, THEIRS)), &Decisions::default());
+        assert_eq!(next.held.len(), 1);
+        assert!(ask_network(&next.next, THEIRS).is_news());
+    }
+}
+
+#[test]
+fn an_endpoint_that_waits_by_one_name_does_not_hide_that_it_is_known_by_the_other() {
+    let agent = Untrusted::borrowed("oncall-investigator");
+    for (approved, other) in [(OURS, SHARED), (SHARED, OURS)] {
+        let live = first_live(&learn(&through(0..10, "10.0.0.0/24")));
+        let mut calls = through(10..20, approved);
+        calls.extend(through(20..30, other));
+        let candidate = learn(&calls);
+        let unapproved = promoted(Some(&live), &candidate, &Decisions::default());
+        assert_eq!(unapproved.held.len(), 2);
+        assert!(ask_network(&unapproved.next, approved).is_news());
+        // What a person says of one is said of both.
+        let mut decisions = Decisions::default();
+        let key = KeyName::parse(Family::Network, None, approved).unwrap();
+        decisions.approve(&agent, key, by("alice"));
+        let next = promoted(Some(&live), &candidate, &decisions);
+        assert!(next.held.is_empty() && !ask_network(&next.next, other).is_news());
+        // As where only one of them is known.
+        let name = KeyName::parse(Family::Network, None, other).unwrap();
+        let mut next = next.next;
+        next.keys.get_mut(&name).unwrap().provenance = Provenance::Pending;
+        assert!(!ask_network(&next, other).is_news() && !ask_network(&next, approved).is_news());
+    }
+}
+
+#[test]
+fn whose_endpoints_are_known_is_no_stranger() {
+    let account = |text| tripline_iam::AccountId::parse(text).unwrap();
+    let (shared, stranger) = (account("111122223333"), account("444455556666"));
+    let calls = [through(0..5, SHARED), through(5..9, OURS), through(9..12, "198.51.100.0/24")];
+    let live = first_live(&learn(&calls.concat()));
+    let known = live.compile(1);
+    assert!(known.knows_owner(shared) && !known.knows_owner(stranger));
+    // One endpoint by both its names, inside, and one network outside.
+    assert_eq!((known.networks(), known.knowers(Family::Network)), ((1, 1), 2));
+    // What waits is nobody's.
+    let next = promoted(Some(&live), &learn(&through(12..20, THEIRS)), &Decisions::default()).next;
+    assert!(!next.compile(1).knows_owner(stranger));
+    assert_eq!(next.compile(1).networks(), (1, 1));
+    let class = Baseline::of_class(Untrusted::borrowed("c"), [&live, &next]);
+    assert!(class.compile(1).knows_owner(shared) && !class.compile(1).knows_owner(stranger));
+    assert_eq!(class.compile(1).networks(), (2, 2));
+    // Of two agents one knows it by one name only: two know it all the same.
+    let other = first_live(&learn(&through(0..5, OURS)));
+    let class = Baseline::of_class(Untrusted::borrowed("c"), [&live, &other]);
+    let home = Draw { family: Family::Network, action: None, value: SHARED };
+    let known = class.compile(1).ask(&home, &HOME);
+    assert!(matches!(known, Knowledge::Known { agents: 2, .. }), "{known:?}");
+}
+
+#[test]
+fn where_a_name_leaves_what_classes_know_together() {
+    let with = |names: &[&'static str]| {
+        let draws: Vec<_> = names.iter().map(|name| (Family::Resource, GET, *name)).collect();
+        first_live(&learn(&[episode(0, 1, &draws)]))
+    };
+    let class = |agents: &[&Baseline]| {
+        Baseline::of_class(Untrusted::borrowed("c"), agents.iter().copied()).compile(0)
+    };
+    let [logs, own, raw] = ["arn:aws:s3:::logs/x/1", "arn:aws:s3:::logs/y", "arn:aws:s3:::raw/x"]
+        .map(|name| with(&[name]));
+    let (one, other) = (class(&[&logs, &logs, &own]), class(&[&raw, &raw]));
+    let of = |known: &Known, value| {
+        let draw = Draw { family: Family::Resource, action: Some(GET), value };
+        known.leaves(&draw, &HOME).unwrap()
+    };
+    let both = |value| of(&one, value).and(of(&other, value));
+    let others = |alone, all, agents| Beyond::Others(Parts { alone, all, agents });
+    // A bucket that nobody knows, beside the two that five agents know.
+    let bucket = both("arn:aws:s3:::vault/a");
+    assert_eq!((bucket.beyond(), bucket.is_further()), (others(0, 5, 5), false));
+    // In a bucket of one class, what only that class could know; one of its two names is one agent's alone.
+    let within = both("arn:aws:s3:::logs/z");
+    assert_eq!((within.beyond(), within.is_further()), (others(1, 3, 3), true));
+    assert_eq!(of(&other, "arn:aws:s3:::logs/z").beyond(), others(0, 2, 2));
+    // What some agent of some class knows is known, whichever is asked first.
+    assert_eq!(both("arn:aws:s3:::raw/x").beyond(), Beyond::All);
+    assert_eq!(
+        of(&other, "arn:aws:s3:::logs/y").and(of(&one, "arn:aws:s3:::logs/y")).beyond(),
+        Beyond::All
+    );
+    let draw = Draw { family: Family::Resource, action: Some("s3:PutObject"), value: "" };
+    assert_eq!(one.leaves(&draw, &HOME), None);
+    let share = |alone| Parts { alone, all: 5, agents: 5 }.share_alone();
+    assert!(share(0) < share(2));
+    // Where there was no room for all of a class's names, nobody can say which it knows.
+    let names: Vec<&'static str> = ('a'..='z')
+        .flat_map(|one| "xyz".chars().map(move |other| (one, other)))
+        .map(|(one, other)| &*format!("arn:aws:s3:::bucket{one}{other}/a").leak())
+        .collect();
+    let agents: Vec<Baseline> = names.iter().map(|name| with(&[name])).collect();
+    let mut many = Baseline::of_class(Untrusted::borrowed("m"), agents.iter());
+    many.tries.get_mut(GET).unwrap().fold(super::trie::CHILDREN_MAX);
+    let many = many.compile(0);
+    assert_eq!(of(&many, "arn:aws:s3:::vault/a").beyond(), Beyond::Untold);
+    let beyond = |value| of(&many, value).and(of(&one, value)).beyond();
+    assert_eq!(beyond("arn:aws:s3:::vault/a"), Beyond::Untold);
+    assert_eq!(beyond("arn:aws:s3:::logs/y"), Beyond::All);
+}
+
+#[test]
+fn whatever_is_found_first_is_no_discovery() {
+    assert_eq!(Known::rate_of(500, 0), Known::rate_of(500, 1));
+    assert!(Known::rate_of(500, 2) > 40.0 * Known::rate_of(500, 1));
+    // A hundred visits to one file: only the bucket and the file could have been others.
+    let draws = |number: i64| {
+        episode(number / 20, number % 20, &[(Family::Resource, GET, "arn:aws:s3:::b/c")])
+    };
+    let calls: Vec<Made> = (0..120).map(draws).collect();
+    let known = first_live(&learn(&calls)).compile(0);
+    let rate = Known::rate_of(120, 1);
+    assert!((known.slot_rate() - rate).abs() < 1e-12, "{} {rate}", known.slot_rate());
+    assert!(known.closed_slots().all(|slot| slot.0 == 120));
 }
 
 #[test]

@@ -355,14 +355,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::learned::encode::path_text;
+    use crate::learned::encode::push_path;
 
     const HOME: Home<'_> = Home { account: Some("123456789012"), region: Some("us-east-1") };
 
     fn shown(name: &str) -> String {
-        let mut out = String::new();
+        let (mut out, mut shown) = (String::new(), String::new());
         canonical(name, &HOME, &mut out);
-        path_text(&out)
+        push_path(&out, &mut shown);
+        shown
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tripline_text::Untrusted;
 
 use super::baseline::{Baseline, Promoted, State, Whose};
 use super::day::{First, Minute};
-use super::encode::{field, path_text};
+use super::encode::{field, push_field, push_path};
 use super::family::Family;
 use super::key::{Approval, Fact, Provenance};
 use super::token::STAR;
@@ -125,14 +125,17 @@ impl Baseline {
     fn write_family(&self, out: &mut String, family: Family) -> fmt::Result {
         if family == Family::Resource {
             for (action, root) in &self.tries {
-                write!(out, "resource {} ", field(action))?;
+                out.push_str("resource ");
+                push_field(action, out);
+                out.push(' ');
                 self.write_node(out, root)?;
                 self.write_children(out, root, 1)?;
             }
             return Ok(());
         }
         for (name, fact) in self.keys.iter().filter(|(name, _)| name.family == family) {
-            write!(out, "{name} ")?;
+            name.push_to(out);
+            out.push(' ');
             self.write_counts(out, fact)?;
             write_times(out, fact)?;
         }
@@ -148,7 +151,8 @@ impl Baseline {
                 child = next;
             }
             (0..depth).for_each(|_| out.push_str("  "));
-            write!(out, "{} ", path_text(&path))?;
+            push_path(&path, out);
+            out.push(' ');
             self.write_node(out, child)?;
             self.write_children(out, child, depth + 1)?;
         }

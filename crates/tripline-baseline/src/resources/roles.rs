@@ -55,7 +55,7 @@ pub fn each_passed_role_by(
     sink: &mut dyn FnMut(&str),
 ) {
     if naming.may_pass_role {
-        each_role(record, &naming.service, scratch, sink);
+        each_role(record, &naming.of_service.service, scratch, sink);
     }
 }
 

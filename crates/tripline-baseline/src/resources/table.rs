@@ -98,7 +98,9 @@ impl Places {
     /// The places in these lines.
     pub(super) fn in_lines(lines: &'static [Line]) -> Self {
         let alike = lines.chunk_by(|one, other| first_name(one).eq(first_name(other)));
-        let hash_of = |lines: &'static [Line]| Some((hash(first_name(lines.first()?)), lines));
+        let name_of = |line: &Line| line.0.split('.').next().unwrap_or_default();
+        let hash_of =
+            |lines: &'static [Line]| Some((hash(name_of(lines.first()?).as_bytes()), lines));
         let mut places: Vec<(u32, &'static [Line])> = alike.filter_map(hash_of).collect();
         places.sort_by_key(|(hash, _)| *hash);
         let bits = places.iter().fold(0, |bits, (hash, _)| bits | bit(*hash));
@@ -108,7 +110,7 @@ impl Places {
     /// The lines of a parameter, in any case.
     #[inline]
     fn of(&self, parameter: &str) -> &'static [Line] {
-        let hash = hash(small(parameter));
+        let hash = hash(parameter.as_bytes());
         if self.bits & bit(hash) == 0 {
             return &[];
         }
@@ -120,10 +122,17 @@ impl Places {
     }
 }
 
-/// Of a name in small letters. The table is ours: nobody gains by names that collide.
+/// Of a name, the same in any case: by its length and its first and last eight bytes, of a shorter one by all,
+/// with the bit set that makes letters small. The table is ours: nobody gains by names that collide.
 #[inline]
-fn hash(name: impl Iterator<Item = u8>) -> u32 {
-    name.fold(0, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x9e37_79b1))
+fn hash(name: &[u8]) -> u32 {
+    const SMALL: u64 = 0x2020_2020_2020_2020;
+    let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (name.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)), 0),
+    };
+    let mixed = (first | SMALL) ^ (last | SMALL).rotate_left(23) ^ name.len() as u64;
+    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as u32
 }
 
 #[inline]

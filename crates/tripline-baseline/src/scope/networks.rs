@@ -49,16 +49,20 @@ impl Networks {
     /// Whether a call may come from there.
     ///
     /// Once an endpoint is listed, a call through any endpoint needs its own listed: addresses
-    /// behind an endpoint are private and mean another machine in another VPC. `AWS Internal` and a
-    /// missing network tell no place, so they are no breach.
+    /// behind an endpoint are private and mean another machine in another VPC. Whose account an endpoint
+    /// is in makes no difference: it is listed by its id, of which all of AWS has one, and those of a
+    /// network account may serve blocks as well. `AWS Internal` and a missing network tell no place, so
+    /// they are no breach.
     pub(crate) fn allow(&self, network: &Network) -> bool {
         let in_block = |address: &IpAddr| self.blocks.iter().any(|block| block.contains(address));
         match network {
             Network::Address(address) => in_block(address),
-            Network::VpcEndpoint { id, address } if self.endpoints.is_empty() => {
-                address.as_ref().is_some_and(in_block) || self.lists_endpoint(id.as_unescaped())
+            Network::VpcEndpoint { id, address } | Network::ForeignEndpoint { id, address, .. } => {
+                match self.endpoints.is_empty() {
+                    true => address.as_ref().is_some_and(in_block),
+                    false => self.lists_endpoint(id.as_unescaped()),
+                }
             }
-            Network::VpcEndpoint { id, .. } => self.lists_endpoint(id.as_unescaped()),
             Network::AwsService(name) => {
                 self.services.iter().any(|service| name == service.as_str())
             }
@@ -128,6 +132,19 @@ mod tests {
         let networks = networks(&["10.0.0.0/8", "vpce-1"]);
         assert!(networks.allow(&endpoint("vpce-1", "10.1.1.1")));
         assert!(!networks.allow(&endpoint("vpce-2", "10.1.1.1")));
+    }
+
+    #[test]
+    fn whose_account_an_endpoint_is_in_makes_no_difference() {
+        for (texts, id) in [(&["10.0.0.0/8", "vpce-1"][..], "vpce-1"), (&["10.0.0.0/8"], "vpce-2")]
+        {
+            let networks = networks(texts);
+            for (id, address) in [(id, "10.1.1.1"), (id, "11.1.1.1"), ("vpce-3", "10.1.1.1")] {
+                let theirs = Network::of_texts(address, Some(&format!("{id}@111122223333")));
+                assert!(matches!(theirs, Network::ForeignEndpoint { .. }));
+                assert_eq!(networks.allow(&theirs), networks.allow(&endpoint(id, address)));
+            }
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Looking for broken invariants in a record.
 
 use tripline_baseline::{Call, Feature, ResourcePattern, Scope};
-use tripline_cloudtrail::{Record, RecordKind};
+use tripline_cloudtrail::{JsonText, Record, RecordKind};
 use tripline_iam::{AccountId, Action};
 use tripline_text::Untrusted;
 
@@ -21,6 +21,10 @@ pub struct Invariants {
     canaries: Vec<ResourcePattern>,
     own_accounts: Vec<AccountId>,
 }
+
+/// The rules for one event, nearly always none: worth keeping where the same events come again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct EventRules(&'static [Rule]);
 
 /// An invariant that a call broke, or tried to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,13 +82,18 @@ impl Invariants {
     /// service made *for* the agent (`invokedBy`) is the agent's. Decoys are asked for by
     /// [`Invariants::touched_canary`].
     pub fn look(&self, record: &Record<'_>) -> Vec<Broken> {
-        let name = record.event_name();
-        let written = name.as_written();
-        let rules = if written.as_bytes().contains(&b'\\') {
-            self.index.find(RULES, without_version(&name.decode()))
-        } else {
-            self.index.find(RULES, without_version(written))
-        };
+        self.look_by(self.rules_of(record.event_name()), record)
+    }
+
+    /// The rules for an event of this name.
+    pub fn rules_of(&self, event_name: JsonText<'_>) -> EventRules {
+        let name = event_name.decode();
+        EventRules(self.index.find(RULES, without_version(&name)))
+    }
+
+    /// [`Invariants::look`], where it is known already which rules there are for the record's event.
+    #[inline]
+    pub fn look_by(&self, EventRules(rules): EventRules, record: &Record<'_>) -> Vec<Broken> {
         if rules.is_empty() { Vec::new() } else { self.examine(record, rules) }
     }
 

@@ -10,7 +10,7 @@ mod rules;
 mod settings;
 
 pub use list::Invariant;
-pub use look::{Broken, Invariants};
+pub use look::{Broken, EventRules, Invariants};
 pub use rules::TRIPLINE_PREFIX;
 pub use settings::{InvariantSettings, Setting, SettingsError};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tripline_attribution::Agent;
-use tripline_baseline::{Baseline, Decisions, Scope, Whose};
+use tripline_baseline::{Decisions, Digested, Scope, Whose};
 use tripline_cloudtrail::EventTime;
 use tripline_detector::{Calibration, Invariants};
 use tripline_engine::{Config, Model, ModelId};
@@ -261,8 +261,8 @@ pub(super) fn model_of(bundle: &Bundle, hash_seed: u64) -> Result<(Config, Model
                 scopes.push(Scope::parse(text).map_err(|error| content(error.into()))?);
             }
             Some("baseline.txt") => {
-                let baseline = Baseline::parse(text).map_err(|error| content(error.into()))?;
-                let folder = relative(baseline.whose());
+                let baseline = Digested::parse(text).map_err(|error| content(error.into()))?;
+                let folder = relative(baseline.baseline().whose());
                 if path.parent() != Some(&folder) {
                     return Err(content(SettingsProblem::Misplaced(folder)));
                 }
