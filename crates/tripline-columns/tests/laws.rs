@@ -37,21 +37,8 @@ fn events(seed: u64) -> Vec<Event> {
     spec.attacks = AttackPlan::OneIn(6);
     let mut events = Fleet::new(spec).events();
     events.truncate(1_500);
-    elsewhere(&mut events);
+    events.iter_mut().step_by(3).for_each(Event::come_through_a_strangers_endpoint);
     events
-}
-
-/// The generator's endpoints are the agents' own: here every third call comes through somebody else's.
-fn elsewhere(events: &mut [Event]) {
-    for event in events.iter_mut().step_by(3) {
-        let text = std::str::from_utf8(&event.json).unwrap();
-        let Some((before, after)) = text.split_once("\"vpcEndpointAccountId\":\"") else {
-            continue;
-        };
-        let after = after.split_once('"').unwrap().1;
-        event.json =
-            format!("{before}\"vpcEndpointAccountId\":\"999988887777\"{after}").into_bytes();
-    }
 }
 
 /// A folder with these events in files.

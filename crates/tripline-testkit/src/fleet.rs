@@ -51,6 +51,20 @@ pub struct Event {
     pub truth: Truth,
 }
 
+impl Event {
+    /// Has the call come through a VPC endpoint of an account that has nothing to do with it, if it came
+    /// through one: those of the generator are the agents' own.
+    pub fn come_through_a_strangers_endpoint(&mut self) {
+        let text = String::from_utf8_lossy(&self.json);
+        let field = "\"vpcEndpointAccountId\":\"";
+        if let Some((before, after)) = text.split_once(field)
+            && let Some((_, after)) = after.split_once('"')
+        {
+            self.json = format!("{before}{field}999988887777\"{after}").into_bytes();
+        }
+    }
+}
+
 /// A fleet of agents and everything that they and others do.
 #[derive(Clone, Debug)]
 pub struct Fleet {
