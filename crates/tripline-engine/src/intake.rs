@@ -162,7 +162,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             self.note_mint(record);
             return Fate::Skipped(Skip::Filtered);
         }
-        // Copies and corrections are looked at once more, by name.
+        // Copies and corrections are set aside whole: their events need none of the vocabulary's numbers.
         let is_by_itself = record.shared_id().is_none() && record.corrects().is_none();
         let event = if is_by_itself { self.vocabulary.event(record) } else { UNKNOWN };
         let broken = self.broken_by(record, event);

@@ -337,7 +337,7 @@ impl Model {
     fn content_hash(&self) -> ModelId {
         let scopes = self.of_agent.values().chain(self.of_class.values());
         let mut parts: Vec<String> = scopes.map(|scope| scope.content_hash_input()).collect();
-        parts.extend(self.learned.values().map(|learned| String::from(learned.digest.clone())));
+        parts.extend(self.learned.values().map(|learned| learned.digest.to_string()));
         parts.push(self.decisions.to_text());
         parts.extend(self.calibration.as_deref().map(|(calibration, lines, _)| {
             format!("{:?} {lines:?} {}", self.budgets, calibration.to_text().unwrap_or_default())

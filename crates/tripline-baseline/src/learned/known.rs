@@ -15,7 +15,7 @@ use super::discoveries::Discoveries;
 use super::family::{Draw, Family, Home};
 use super::keys::bounded;
 use super::rate::{PeakHistogram, RateClass, RateWindow};
-use super::token::{STAR, Tokens, is_same};
+use super::token::{DEPTH_MAX, STAR, Tokens, is_same};
 use super::trie::{Node, is_open};
 use crate::network::Network;
 
@@ -91,6 +91,9 @@ pub enum Beyond {
     /// There was no room to keep what: too many parts were found there.
     Untold,
 }
+
+// INVARIANT: a name has no more parts than there are bits for.
+const _: () = assert!(DEPTH_MAX <= u32::BITS as usize);
 
 impl Leaves {
     /// The same for them and others together.
