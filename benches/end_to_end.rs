@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p tripline-benches --bench end_to_end -- [TREE SCOPES]`: without arguments, a tree
 //! of `TRIPLINE_BENCH_JSON_BYTES` (2 GB) is generated first, below the target directory.
+//! `TRIPLINE_PROGRAM=PATH`, an absolute path, measures the program that is there instead of one that is
+//! built here, such as that of `cargo xtask trained`.
 #![expect(
     clippy::disallowed_methods,
     clippy::print_stdout,
@@ -23,7 +25,10 @@ const ROUNDS: usize = 5;
 
 fn main() {
     let arguments = arguments();
-    let program = build_program(None);
+    let program = match env::var_os("TRIPLINE_PROGRAM") {
+        Some(path) => PathBuf::from(path),
+        None => build_program(None),
+    };
     let (tree, scopes) = match &arguments[..] {
         [tree, scopes] => (PathBuf::from(tree), PathBuf::from(scopes)),
         _ => generate(&release_dir()),

@@ -1,5 +1,6 @@
 //! The workspace's automation: `generate` writes big trees for benches, `fixtures` the small ones that are
-//! committed, `catalogue` the table of IAM's actions, `package` the function as Lambda takes it.
+//! committed, `catalogue` the table of IAM's actions, `package` the function as Lambda takes it, `trained` the
+//! program optimised for what it does.
 #![expect(clippy::disallowed_methods, reason = "edge: reads arguments, writes files, runs threads")]
 
 mod command {
@@ -7,6 +8,7 @@ mod command {
     pub(crate) mod fixtures;
     pub(crate) mod generate;
     pub(crate) mod package;
+    pub(crate) mod trained;
 }
 
 use std::process::ExitCode;
@@ -30,6 +32,8 @@ enum Command {
     Catalogue(command::catalogue::Catalogue),
     /// Compile the Lambda function and pack it.
     Package(command::package::Package),
+    /// Build the program optimised by a profile of itself at work on a generated fleet.
+    Trained(command::trained::Trained),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         Command::Fixtures(fixtures) => fixtures.run(),
         Command::Catalogue(catalogue) => catalogue.run(),
         Command::Package(package) => package.run(),
+        Command::Trained(trained) => trained.run(),
     };
     match result {
         Ok(code) => code,

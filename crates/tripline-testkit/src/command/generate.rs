@@ -102,6 +102,12 @@ struct Written {
 
 impl Generate {
     pub(crate) fn run(&self) -> Result<ExitCode> {
+        writeln!(std::io::stdout(), "{}", self.write_all()?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Writes the tree and the scopes; says in one line what was written.
+    pub(super) fn write_all(&self) -> Result<String> {
         let begun = Instant::now();
         let fleet = Fleet::new(self.spec()?);
         if let Some(dir) = &self.scopes {
@@ -115,16 +121,14 @@ impl Generate {
         let written = self.write(&fleet)?;
         let secs = begun.elapsed().as_secs_f64();
         let mb = written.json as f64 / 1e6;
-        writeln!(
-            std::io::stdout(),
+        Ok(format!(
             "{} records in {} files: {mb:.1} MB of JSON ({:.0} bytes a record), {:.1} MB on disk, {secs:.2} s, {:.0} MB/s of JSON",
             written.records,
             written.files,
             written.json as f64 / written.records.max(1) as f64,
             written.packed as f64 / 1e6,
             mb / secs.max(1e-9),
-        )?;
-        Ok(ExitCode::SUCCESS)
+        ))
     }
 
     fn spec(&self) -> Result<FleetSpec> {

@@ -112,7 +112,8 @@ fn has_cargo_lambda(path: &OsString) -> bool {
     env::split_paths(path).any(|dir| dir.join("cargo-lambda").is_file())
 }
 
-fn target_directory(cargo: &OsString) -> Result<PathBuf> {
+/// Where cargo puts what it builds.
+pub(super) fn target_directory(cargo: &OsString) -> Result<PathBuf> {
     let mut ask = Command::new(cargo);
     ask.args(["metadata", "--format-version=1", "--no-deps", "--locked"]);
     let answer = ask.output().context("cannot start cargo")?;
