@@ -18,7 +18,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use tripline_attribution::Attributor;
 use tripline_baseline::{Approval, Baseline, Decisions, Held, HeldBack, Peers, Whose, promote};
-use tripline_cloudtrail::{EventTime, Limits, Reader};
+use tripline_cloudtrail::{EventTime, Fate, Limits, Reader, Record, Sink as _};
 use tripline_detector::{Budgets, Calibration, Invariants, Score};
 use tripline_engine::{
     Batch, Config, DamagedRow, Filter, Hold, Intake, Judge, Key, Lesson, Model, Purpose, Tick,
@@ -42,19 +42,20 @@ fn main() {
     let attributor = Attributor::new(config.agents.clone(), 1);
     let mut intake = Intake::new(&model, &filter, Purpose::ShowFindings, attributor);
     let (mut reader, mut rows) = (Reader::new(Limits::default()), Rows::default());
-    let mut taken = Vec::new();
+    let (mut taken, mut fates) = (Vec::new(), Vec::new());
     let mut last = Vec::new();
     for worker in 0..AGENTS {
         for json in days(&simulation, worker, LEARNED..END) {
-            let _ = reader.read(&file, &json, |record| {
+            let mut one_by_one = |record: &Record<'_>| {
                 let begun = Instant::now();
-                let fate = intake.ingest(record, &mut rows);
+                intake.sink(&mut rows).take(std::slice::from_ref(record), &mut fates);
                 taken.push(nanos(begun));
-                fate
-            });
+                fates.pop().unwrap_or(Fate::Read)
+            };
+            let _ = reader.read(&file, &json, &mut one_by_one);
         }
     }
-    let (attributor, vocabulary) = intake.finish(&mut rows);
+    let (attributor, vocabulary, _) = intake.finish(&mut rows);
 
     let Rows { mut ticks, mut calls } = rows;
     ticks.sort_by_key(Tick::key);

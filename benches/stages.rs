@@ -7,7 +7,7 @@ use std::sync::Arc;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use libdeflater::Decompressor;
 use tripline_baseline::{each_passed_role, each_resource};
-use tripline_cloudtrail::{Fate, Limits, Reader};
+use tripline_cloudtrail::{Fate, Limits, Reader, Record};
 use tripline_engine::{Batch, Config, Filter, Model, Purpose};
 use tripline_testkit::{Fleet, FleetSpec, envelope, gzip};
 use tripline_text::Untrusted;
@@ -27,7 +27,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("read_plain", |bencher| {
         let mut reader = Reader::new(Limits::default());
         bencher.iter(|| {
-            reader.read(&file, &json, |record| {
+            reader.read(&file, &json, &mut |record: &Record<'_>| {
                 black_box(record.id());
                 Fate::Read
             })
@@ -36,7 +36,7 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("read_gzip", |bencher| {
         let mut reader = Reader::new(Limits::default());
         bencher.iter(|| {
-            reader.read(&file, &stored, |record| {
+            reader.read(&file, &stored, &mut |record: &Record<'_>| {
                 black_box(record.id());
                 Fate::Read
             })
@@ -60,7 +60,7 @@ fn stages(criterion: &mut Criterion) {
 /// was read.
 fn parameters(criterion: &mut Criterion, file: &Arc<Untrusted<'static>>, json: &[u8]) {
     let mut texts = Vec::new();
-    let _ = Reader::new(Limits::default()).read(file, json, |record| {
+    let _ = Reader::new(Limits::default()).read(file, json, &mut |record: &Record<'_>| {
         texts.push(record.as_written().to_owned());
         Fate::Read
     });

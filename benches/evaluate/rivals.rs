@@ -156,12 +156,14 @@ fn facts(desk: &Desk, reader: &mut Reader) -> Vec<Fact> {
         .map(|(id, _, is_agents, attack)| (id, (is_agents, attack.is_some())))
         .collect();
     let mut facts = Vec::new();
-    let tally = reader.read(&Arc::new(Untrusted::borrowed("simulated")), &desk.json, |record| {
+    let mut note = |record: &Record<'_>| {
         if let Some((true, is_attack)) = truths.get(&EventId::bits(record.id())) {
             facts.push(fact(record, *is_attack));
         }
         Fate::Read
-    });
+    };
+    let file = Arc::new(Untrusted::borrowed("simulated"));
+    let tally = reader.read(&file, &desk.json, &mut note);
     assert!(!tally.has_problems(), "what is simulated can be read");
     facts.sort_by_key(|fact| fact.time);
     facts

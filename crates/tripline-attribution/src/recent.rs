@@ -30,7 +30,7 @@ pub struct Untold {
 }
 
 /// A power of two.
-const SLOTS: usize = 1_024;
+const SLOTS: usize = 4_096;
 
 /// Longer ones are looked at anew each time.
 const IDENTITY_BYTES_MAX: usize = 4_096;

@@ -81,6 +81,13 @@ pub struct Naming {
     may_pass_role: bool,
 }
 
+impl Naming {
+    /// Whether their calls may hand a role over.
+    pub fn may_pass_role(&self) -> bool {
+        self.may_pass_role
+    }
+}
+
 #[derive(Debug)]
 struct OfService {
     service: Box<str>,

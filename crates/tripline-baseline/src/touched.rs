@@ -92,7 +92,7 @@ pub struct TouchedSet {
 }
 
 /// How many are kept one by one.
-const FEW_MAX: usize = 1_024;
+const FEW_MAX: usize = 128;
 const WORDS: usize = 1 << 10;
 
 impl Default for TouchedSet {

@@ -1,6 +1,7 @@
 //! With what a call was made: the SDK or tool, and the marks of agents.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 use tripline_cloudtrail::Record;
@@ -67,14 +68,15 @@ impl UserAgentFamily {
         // The console writes its user agents in brackets.
         let written = written.trim().trim_start_matches('[').trim_end_matches(']').trim();
         let lower = written.to_ascii_lowercase();
-        let mut family = tool(written, &lower);
+        let standing = WORDS.standing_in(&lower);
+        let (tools, marked) = (standing & ((1 << TOOLS.len()) - 1), standing >> TOOLS.len());
+        let mut family = tool(written, tools);
         let mut marks: Vec<Cow<'_, str>> =
             written.split([' ', ';', ',', '(', ')']).filter_map(named).collect();
         // One that the tool or the app names already adds nothing.
         let is_new =
             |word: &str| !family.contains(word) && !marks.iter().any(|mark| mark.contains(word));
-        let stands = words_in(&lower, MARKS);
-        let standing = MARKS.iter().enumerate().filter(|(nth, _)| stands >> nth & 1 == 1);
+        let standing = MARKS.iter().enumerate().filter(|(nth, _)| marked >> nth & 1 == 1);
         let words: Vec<&str> = standing.map(|(_, word)| *word).filter(|it| is_new(it)).collect();
         marks.extend(words.into_iter().map(Cow::Borrowed));
         marks.sort_unstable();
@@ -109,43 +111,64 @@ const TOOLS: [(&str, &str); 8] = [
     ("mozilla", "browser"),
 ];
 
-/// Which of at most 64 words, each of two letters at least, stand anywhere in a text: a bit for each. In one
-/// pass: to look for one after the other was most of what a new user agent cost.
-fn words_in(text: &str, words: &[&str]) -> u64 {
-    // The second letters that come behind each first one, by the lower five bits of both.
-    let mut seconds = [0_u32; 32];
-    for word in words {
-        if let [first, second, ..] = word.as_bytes()
-            && let Some(bits) = seconds.get_mut(usize::from(first & 31))
-        {
-            *bits |= 1 << (second & 31);
-        }
-    }
-    let begins = |first: u8, second: u8| {
-        seconds.get(usize::from(first & 31)).is_some_and(|bits| bits >> (second & 31) & 1 == 1)
-    };
-    let (mut rest, mut found) = (text.as_bytes(), 0);
-    while let [first, after @ ..] = rest {
-        if after.first().is_some_and(|second| begins(*first, *second)) {
-            let stands = |word: &str| {
-                word.bytes().next() == Some(*first) && rest.starts_with(word.as_bytes())
-            };
-            let all = words.iter().enumerate().filter(|(_, word)| stands(word));
-            found |= all.fold(0, |bits, (nth, _)| bits | 1 << nth);
-        }
-        rest = after;
-    }
-    found
+/// Which words stand anywhere in a text: a bit for each, in their order. In one pass: to look for one after the
+/// other was most of what a new user agent cost.
+#[derive(Debug)]
+struct Words {
+    words: Vec<&'static str>,
+    /// The words that begin with two letters, a bit for each, by the lower five bits of both.
+    begun: Vec<u64>,
 }
 
-/// The SDK or tool.
-fn tool(written: &str, lower: &str) -> String {
+impl Words {
+    /// At most 64, of two letters at least.
+    fn new(words: impl IntoIterator<Item = &'static str>) -> Self {
+        let words: Vec<&str> = words.into_iter().collect();
+        let mut begun = vec![0; 1 << 10];
+        for (nth, word) in words.iter().enumerate() {
+            if let [first, second, ..] = word.as_bytes()
+                && let Some(bits) = begun.get_mut(Self::place(*first, *second))
+            {
+                *bits |= 1_u64 << nth;
+            }
+        }
+        Self { words, begun }
+    }
+
+    fn place(first: u8, second: u8) -> usize {
+        usize::from(first & 31) << 5 | usize::from(second & 31)
+    }
+
+    fn standing_in(&self, text: &str) -> u64 {
+        let (mut rest, mut found) = (text.as_bytes(), 0);
+        while let [first, after @ ..] = rest {
+            let Some(second) = after.first() else { break };
+            let begun = self.begun.get(Self::place(*first, *second)).copied().unwrap_or_default();
+            let mut unsure = begun & !found;
+            while unsure != 0 {
+                let nth = unsure.trailing_zeros();
+                unsure &= unsure - 1;
+                let word = self.words.get(nth as usize).map_or("", |word| word);
+                found |= u64::from(rest.starts_with(word.as_bytes())) << nth;
+            }
+            rest = after;
+        }
+        found
+    }
+}
+
+/// Those of tools, then marks.
+static WORDS: LazyLock<Words> = LazyLock::new(|| {
+    Words::new(TOOLS.map(|(word, _)| word).into_iter().chain(MARKS.iter().copied()))
+});
+
+/// The SDK or tool; `tools` tells which of the [`TOOLS`] are named.
+fn tool(written: &str, tools: u64) -> String {
     let is_service = written.ends_with(".amazonaws.com") && !written.contains(' ');
     if is_service || written == "AWS Internal" {
         return written.to_owned();
     }
-    let stands = words_in(lower, &TOOLS.map(|(word, _)| word));
-    if let Some((_, tool)) = TOOLS.get(stands.trailing_zeros() as usize) {
+    if let Some((_, tool)) = TOOLS.get(tools.trailing_zeros() as usize) {
         return (*tool).to_owned();
     }
     let first = written.split([' ', ',']).next().unwrap_or_default();
@@ -267,7 +290,7 @@ mod tests {
         ) {
             let text = parts.concat();
             for words in [MARKS, &TOOLS.map(|(word, _)| word)] {
-                let found = words_in(&text, words);
+                let found = Words::new(words.iter().copied()).standing_in(&text);
                 for (nth, word) in words.iter().enumerate() {
                     prop_assert_eq!(found >> nth & 1 == 1, text.contains(word), "{} {}", word, text);
                 }

@@ -44,8 +44,8 @@ impl Record<'_> {
             }
         }
         out.push_str("\"userIdentity\":{");
-        member(out, "\"arn\":\"", fields.identity.arn);
-        member(out, "\"accountId\":\"", fields.identity.account_id);
+        member(out, "\"arn\":\"", self.identity().arn());
+        member(out, "\"accountId\":\"", self.identity().account_text());
         close(out);
         close(out);
     }

@@ -5,8 +5,8 @@
 
 use ahash::RandomState;
 
-use crate::json::{Cursor, JsonText, Stuck};
-use crate::record::{TEXTS, UserIdentity, identity};
+use crate::json::{Cursor, Stuck};
+use crate::record::{Spans, UserIdentity, identity};
 
 /// Identities by a hash of their beginning, the newest of each hash. What comes out is what parsing
 /// would give, whatever was read before.
@@ -22,14 +22,12 @@ pub(crate) struct Identities {
 #[derive(Clone, Debug, Default)]
 struct Seen {
     text: String,
-    spans: [Span; TEXTS],
+    spans: Spans,
 }
 
-/// From, to; both zero where there is no such text, since none begins at a brace.
-type Span = (u16, u16);
-
-/// A power of two. At seven hundred bytes each these stay in a processor's second cache, nearly.
-const SLOTS: usize = 1_024;
+/// A power of two, and so many that the hundreds that are met at a time seldom share a place. Those alone take
+/// room in the processor's caches, some seven hundred bytes each.
+const SLOTS: usize = 4_096;
 
 /// How much of an identity is hashed: as far as the access key of a role's session mostly is.
 const HASHED_BYTES: usize = 320;
@@ -81,9 +79,7 @@ impl Identities {
         hash: u32,
         place: &mut UserIdentity<'a>,
     ) -> Result<(), Stuck> {
-        let (rest, from) = (cursor.rest(), cursor.at);
         *place = identity(cursor)?;
-        place.written = rest.get(..cursor.at - from).unwrap_or_default();
         place.hash = hash;
         self.remember(nth, place);
         Ok(())
@@ -97,7 +93,7 @@ impl Identities {
         self.hasher.hash_one(window.get(..end).unwrap_or_default()) as u32
     }
 
-    fn remember(&mut self, nth: usize, read: &mut UserIdentity<'_>) {
+    fn remember(&mut self, nth: usize, read: &UserIdentity<'_>) {
         let written = read.written;
         // Only an object ends by itself: of a number the next byte decides.
         if !self.keeps || !written.starts_with('{') || written.len() > TEXT_BYTES_MAX {
@@ -109,9 +105,7 @@ impl Identities {
         let Some(seen) = self.slots.get_mut(nth) else { return };
         seen.text.clear();
         seen.text.push_str(written);
-        for (span, text) in seen.spans.iter_mut().zip(read.texts()) {
-            *span = text.as_ref().map_or((0, 0), |text| span_of(*text, written));
-        }
+        seen.spans = read.spans;
     }
 }
 
@@ -123,23 +117,9 @@ impl Seen {
         if written.is_empty() {
             return None;
         }
-        *place = UserIdentity { written, hash, ..UserIdentity::default() };
-        for (text, (from, to)) in place.texts().into_iter().zip(self.spans) {
-            if from > 0 {
-                let body = written.get(usize::from(from)..usize::from(to))?;
-                *text = Some(JsonText::of_body(body));
-            }
-        }
+        *place = UserIdentity { written, hash, spans: self.spans };
         Some(())
     }
-}
-
-/// Where in `whole`, which is short, `text` is.
-fn span_of(text: JsonText<'_>, whole: &str) -> Span {
-    let body = text.as_written();
-    let from = body.as_ptr().addr().saturating_sub(whole.as_ptr().addr());
-    let end = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
-    (end(from), end(from + body.len()))
 }
 
 #[cfg(test)]

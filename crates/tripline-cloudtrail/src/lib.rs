@@ -18,7 +18,7 @@ mod walk;
 pub use ids::{EventId, SharedEventId};
 pub use json::{Json, JsonText};
 pub use keyed::keyed;
-pub use reader::{Reader, Stream};
+pub use reader::{Reader, Sink, Stream};
 pub use record::{Record, RecordKind, SessionContext, UserIdentity, is_refusal};
 pub use tally::{Counts, Fate, Limits, Origin, Problem, ProblemKind, Skip, Tally};
 pub use time::EventTime;

@@ -12,14 +12,28 @@ use tripline_text::Untrusted;
 
 use crate::identities::Identities;
 use crate::record::Record;
-use crate::tally::{Fate, Limits, ProblemKind, Skip, Tally};
+use crate::tally::{Fate, Limits, ProblemKind, Tally};
 use crate::unpack::Unpacker;
 use crate::walk::{Framing, Walk};
+
+/// Who takes records in.
+pub trait Sink {
+    /// Takes the next records in, one at least, in the order in which they were written, and adds what became
+    /// of each to `fates`.
+    fn take(&mut self, records: &[Record<'_>], fates: &mut Vec<Fate>);
+}
+
+/// One after another.
+impl<F: FnMut(&Record<'_>) -> Fate> Sink for F {
+    fn take(&mut self, records: &[Record<'_>], fates: &mut Vec<Fate>) {
+        fates.extend(records.iter().map(self));
+    }
+}
 
 /// Reads files one after another, keeping its buffers between them.
 ///
 /// Memory: one file of at most [`Limits::unpack_whole_bytes_max`] unpacked, or else a window of
-/// twice the longest record.
+/// twice the longest record; and identities that were read before, a few megabytes, 16 MB at the worst.
 #[derive(Debug)]
 pub struct Reader {
     limits: Limits,
@@ -49,7 +63,7 @@ impl Reader {
         &mut self,
         file: &Arc<Untrusted<'static>>,
         stored: &[u8],
-        mut sink: impl FnMut(&Record<'_>) -> Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> Tally {
         let whole = match is_gzip(stored) {
             true => self.unpacker.whole(stored, self.limits.unpack_whole_bytes_max),
@@ -57,12 +71,12 @@ impl Reader {
         };
         if let Some(json) = whole {
             let mut walk = Walk::new(file, &self.limits, std::mem::take(&mut self.identities));
-            Framing::default().advance(json, true, &mut walk, &mut sink);
+            Framing::default().advance(json, true, &mut walk, sink);
             self.identities = std::mem::take(&mut walk.identities);
             return walk.finish(stored.len() as u64, json.len() as u64);
         }
         let mut stream = self.stream(file);
-        stream.feed(stored, &mut sink);
+        stream.feed(stored, sink);
         stream.finish(sink)
     }
 
@@ -103,7 +117,7 @@ enum Input {
 
 impl Stream<'_> {
     /// Takes the next piece of the file, as stored, of any length.
-    pub fn feed(&mut self, piece: &[u8], sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+    pub fn feed(&mut self, piece: &[u8], sink: &mut (impl Sink + ?Sized)) {
         self.stored_bytes += piece.len() as u64;
         match &mut self.input {
             Input::Unknown => {
@@ -133,12 +147,12 @@ impl Stream<'_> {
     }
 
     /// Ends the file.
-    pub fn finish(mut self, mut sink: impl FnMut(&Record<'_>) -> Fate) -> Tally {
+    pub fn finish(mut self, sink: &mut (impl Sink + ?Sized)) -> Tally {
         if let Input::Gzip(decoder) = &mut self.input {
             let ended = decoder.try_finish();
             self.take_unpacked(ended.is_ok());
         }
-        self.advance(true, &mut sink);
+        self.advance(true, sink);
         self.walk.finish(self.stored_bytes, self.json_bytes)
     }
 
@@ -147,7 +161,7 @@ impl Stream<'_> {
         self.walk.file_problem(ProblemKind::Unreadable(why));
     }
 
-    fn unpack(&mut self, step: &[u8], sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+    fn unpack(&mut self, step: &[u8], sink: &mut (impl Sink + ?Sized)) {
         let Input::Gzip(decoder) = &mut self.input else { return };
         let written = decoder.write_all(step);
         self.take_unpacked(written.is_ok());
@@ -169,7 +183,7 @@ impl Stream<'_> {
         }
     }
 
-    fn advance(&mut self, last: bool, sink: &mut impl FnMut(&Record<'_>) -> Fate) {
+    fn advance(&mut self, last: bool, sink: &mut (impl Sink + ?Sized)) {
         let walked = self.framing.advance(&self.pending, last, &mut self.walk, sink);
         self.pending.drain(..walked.min(self.pending.len()));
     }
@@ -178,14 +192,6 @@ impl Stream<'_> {
 /// RFC 1952, section 2.3.1: the two bytes every gzip member begins with.
 pub(crate) fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
-}
-
-/// What a record is passed over for, or what the sink made of it.
-pub(crate) fn fate(record: &Record<'_>, sink: &mut impl FnMut(&Record<'_>) -> Fate) -> Fate {
-    match Skip::of(record.kind()) {
-        Some(why) => Fate::Skipped(why),
-        None => sink(record),
-    }
 }
 
 #[cfg(test)]

@@ -85,29 +85,40 @@ pub(crate) enum Wrapper {
 pub struct UserIdentity<'a> {
     pub(crate) written: &'a str,
     pub(crate) hash: u32,
-    pub(crate) kind: Option<JsonText<'a>>,
-    pub(crate) principal_id: Option<JsonText<'a>>,
-    pub(crate) arn: Option<JsonText<'a>>,
-    pub(crate) account_id: Option<JsonText<'a>>,
-    pub(crate) access_key_id: Option<JsonText<'a>>,
-    pub(crate) user_name: Option<JsonText<'a>>,
-    pub(crate) invoked_by: Option<JsonText<'a>>,
-    pub(crate) session: SessionContext<'a>,
+    /// Few of its texts are asked for.
+    pub(crate) spans: Spans,
 }
-
-/// How many texts an identity and its session have.
-pub(crate) const TEXTS: usize = 13;
 
 /// What a record says of the session of its credentials.
-#[derive(Clone, Debug, Default)]
-pub struct SessionContext<'a> {
-    pub(crate) creation_date: Option<JsonText<'a>>,
-    pub(crate) source_identity: Option<JsonText<'a>>,
-    pub(crate) sign_in_session_arn: Option<JsonText<'a>>,
-    pub(crate) issuer_arn: Option<JsonText<'a>>,
-    pub(crate) issuer_account_id: Option<JsonText<'a>>,
-    pub(crate) assumed_root: Option<JsonText<'a>>,
+#[derive(Clone, Copy, Debug)]
+pub struct SessionContext<'i, 'a> {
+    identity: &'i UserIdentity<'a>,
 }
+
+/// A text of an identity or of its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IdentityText {
+    Type,
+    PrincipalId,
+    Arn,
+    AccountId,
+    AccessKeyId,
+    UserName,
+    InvokedBy,
+    CreationDate,
+    SourceIdentity,
+    SignInSessionArn,
+    IssuerArn,
+    IssuerAccountId,
+    AssumedRoot,
+}
+
+/// How many there are.
+const TEXTS: usize = IdentityText::AssumedRoot as usize + 1;
+
+/// Where in an identity as written its texts are, by their numbers: from, to; both zero where there is no
+/// such text, since none begins at a brace.
+pub(crate) type Spans = [(u32, u32); TEXTS];
 
 /// Whether an error code says that the call was refused for want of permission; see
 /// [`Record::is_denied`].
@@ -208,7 +219,7 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn foreign_endpoint_account(&self) -> Option<AccountId> {
         let written = self.fields.vpc_endpoint_account_id?.as_written();
-        let own = [self.fields.recipient_account_id, self.fields.identity.account_id];
+        let own = [self.fields.recipient_account_id, self.identity().account_text()];
         // So it is nearly always, and nothing has to be parsed.
         if own.into_iter().flatten().any(|own| own.as_written() == written) {
             return None;
@@ -267,25 +278,16 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> UserIdentity<'a> {
-    /// Every text, present or not.
     #[inline]
-    pub(crate) fn texts(&mut self) -> [&mut Option<JsonText<'a>>; TEXTS] {
-        let session = &mut self.session;
-        [
-            &mut self.kind,
-            &mut self.principal_id,
-            &mut self.arn,
-            &mut self.account_id,
-            &mut self.access_key_id,
-            &mut self.user_name,
-            &mut self.invoked_by,
-            &mut session.creation_date,
-            &mut session.source_identity,
-            &mut session.sign_in_session_arn,
-            &mut session.issuer_arn,
-            &mut session.issuer_account_id,
-            &mut session.assumed_root,
-        ]
+    fn text(&self, which: IdentityText) -> Option<JsonText<'a>> {
+        let (from, to) = *self.spans.get(which as usize)?;
+        let body = self.written.get(from as usize..to as usize).filter(|_| from > 0)?;
+        Some(JsonText::of_body(body))
+    }
+
+    /// The same, unless it is empty.
+    fn text_told(&self, which: IdentityText) -> Option<JsonText<'a>> {
+        self.text(which).filter(|text| !text.is_empty())
     }
 
     /// The identity as written; empty when missing. All records of a session mostly have the same.
@@ -298,62 +300,69 @@ impl<'a> UserIdentity<'a> {
     }
     /// `type`: AssumedRole, IAMUser, Root, AWSService and others; an open set.
     pub fn kind(&self) -> Option<JsonText<'a>> {
-        self.kind
+        self.text(IdentityText::Type)
     }
     /// `principalId`: `AROA…:session-name` for roles, `account:name` for federated users.
     pub fn principal_id(&self) -> Option<JsonText<'a>> {
-        self.principal_id.filter(|text| !text.is_empty())
+        self.text_told(IdentityText::PrincipalId)
     }
     /// `arn`.
     pub fn arn(&self) -> Option<JsonText<'a>> {
-        self.arn.filter(|text| !text.is_empty())
+        self.text_told(IdentityText::Arn)
+    }
+    /// `accountId` of the caller, as written.
+    pub fn account_text(&self) -> Option<JsonText<'a>> {
+        self.text(IdentityText::AccountId)
     }
     /// `accountId` of the caller.
     pub fn account(&self) -> Option<AccountId> {
-        AccountId::parse(&self.account_id?.decode()).ok()
+        AccountId::parse(&self.account_text()?.decode()).ok()
     }
     /// `accessKeyId` as written; AWS may leave it out or empty, and shippers mask it.
     pub fn access_key(&self) -> Option<JsonText<'a>> {
-        self.access_key_id.filter(|text| !text.is_empty())
+        self.text_told(IdentityText::AccessKeyId)
     }
     /// `userName`.
     pub fn user_name(&self) -> Option<JsonText<'a>> {
-        self.user_name.filter(|text| !text.is_empty())
+        self.text_told(IdentityText::UserName)
     }
     /// `invokedBy`: the AWS service that made the call on the identity's behalf.
     pub fn invoked_by(&self) -> Option<JsonText<'a>> {
-        self.invoked_by.filter(|text| !text.is_empty())
+        self.text_told(IdentityText::InvokedBy)
     }
     /// `sessionContext`.
-    pub fn session(&self) -> &SessionContext<'a> {
-        &self.session
+    pub fn session(&self) -> SessionContext<'_, 'a> {
+        SessionContext { identity: self }
     }
 }
 
-impl<'a> SessionContext<'a> {
+impl<'a> SessionContext<'_, 'a> {
     /// `attributes.creationDate`, in the extended or the basic form.
-    pub fn created(&self) -> Option<EventTime> {
-        EventTime::parse(&self.creation_date?.decode())
+    pub fn created(self) -> Option<EventTime> {
+        EventTime::parse(&self.identity.text(IdentityText::CreationDate)?.decode())
     }
     /// `sourceIdentity`: on every event of a session that set it.
-    pub fn source_identity(&self) -> Option<JsonText<'a>> {
-        self.source_identity.filter(|text| !text.is_empty())
+    pub fn source_identity(self) -> Option<JsonText<'a>> {
+        self.identity.text_told(IdentityText::SourceIdentity)
     }
     /// `signInSessionArn`: OAuth and MCP sessions; survives the rotation of keys.
-    pub fn sign_in_session_arn(&self) -> Option<JsonText<'a>> {
-        self.sign_in_session_arn.filter(|text| !text.is_empty())
+    pub fn sign_in_session_arn(self) -> Option<JsonText<'a>> {
+        self.identity.text_told(IdentityText::SignInSessionArn)
     }
     /// `sessionIssuer.arn`: the role (or user) that the session's permissions come from.
-    pub fn issuer_arn(&self) -> Option<JsonText<'a>> {
-        self.issuer_arn.filter(|text| !text.is_empty())
+    pub fn issuer_arn(self) -> Option<JsonText<'a>> {
+        self.identity.text_told(IdentityText::IssuerArn)
     }
     /// `sessionIssuer.accountId`.
-    pub fn issuer_account(&self) -> Option<AccountId> {
-        AccountId::parse(&self.issuer_account_id?.decode()).ok()
+    pub fn issuer_account(self) -> Option<AccountId> {
+        let text = self.identity.text(IdentityText::IssuerAccountId)?;
+        AccountId::parse(&text.decode()).ok()
     }
     /// `assumedRoot`, a string "true": a root session of AssumeRoot.
-    pub fn is_assumed_root(&self) -> bool {
-        self.assumed_root.is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
+    pub fn is_assumed_root(self) -> bool {
+        self.identity
+            .text(IdentityText::AssumedRoot)
+            .is_some_and(|text| text.as_written().eq_ignore_ascii_case("true"))
     }
 }
 
@@ -443,75 +452,107 @@ fn wrapper(key: Key<'_>, value: Json<'_>) -> Option<Wrapper> {
 
 /// The identity at the cursor, taken apart; all empty if it is no object.
 pub(crate) fn identity<'a>(cursor: &mut Cursor<'a>) -> Result<UserIdentity<'a>, Stuck> {
-    let mut identity = UserIdentity::default();
-    if !cursor.enter_object()? {
-        return Ok(identity);
+    let (rest, from) = (cursor.rest(), cursor.at);
+    let mut texts = IdentityTexts { rest, spans: Spans::default() };
+    if cursor.enter_object()? {
+        texts.read(cursor)?;
     }
-    while let Some(key) = cursor.key()? {
-        let slot = match key {
-            _ if key.is("type") => &mut identity.kind,
-            _ if key.is("principalId") => &mut identity.principal_id,
-            _ if key.is("arn") => &mut identity.arn,
-            _ if key.is("accountId") => &mut identity.account_id,
-            _ if key.is("accessKeyId") => &mut identity.access_key_id,
-            _ if key.is("userName") => &mut identity.user_name,
-            _ if key.is("invokedBy") => &mut identity.invoked_by,
-            _ if key.is("sessionContext") => {
-                session_context(cursor, &mut identity.session)?;
-                continue;
+    let written = rest.get(..cursor.at - from).unwrap_or_default();
+    Ok(UserIdentity { written, hash: 0, spans: texts.spans })
+}
+
+/// The texts of the identity at the beginning of `rest`, as far as they were read. Of a key that comes twice
+/// the last counts.
+struct IdentityTexts<'a> {
+    rest: &'a str,
+    spans: Spans,
+}
+
+impl<'a> IdentityTexts<'a> {
+    /// Reads the identity whose inside is at the cursor.
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Stuck> {
+        while let Some(key) = cursor.key()? {
+            let which = match key {
+                _ if key.is("type") => IdentityText::Type,
+                _ if key.is("principalId") => IdentityText::PrincipalId,
+                _ if key.is("arn") => IdentityText::Arn,
+                _ if key.is("accountId") => IdentityText::AccountId,
+                _ if key.is("accessKeyId") => IdentityText::AccessKeyId,
+                _ if key.is("userName") => IdentityText::UserName,
+                _ if key.is("invokedBy") => IdentityText::InvokedBy,
+                _ if key.is("sessionContext") => {
+                    self.read_session(cursor)?;
+                    continue;
+                }
+                _ => {
+                    cursor.value()?;
+                    continue;
+                }
+            };
+            self.text(which, cursor)?;
+        }
+        Ok(())
+    }
+
+    fn read_session(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Stuck> {
+        if !cursor.enter_object()? {
+            return Ok(());
+        }
+        while let Some(key) = cursor.key()? {
+            match key {
+                _ if key.is("sessionIssuer") => self.read_issuer(cursor)?,
+                _ if key.is("attributes") => {
+                    // One member of two or three is wanted.
+                    let created = cursor.value()?.get_text("creationDate");
+                    self.note(IdentityText::CreationDate, created);
+                }
+                _ if key.is("sourceIdentity") => self.text(IdentityText::SourceIdentity, cursor)?,
+                _ if key.is("signInSessionArn") => {
+                    self.text(IdentityText::SignInSessionArn, cursor)?;
+                }
+                _ if key.is("assumedRoot") => self.text(IdentityText::AssumedRoot, cursor)?,
+                _ => {
+                    cursor.value()?;
+                }
             }
-            _ => {
-                cursor.value()?;
-                continue;
+        }
+        Ok(())
+    }
+
+    fn read_issuer(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Stuck> {
+        if !cursor.enter_object()? {
+            return Ok(());
+        }
+        while let Some(key) = cursor.key()? {
+            match key {
+                _ if key.is("arn") => self.text(IdentityText::IssuerArn, cursor)?,
+                _ if key.is("accountId") => self.text(IdentityText::IssuerAccountId, cursor)?,
+                _ => {
+                    cursor.value()?;
+                }
             }
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, which: IdentityText, cursor: &mut Cursor<'a>) -> Result<(), Stuck> {
+        let text = cursor.text_value()?;
+        self.note(which, text);
+        Ok(())
+    }
+
+    fn note(&mut self, which: IdentityText, text: Option<JsonText<'a>>) {
+        let span = |text: JsonText<'_>| {
+            let body = text.as_written();
+            let from = body.as_ptr().addr().saturating_sub(self.rest.as_ptr().addr());
+            // INVARIANT: the longest record that is read has a few megabytes.
+            (from as u32, (from + body.len()) as u32)
         };
-        *slot = cursor.text_value()?;
-    }
-    Ok(identity)
-}
-
-fn session_context<'a>(
-    cursor: &mut Cursor<'a>,
-    session: &mut SessionContext<'a>,
-) -> Result<(), Stuck> {
-    if !cursor.enter_object()? {
-        return Ok(());
-    }
-    while let Some(key) = cursor.key()? {
-        match key {
-            _ if key.is("sessionIssuer") => session_issuer(cursor, session)?,
-            _ if key.is("attributes") => {
-                // One member of two or three is wanted.
-                session.creation_date = cursor.value()?.get_text("creationDate");
-            }
-            _ if key.is("sourceIdentity") => session.source_identity = cursor.text_value()?,
-            _ if key.is("signInSessionArn") => session.sign_in_session_arn = cursor.text_value()?,
-            _ if key.is("assumedRoot") => session.assumed_root = cursor.text_value()?,
-            _ => {
-                cursor.value()?;
-            }
+        let span = text.map_or((0, 0), span);
+        if let Some(place) = self.spans.get_mut(which as usize) {
+            *place = span;
         }
     }
-    Ok(())
-}
-
-fn session_issuer<'a>(
-    cursor: &mut Cursor<'a>,
-    session: &mut SessionContext<'a>,
-) -> Result<(), Stuck> {
-    if !cursor.enter_object()? {
-        return Ok(());
-    }
-    while let Some(key) = cursor.key()? {
-        match key {
-            _ if key.is("arn") => session.issuer_arn = cursor.text_value()?,
-            _ if key.is("accountId") => session.issuer_account_id = cursor.text_value()?,
-            _ => {
-                cursor.value()?;
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -20,20 +20,19 @@ pub(crate) fn string_end(bytes: &[u8], from: usize) -> Option<usize> {
             return string_end_slowly(bytes, at);
         };
         let block = u8x16::new(*chunk);
-        let quotes = block.simd_eq(quote).to_bitmask();
-        let escapes = block.simd_eq(backslash).to_bitmask();
-        if (quotes | escapes) == 0 {
+        let found = (block.simd_eq(quote) | block.simd_eq(backslash)).to_bitmask();
+        if found == 0 {
             at = at.wrapping_add(16);
             continue;
         }
-        let first_quote = quotes.trailing_zeros();
-        let first_escape = escapes.trailing_zeros();
-        if first_quote < first_escape {
-            return Some(at.wrapping_add(first_quote as usize));
+        let first = found.trailing_zeros() as usize;
+        at = at.wrapping_add(first);
+        if chunk.get(first) == Some(&b'"') {
+            return Some(at);
         }
         // The escaped byte is stepped over whatever it is: `\"` and `\\` are the ones that matter,
         // and the hex digits of `\u` are ordinary bytes.
-        at = at.wrapping_add(first_escape as usize + 2);
+        at = at.wrapping_add(2);
     }
 }
 

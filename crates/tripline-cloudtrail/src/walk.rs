@@ -12,10 +12,10 @@ use tripline_text::Untrusted;
 use crate::identities::Identities;
 use crate::json::{Cursor, Json, Stuck};
 use crate::parse::{Object, object};
-use crate::reader::fate;
+use crate::reader::Sink;
 use crate::record::{Record, Wrapper};
 use crate::scan::container_end;
-use crate::tally::{Limits, Origin, Problem, ProblemKind, Skip, Tally};
+use crate::tally::{Fate, Limits, Origin, Problem, ProblemKind, Skip, Tally};
 use crate::unpack::Unpacker;
 
 /// How much text is checked for UTF-8 and walked at a time: it stays in the processor's cache
@@ -35,6 +35,33 @@ pub(crate) struct Walk<'r> {
     next_record: u64,
     file_damaged: bool,
     digest: bool,
+    /// What became of the last records that were handed on.
+    fates: Vec<Fate>,
+}
+
+/// Records on their way to a sink. They are handed on some at a time: to read one takes about as much code as
+/// a processor's first cache holds, and to take one in takes as much again, so that each by itself would
+/// fetch both anew (measured on day-long files: a quarter fewer misses, 4 % of all cycles).
+struct Batch<'t, 's, S: ?Sized> {
+    records: Vec<Record<'t>>,
+    sink: &'s mut S,
+}
+
+/// How many are handed on at a time, of some kilobyte each: what was read last is still in the second cache.
+const BATCH_RECORDS: usize = 32;
+/// How long a record is, about; those of agents' calls have 1.6 KB.
+const RECORD_BYTES: usize = 1 << 10;
+
+impl<'t, S: ?Sized> Batch<'t, '_, S> {
+    /// Room for the next record of a text of so many bytes.
+    #[inline]
+    fn next(&mut self, bytes: usize) -> &mut Record<'t> {
+        if self.records.capacity() == 0 {
+            // Many a text is one short record in a wrapper.
+            self.records.reserve_exact((bytes / RECORD_BYTES + 1).min(BATCH_RECORDS));
+        }
+        self.records.push_mut(Record::blank())
+    }
 }
 
 impl<'r> Walk<'r> {
@@ -51,6 +78,7 @@ impl<'r> Walk<'r> {
             next_record: 0,
             file_damaged: false,
             digest: false,
+            fates: Vec::new(),
         }
     }
 
@@ -107,48 +135,69 @@ impl<'r> Walk<'r> {
         self.tally.problems.push(Problem { origin, kind });
     }
 
-    /// An object of the text: the record, or something around some.
-    fn meet(
+    /// An object of the text, read into the last place of `batch`: the record, or something around some.
+    #[inline]
+    fn meet<S: Sink + ?Sized>(
         &mut self,
         met: Result<Object<'_>, ProblemKind>,
-        record: &Record<'_>,
         depth: u32,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        batch: &mut Batch<'_, '_, S>,
     ) {
         match met {
             Ok(Object::Record) => {
                 self.next_record += 1;
-                let fate = fate(record, sink);
-                self.tally.record(fate);
+                let passed_over = batch.records.last().and_then(|it| Skip::of(it.kind()));
+                if let Some(why) = passed_over {
+                    batch.records.pop();
+                    self.tally.record(Fate::Skipped(why));
+                } else if batch.records.len() >= BATCH_RECORDS {
+                    self.hand_on(batch);
+                }
             }
-            Ok(Object::Wraps(wrapper, inner)) => self.unwrap(wrapper, inner, depth + 1, sink),
-            Err(problem) => self.failed(problem),
+            Ok(Object::Wraps(wrapper, inner)) => {
+                batch.records.pop();
+                self.hand_on(batch);
+                self.unwrap(wrapper, inner, depth + 1, batch.sink);
+            }
+            Err(problem) => {
+                batch.records.pop();
+                self.failed(problem);
+            }
         }
     }
 
+    /// Hands the records on that were read.
+    fn hand_on<S: Sink + ?Sized>(&mut self, batch: &mut Batch<'_, '_, S>) {
+        let Batch { records, sink } = batch;
+        if records.is_empty() {
+            return;
+        }
+        sink.take(records, &mut self.fates);
+        records.clear();
+        self.fates.drain(..).for_each(|fate| self.tally.record(fate));
+    }
+
     #[cold]
-    fn unwrap(
+    fn unwrap<S: Sink + ?Sized>(
         &mut self,
         wrapper: Wrapper,
         inner: Json<'_>,
         depth: u32,
-        sink: &mut dyn FnMut(&Record<'_>) -> crate::tally::Fate,
+        sink: &mut S,
     ) {
         let limit = self.limits.wrapper_depth_max;
         if depth > limit {
             return self.failed(ProblemKind::TooDeep { limit });
         }
-        // A `dyn` sink from here on: the depth must not multiply the instances of this code.
-        let mut sink = |record: &Record<'_>| sink(record);
         let mut inside = Framing { depth, ..Framing::default() };
         match wrapper {
             Wrapper::Digest => self.digest = true,
             Wrapper::Array | Wrapper::Object => {
-                inside.advance(inner.as_written().as_bytes(), true, self, &mut sink);
+                inside.advance(inner.as_written().as_bytes(), true, self, sink);
             }
             Wrapper::Text => {
                 let text = inner.text().unwrap_or_default().decode();
-                inside.advance(text.as_bytes(), true, self, &mut sink);
+                inside.advance(text.as_bytes(), true, self, sink);
             }
             Wrapper::Packed => {
                 let data = inner.get_text("data").unwrap_or_default().decode();
@@ -157,7 +206,7 @@ impl<'r> Walk<'r> {
                     Ok(packed) => match Unpacker::payload(&packed, self.limits.record_bytes_max) {
                         None => self.failed(ProblemKind::BadGzip),
                         Some(json) => {
-                            inside.advance(&json, true, self, &mut sink);
+                            inside.advance(&json, true, self, sink);
                         }
                     },
                 }
@@ -202,7 +251,7 @@ impl Framing {
         bytes: &[u8],
         last: bool,
         walk: &mut Walk<'_>,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> usize {
         let mut done = 0;
         let mut window = WINDOW_BYTES;
@@ -263,32 +312,36 @@ impl Framing {
         text: &str,
         last: bool,
         walk: &mut Walk<'_>,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> usize {
         let mut at = 0;
+        let mut batch = Batch { records: Vec::new(), sink };
         while at < text.len() {
             let step = match self.mode {
-                Mode::Top => self.top(text, at, last, walk, sink),
-                Mode::Items { in_envelope } => self.items(text, at, in_envelope, last, walk, sink),
+                Mode::Top => self.top(text, at, last, walk, &mut batch),
+                Mode::Items { in_envelope } => {
+                    self.items(text, at, in_envelope, last, walk, &mut batch)
+                }
                 Mode::Stray { in_envelope } => Ok(self.stray(text, at, in_envelope)),
                 Mode::EnvelopeRest => self.envelope_rest(text, at, last, walk),
                 Mode::Lost { in_items } => self.lost(text, at, in_items, last),
             };
             match step {
                 Ok(next) => at = next,
-                Err(Pause::MoreText) => return at,
+                Err(Pause::MoreText) => break,
             }
         }
+        walk.hand_on(&mut batch);
         at
     }
 
-    fn top(
+    fn top<'t, S: Sink + ?Sized>(
         &mut self,
-        text: &str,
+        text: &'t str,
         at: usize,
         last: bool,
         walk: &mut Walk<'_>,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        batch: &mut Batch<'t, '_, S>,
     ) -> Result<usize, Pause> {
         let rest = text.get(at..).unwrap_or_default();
         match rest.as_bytes().first() {
@@ -303,7 +356,7 @@ impl Framing {
                     self.mode = Mode::Items { in_envelope: true };
                     Ok(at + array)
                 }
-                None => self.object(text, at, last, walk, sink),
+                None => self.object(text, at, last, walk, batch),
             },
             // A byte order mark, as some Windows tools put before the first value.
             Some(0xEF) if rest.starts_with('\u{feff}') => Ok(at + '\u{feff}'.len_utf8()),
@@ -316,19 +369,19 @@ impl Framing {
     }
 
     #[inline]
-    fn items(
+    fn items<'t, S: Sink + ?Sized>(
         &mut self,
-        text: &str,
+        text: &'t str,
         at: usize,
         in_envelope: bool,
         last: bool,
         walk: &mut Walk<'_>,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        batch: &mut Batch<'t, '_, S>,
     ) -> Result<usize, Pause> {
         match text.as_bytes().get(at) {
             None => Ok(at),
             Some(b',' | b' ' | b'\n' | b'\r' | b'\t') => Ok(at + 1),
-            Some(b'{') => self.object(text, at, last, walk, sink),
+            Some(b'{') => self.object(text, at, last, walk, batch),
             Some(b']') => {
                 self.mode = if in_envelope { Mode::EnvelopeRest } else { Mode::Top };
                 Ok(at + 1)
@@ -342,22 +395,24 @@ impl Framing {
     }
 
     #[inline]
-    fn object(
+    fn object<'t, S: Sink + ?Sized>(
         &mut self,
-        text: &str,
+        text: &'t str,
         at: usize,
         last: bool,
         walk: &mut Walk<'_>,
-        sink: &mut impl FnMut(&Record<'_>) -> crate::tally::Fate,
+        batch: &mut Batch<'t, '_, S>,
     ) -> Result<usize, Pause> {
         let rest = text.get(at..).unwrap_or_default();
-        let mut record = Record::blank();
-        match object(rest, &mut walk.identities, &mut record) {
+        match object(rest, &mut walk.identities, batch.next(text.len())) {
             Ok((length, met)) => {
-                walk.meet(met, &record, self.depth, sink);
+                walk.meet(met, self.depth, batch);
                 Ok(at + length)
             }
-            Err(stuck) => self.stuck(rest, stuck, last, walk).map(|step| at + step),
+            Err(stuck) => {
+                batch.records.pop();
+                self.stuck(rest, stuck, last, walk).map(|step| at + step)
+            }
         }
     }
 

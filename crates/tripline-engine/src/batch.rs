@@ -133,7 +133,7 @@ impl<'m> Batch<'m> {
     /// Takes a file in, as stored.
     pub fn read(&mut self, file: &Arc<Untrusted<'static>>, stored: &[u8]) {
         let Self { intake, reader, held, tally, .. } = self;
-        tally.add(reader.read(file, stored, |record| intake.ingest(record, held)));
+        tally.add(reader.read(file, stored, &mut intake.sink(held)));
     }
 
     /// Notes a file that could not be fetched.
@@ -146,7 +146,7 @@ impl<'m> Batch<'m> {
     /// # Errors
     /// Never in practice: the rows are this program's own, and do not leave its memory.
     pub fn finish(mut self, config: &Config) -> Result<BatchReport, DamagedRow> {
-        let (mut attributor, vocabulary) = self.intake.finish(&mut self.held);
+        let (mut attributor, vocabulary, _) = self.intake.finish(&mut self.held);
         let copies = sorted(std::mem::take(&mut self.held.copies));
         let corrections = sorted(std::mem::take(&mut self.held.corrections));
         let mut corrections =

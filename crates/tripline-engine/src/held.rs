@@ -123,8 +123,17 @@ pub(crate) enum Form {
     /// What was held.
     Call,
     /// The essence of the record, of which nothing else is held: most that had to wait for their agent
-    /// are never asked for more than the head. With [`Told::all`](crate::known::Told), where that is known.
+    /// are never asked for more than the head. With [`Told::meant`](crate::known::Told), where that is known.
     Record(Option<u64>),
+}
+
+impl Form {
+    pub(crate) fn meant(self) -> Option<u64> {
+        match self {
+            Self::Call => None,
+            Self::Record(meant) => meant,
+        }
+    }
 }
 
 /// Judged calls are ordered by time, then id: the order in which evidence counts.

@@ -5,7 +5,7 @@ use tripline_attribution::{
     Attributor, Facts, Met, Recent, StoredMint, Use, is_failed_mint, may_mint,
 };
 use tripline_baseline::{Call, Counts, RateClass, Touched, UserAgentFamily, bytes_out};
-use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Skip};
+use tripline_cloudtrail::{EventId, EventTime, Fate, Record, Sink, Skip};
 use tripline_detector::{Broken, EventRules, Reason, assess};
 
 use crate::deed::{counts_of, rate_classes};
@@ -13,7 +13,7 @@ use crate::drawn::{DrawnWriter, NOWHERE};
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
-use crate::known::{KnownAgent, KnownAgents, Scratch, Told};
+use crate::known::{KnownAgent, KnownAgents, Normal, Scratch, Told};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 use crate::tick::{Lesson, Tick, Traits};
@@ -68,6 +68,38 @@ pub struct Intake<'m, A = Attributor> {
     waiting_bytes_max: usize,
     row: Vec<u8>,
     drawn: DrawnWriter,
+    /// Room for those that are taken in together.
+    steps: Steps,
+}
+
+/// Records that are taken in together.
+#[derive(Debug, Default)]
+struct Steps {
+    /// The number of each one's event; none where the record is no call.
+    events: Vec<Option<u32>>,
+    /// What each shows by itself.
+    broken: Vec<Vec<Broken>>,
+    /// Whose each is.
+    met: Vec<Met>,
+}
+
+impl Steps {
+    fn pass_over(&mut self) {
+        self.events.push(None);
+        self.broken.push(Vec::new());
+    }
+}
+
+/// An intake, and where it puts what it sets aside.
+struct Inlet<'i, 'm, A, H> {
+    intake: &'i mut Intake<'m, A>,
+    hold: &'i mut H,
+}
+
+impl<A: Reach, H: Hold> Sink for Inlet<'_, '_, A, H> {
+    fn take(&mut self, records: &[Record<'_>], fates: &mut Vec<Fate>) {
+        self.intake.ingest_all(records, self.hold, fates);
+    }
 }
 
 /// Calls whose agent is not known yet, by the essence of their records: the mint is mostly a few minutes
@@ -83,14 +115,23 @@ struct WaitingCall {
     key: Key,
     /// Where its text ends, and the next one's begins.
     end: usize,
-    session: u32,
+    /// Whose it is, as far as was known when that was last asked.
+    met: Met,
     event: u32,
-    /// [`Told::all`], where that is known.
-    told: Option<u64>,
+    /// [`Told::meant`], where that is known.
+    meant: Option<u64>,
 }
 
 /// How much waits, unless there is room for more: some eight thousand calls.
 const WAITING_BYTES_MAX: usize = 4 << 20;
+
+/// What is known of a call when one asks whether it is worth anything.
+enum Known<'t> {
+    /// What [`Scratch::told`] says of it, if that was asked for.
+    Told(Option<&'t Told>),
+    /// Of one that waited: [`Told::meant`], where that was known.
+    Meant(Option<u64>),
+}
 
 /// What is to be done with a call.
 enum Worth {
@@ -98,8 +139,8 @@ enum Worth {
     Nothing,
     /// It may have.
     Holding,
-    /// That depends on the agent of this session.
-    Waiting(u32),
+    /// That depends on its agent.
+    Waiting,
 }
 
 impl<'m, A: Reach> Intake<'m, A> {
@@ -121,6 +162,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             waiting_bytes_max: WAITING_BYTES_MAX,
             row: Vec::new(),
             drawn: DrawnWriter::new(hash_seed),
+            steps: Steps::default(),
         }
     }
 
@@ -132,34 +174,65 @@ impl<'m, A: Reach> Intake<'m, A> {
     }
 
     /// Ends the intake: what still waits is set aside. The names are those of its ticks and rows.
-    pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary) {
+    pub fn finish(mut self, hold: &mut impl Hold) -> (A, Vocabulary, Normal) {
         self.look_at_waiting(hold);
         self.look_at_waiting(hold);
         let Self { attributor, recent, .. } = &mut self;
         attributor.with(|attributor| recent.settle(attributor));
-        (self.attributor, self.vocabulary)
+        (self.attributor, self.vocabulary, self.agents.into_normal())
     }
 
-    /// Takes a record in. This is all that happens to nearly every record there is.
-    pub fn ingest(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
+    /// Who takes records into this intake as they are read. This is all that happens to nearly every record
+    /// there is.
+    pub fn sink<'i, H: Hold>(&'i mut self, hold: &'i mut H) -> impl Sink + use<'i, 'm, A, H> {
+        Inlet { intake: self, hold }
+    }
+
+    /// Takes records in. Each step is taken with all of them before the next, for the sake of the processor's
+    /// cache of instructions, and of those who wait for the attributor.
+    fn ingest_all(&mut self, records: &[Record<'_>], hold: &mut impl Hold, fates: &mut Vec<Fate>) {
         if matches!(self.purpose, Purpose::Keep | Purpose::Export) {
-            let (fate, kept) = self.kept(record, |_, _| true);
-            let place = (record.time(), record.id());
-            match kept {
-                // Tables hold mints apart from calls, in an order of their own.
-                Some(Kept { mint, call }) if self.purpose == Purpose::Export => {
-                    mint.into_iter().for_each(|mint| self.ingest_mint(mint, hold));
-                    if call.is_some() {
-                        self.keep(place, &Kept { mint: None, call }, hold);
-                    }
-                }
-                Some(kept) => self.keep(place, &kept, hold),
-                None => {}
-            }
-            return fate;
+            return fates.extend(records.iter().map(|record| self.ingest_to_keep(record, hold)));
         }
+        let mut steps = std::mem::take(&mut self.steps);
+        for record in records {
+            fates.push(self.look(record, &mut steps, hold));
+        }
+        self.meet(records, &mut steps);
+        let Steps { events, broken, met } = &mut steps;
+        let calls = events.drain(..).zip(broken.drain(..)).zip(met.drain(..));
+        for (((event, broken), met), record) in calls.zip(records) {
+            if let Some(event) = event {
+                self.take_call(met, event, &broken, record, hold);
+            }
+        }
+        self.steps = steps;
+    }
+
+    /// Notes what is to be kept of a record, for a partial baseline or a table.
+    fn ingest_to_keep(&mut self, record: &Record<'_>, hold: &mut impl Hold) -> Fate {
+        let (fate, kept) = self.kept(record, |_, _| true);
+        let place = (record.time(), record.id());
+        match kept {
+            // Tables hold mints apart from calls, in an order of their own.
+            Some(Kept { mint, call }) if self.purpose == Purpose::Export => {
+                mint.into_iter().for_each(|mint| self.ingest_mint(mint, hold));
+                if call.is_some() {
+                    self.keep(place, &Kept { mint: None, call }, hold);
+                }
+            }
+            Some(kept) => self.keep(place, &kept, hold),
+            None => {}
+        }
+        fate
+    }
+
+    /// Finds out what a record shows by itself. A copy or a correction of another record is set aside whole,
+    /// and is no call yet.
+    fn look(&mut self, record: &Record<'_>, steps: &mut Steps, hold: &mut impl Hold) -> Fate {
         if !self.filter.admits(record) {
             self.note_mint(record);
+            steps.pass_over();
             return Fate::Skipped(Skip::Filtered);
         }
         // Copies and corrections are set aside whole: their events need none of the vocabulary's numbers.
@@ -173,33 +246,62 @@ impl<'m, A: Reach> Intake<'m, A> {
             let (used, held) = Held::copy_of(record, &broken, user_agent);
             let key = copy_key(shared, &used, &held.call);
             hold.copy(key, self.encode(record, &held));
+            steps.pass_over();
         } else if let Some(original) = record.corrects() {
             let user_agent = self.vocabulary.user_agent_family(record);
             let (_, held) = Held::copy_of(record, &broken, user_agent);
             hold.correction(correction_key(original, record.time()), self.encode(record, &held));
+            steps.pass_over();
         } else {
-            let met = self.meet(record);
-            let told = match self.purpose {
-                Purpose::Learn => {
-                    self.note_to_learn(met, event, record, hold);
-                    None
-                }
-                _ => self.note_to_judge(met, event, record, hold),
-            };
-            let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
-                true => Worth::Holding,
-                false => self.worth(met, event, told.as_ref(), record),
-            };
-            match worth {
-                Worth::Nothing => {}
-                Worth::Holding => self.hold(record, &broken, hold),
-                Worth::Waiting(session) => {
-                    let told = told.map(|told| told.all);
-                    self.wait(session, event, told, record, hold);
-                }
-            }
+            steps.events.push(Some(event));
+            steps.broken.push(broken);
         }
         Fate::Read
+    }
+
+    /// Finds out, as far as can be, whose the calls are.
+    fn meet(&mut self, records: &[Record<'_>], steps: &mut Steps) {
+        let Self { attributor, recent, .. } = self;
+        let Steps { events, met, .. } = steps;
+        if events.iter().all(Option::is_none) {
+            return met.resize(events.len(), Met::default());
+        }
+        attributor.with(|attributor| {
+            met.extend(events.iter().zip(records).map(|(event, record)| match event {
+                Some(_) => met_by(attributor, recent, record),
+                None => Met::default(),
+            }));
+        });
+    }
+
+    /// Counts a call, notes what there is to learn of it, and sets it aside if it may have something to show.
+    fn take_call(
+        &mut self,
+        met: Met,
+        event: u32,
+        broken: &[Broken],
+        record: &Record<'_>,
+        hold: &mut impl Hold,
+    ) {
+        let told = match self.purpose {
+            Purpose::Learn => {
+                self.note_to_learn(met, event, record, hold);
+                None
+            }
+            _ => self.note_to_judge(met, event, record, hold),
+        };
+        let worth = match self.purpose == Purpose::ShowAll || !broken.is_empty() {
+            true => Worth::Holding,
+            false => self.worth(met, event, Known::Told(told.as_ref()), record),
+        };
+        match worth {
+            Worth::Nothing => {}
+            Worth::Holding => self.hold(record, broken, hold),
+            Worth::Waiting => {
+                let meant = told.map(|told| told.meant);
+                self.wait(met, event, meant, record, hold);
+            }
+        }
     }
 
     /// Counts a call; what [`Scratch::told`] says of it, where that was asked for.
@@ -235,27 +337,6 @@ impl<'m, A: Reach> Intake<'m, A> {
         if may_mint(record) {
             self.attributor.with(|attributor| attributor.note_mint(record));
         }
-    }
-
-    /// Counts a record to its session.
-    #[inline]
-    fn meet(&mut self, record: &Record<'_>) -> Met {
-        self.note_mint(record);
-        let Self { attributor, recent, .. } = self;
-        if let Some(met) = recent.meet(record) {
-            if met.may_be_an_agent() {
-                *met = attributor.with(|attributor| attributor.look_again(met.place()));
-            }
-            return *met;
-        }
-        let facts = Facts::of(record);
-        attributor.with(|attributor| {
-            let met = attributor.observe(&facts);
-            if let Some(untold) = recent.remember(record, &facts, met) {
-                attributor.note_met(untold);
-            }
-            met
-        })
     }
 
     fn keep(&mut self, (time, id): (EventTime, EventId), kept: &Kept, hold: &mut impl Hold) {
@@ -383,9 +464,9 @@ impl<'m, A: Reach> Intake<'m, A> {
 
     fn wait(
         &mut self,
-        session: u32,
+        met: Met,
         event: u32,
-        told: Option<u64>,
+        meant: Option<u64>,
         record: &Record<'_>,
         hold: &mut impl Hold,
     ) {
@@ -397,7 +478,7 @@ impl<'m, A: Reach> Intake<'m, A> {
             return self.hold(record, &[], hold);
         }
         let key = call_key(record.time(), record.id());
-        calls.push(WaitingCall { key, end: text.len(), session, event, told });
+        calls.push(WaitingCall { key, end: text.len(), met, event, meant });
         if self.waiting.text.len() > self.waiting_bytes_max / 2 {
             self.look_at_waiting(hold);
         }
@@ -407,18 +488,25 @@ impl<'m, A: Reach> Intake<'m, A> {
     #[cold]
     fn look_at_waiting(&mut self, hold: &mut impl Hold) {
         let mut waiting = std::mem::take(&mut self.longer);
+        self.attributor.with(|attributor| {
+            for call in &mut waiting.calls {
+                call.met = attributor.look_again(call.met.place());
+            }
+        });
         let mut start = 0;
         for call in waiting.calls.drain(..) {
             let text = waiting.text.get(start..call.end).unwrap_or_default();
             start = call.end;
-            let met = self.attributor.with(|attributor| attributor.look_again(call.session));
+            let met = call.met;
             if self.is_surely_normal(met, &call) {
                 continue;
             }
             let is_worth_it = met.may_be_an_agent()
                 // INVARIANT: it was a record when it came in.
-                || Record::parse(text)
-                    .is_ok_and(|record| matches!(self.worth(met, call.event, None, &record), Worth::Holding));
+                || Record::parse(text).is_ok_and(|record| {
+                    let worth = self.worth(met, call.event, Known::Meant(call.meant), &record);
+                    matches!(worth, Worth::Holding)
+                });
             if is_worth_it {
                 hold.call(call.key, self.encode_essence(&call, text));
             }
@@ -435,7 +523,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         let Some(number) = met.agent() else { return !met.may_be_an_agent() };
         let Some(known) = known_agent(agents, model, attributor, number) else { return true };
         !known.is_judged()
-            || call.told.is_some_and(|told| known.remembers(told))
+            || call.meant.is_some_and(|meant| known.remembers(meant))
             || !known.habits.is_known()
                 && known
                     .is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -474,13 +562,13 @@ impl<'m, A: Reach> Intake<'m, A> {
     /// An agent that is resolved here can later only turn out to be contested, which leaves it
     /// without a scope and habits: so what these are content with now needs no second look.
     #[inline]
-    fn worth(&mut self, met: Met, event: u32, told: Option<&Told>, record: &Record<'_>) -> Worth {
+    fn worth(&mut self, met: Met, event: u32, known_of: Known<'_>, record: &Record<'_>) -> Worth {
         if !self.model.judges_agents() {
             return Worth::Nothing;
         }
         let Some(number) = met.agent() else {
             return match met.may_be_an_agent() {
-                true => Worth::Waiting(met.place()),
+                true => Worth::Waiting,
                 false => Worth::Nothing,
             };
         };
@@ -492,14 +580,19 @@ impl<'m, A: Reach> Intake<'m, A> {
             return Worth::Nothing;
         }
         let newly_told;
-        let told = match told {
-            None if known.habits.is_known() => {
+        let told = match known_of {
+            Known::Told(Some(told)) => Some(told),
+            Known::Told(None) | Known::Meant(_) if !known.habits.is_known() => None,
+            Known::Told(None) => {
                 newly_told = scratch.told(record, event, vocabulary);
                 newly_told.as_ref()
             }
-            told => told,
+            Known::Meant(meant) => {
+                newly_told = scratch.told_again(record, event, vocabulary, meant);
+                newly_told.as_ref()
+            }
         };
-        if told.is_some_and(|told| known.remembers(told.all)) {
+        if told.is_some_and(|told| known.remembers(told.meant)) {
             return Worth::Nothing;
         }
         if !known.is_content(event, || vocabulary.known_event(event).map(KnownEvent::any_call))
@@ -535,8 +628,8 @@ impl<'m, A: Reach> Intake<'m, A> {
         if !may_be_asked {
             return (None, Touched::NOTHING);
         }
-        let told = scratch.told(record, event, vocabulary);
-        let touched = scratch.touched(record, vocabulary.known_event(event), told.as_ref());
+        let mut told = scratch.told(record, event, vocabulary);
+        let touched = scratch.touched(record, vocabulary.known_event(event), told.as_mut());
         (told, touched)
     }
 
@@ -577,7 +670,7 @@ impl<'m, A: Reach> Intake<'m, A> {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
         if let Some(event) = self.vocabulary.known_event(call.event) {
-            let form = Form::Record(call.told);
+            let form = Form::Record(call.meant);
             let head = Head { event: event.key(), has_reasons: false, form };
             row = head.encode(row);
         }
@@ -585,6 +678,24 @@ impl<'m, A: Reach> Intake<'m, A> {
         self.row.extend_from_slice(essence.as_bytes());
         &self.row
     }
+}
+
+/// Counts a record to its session.
+#[inline]
+fn met_by(attributor: &mut Attributor, recent: &mut Recent, record: &Record<'_>) -> Met {
+    attributor.note_mint(record);
+    if let Some(met) = recent.meet(record) {
+        if met.may_be_an_agent() {
+            *met = attributor.look_again(met.place());
+        }
+        return *met;
+    }
+    let facts = Facts::of(record);
+    let met = attributor.observe(&facts);
+    if let Some(untold) = recent.remember(record, &facts, met) {
+        attributor.note_met(untold);
+    }
+    met
 }
 
 /// The agent of this number, as the attributor gave it.

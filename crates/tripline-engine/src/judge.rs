@@ -20,7 +20,7 @@ use crate::filter::Filter;
 use crate::habits::{Entries, Habits};
 use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
-use crate::known::{KnownAgents, Scratch};
+use crate::known::{KnownAgents, Normal, Scratch};
 use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
@@ -92,7 +92,7 @@ pub fn judge_all<T: Ticked, R: AsRef<[u8]>, E: From<DamagedRow>>(
             }
         }
         let row = of_several.as_deref().or(row.as_ref().map(R::as_ref));
-        judge.call(part, tick.tick(), row)?.map_or(Ok(()), &mut *sink)
+        judge.call(part, tick.tick(), row)?.map_or(Ok(()), |scored| sink(*scored))
     };
     let (mut duplicates, mut last): (u64, Option<(usize, T)>) = (0, None);
     for batch in ticks {
@@ -127,6 +127,8 @@ pub struct Judge<'m> {
     sessions: Sessions,
     /// Of each part of the ticks.
     vocabularies: &'m [Vocabulary],
+    /// Of the same.
+    normal: &'m [Normal],
     /// Whether calls without a finding are shown too.
     all: bool,
     agents: KnownAgents<'m>,
@@ -165,6 +167,7 @@ impl<'m> Judge<'m> {
             tenants,
             sessions,
             vocabularies,
+            normal: &[],
             all,
             agents,
             words,
@@ -187,7 +190,7 @@ impl<'m> Judge<'m> {
     }
 
     /// Counts a call, and judges it if there is a row of it, or if it is one too many; `None` where
-    /// there is nothing to show.
+    /// there is nothing to show. In a box: nearly always there is nothing, which is not worth half a kilobyte.
     ///
     /// # Errors
     /// When the row is damaged.
@@ -196,7 +199,7 @@ impl<'m> Judge<'m> {
         part: usize,
         tick: Tick,
         row: Option<&[u8]>,
-    ) -> Result<Option<Scored>, DamagedRow> {
+    ) -> Result<Option<Box<Scored>>, DamagedRow> {
         let turn = self.sessions.note_call(tick.place, tick.time(), tick.traits().is_failed_mint());
         if row.is_none() && !self.model.has_learned() {
             return Ok(None);
@@ -252,13 +255,18 @@ impl<'m> Judge<'m> {
         if head.has_reasons || self.all {
             return Ok(false);
         }
+        if let (Some(number), Some(meant)) = (number, head.form.meant())
+            && self.normal.iter().any(|calls| calls.has(number, meant))
+        {
+            return Ok(true);
+        }
         let agent = number.and_then(|number| Some((number, self.sessions.agent_at(number)?)));
         let known = agent.and_then(|(number, agent)| self.agents.get(self.model, number, agent));
         let Some(known) = known.filter(|known| known.is_judged()) else { return Ok(true) };
         match head.form {
             // What is held as a call was looked at when it was set aside.
             Form::Call if known.habits.is_known() => return Ok(false),
-            Form::Record(Some(told)) if known.remembers(told) => return Ok(true),
+            form if form.meant().is_some_and(|meant| known.remembers(meant)) => return Ok(true),
             Form::Call | Form::Record(_) => {}
         }
         let event = self.words.event_of(head.event, || {
@@ -279,8 +287,8 @@ impl<'m> Judge<'m> {
             return Ok(is_content);
         }
         let record = Head::record(rest)?;
-        let told = self.scratch.told(&record, event, words);
         let scratch = &mut self.scratch;
+        let told = scratch.told_again(&record, event, words, head.form.meant());
         Ok(event != UNKNOWN && known.is_familiar(&record, event, told.as_ref(), words, scratch))
     }
 
@@ -296,7 +304,7 @@ impl<'m> Judge<'m> {
         call: Call,
         mut reasons: Vec<Reason>,
         excess: Option<Excess>,
-    ) -> Option<Scored> {
+    ) -> Option<Box<Scored>> {
         let session = self.sessions.session_at(turn.session);
         let agent = session.agent();
         let number = self.sessions.agent_number_at(turn.session);
@@ -362,7 +370,7 @@ impl<'m> Judge<'m> {
             Verdict::Fence => self.flagged.fence(turn.root, turn.episode_start),
             Verdict::Kill => self.flagged.kill(turn.root, turn.episode_start),
         }
-        is_shown.then_some(scored)
+        is_shown.then(|| Box::new(scored))
     }
 
     /// Weighs a call against the habits of its agent: the evidence of its episode so far, and why the
@@ -447,6 +455,12 @@ impl<'m> Judge<'m> {
     #[must_use]
     pub fn knowing(self, deployments: Deployments) -> Self {
         Self { deployments, ..self }
+    }
+
+    /// The same, with what was found to be normal while the calls came in.
+    #[must_use]
+    pub fn told_normal(self, normal: &'m [Normal]) -> Self {
+        Self { normal, ..self }
     }
 
     /// The same, and what episodes came to is kept.

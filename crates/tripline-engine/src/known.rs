@@ -46,6 +46,18 @@ impl<'m> KnownAgents<'m> {
         Some(known.get_or_insert_with(|| Box::new(KnownAgent::new(model, agent, hash_seed))))
     }
 
+    /// What is remembered of their calls, as far as there is room for it.
+    pub(crate) fn into_normal(self) -> Normal {
+        let mut room = NORMAL_MAX;
+        let calls = self.agents.into_iter().map(|agent| {
+            let calls = agent.map(|it| it.normal).unwrap_or_default();
+            let rest = room.checked_sub(calls.hashes.capacity());
+            room = rest.unwrap_or(room);
+            rest.map(|_| calls).unwrap_or_default()
+        });
+        Normal { calls: calls.collect() }
+    }
+
     /// The agent with this number, if it was met before.
     #[inline]
     pub(crate) fn met(&self, number: u32) -> Option<&KnownAgent<'m>> {
@@ -56,6 +68,21 @@ impl<'m> KnownAgents<'m> {
     #[inline]
     pub(crate) fn met_mut(&mut self, number: u32) -> Option<&mut KnownAgent<'m>> {
         self.agents.get_mut(number as usize)?.as_deref_mut()
+    }
+}
+
+/// What was found to be normal of each agent while its calls came in: of those that were set aside before that
+/// was known, as many need no second look.
+#[derive(Debug, Default)]
+pub struct Normal {
+    /// By the agents' numbers.
+    calls: Vec<Remembered>,
+}
+
+impl Normal {
+    /// Whether a call of an agent was normal that [meant](Told::meant) the same.
+    pub(crate) fn has(&self, number: u32, meant: u64) -> bool {
+        self.calls.get(number as usize).is_some_and(|calls| calls.has(meant))
     }
 }
 
@@ -74,8 +101,8 @@ pub(crate) struct KnownAgent<'m> {
     /// Resources that are no news, each with its event and the caller's account. A resource costs a walk
     /// through a trie to ask about, and most are used again and again.
     resources: Remembered,
-    /// Calls that scope and habits are content with, by all that is [`Told`] of them: most calls are told
-    /// in the words of one before.
+    /// Calls that scope and habits are content with, by what is [meant](Told::meant): most calls mean the same
+    /// as one before.
     normal: Remembered,
     /// Not where the scope asks for an address, since what is told names its network; nor for what is the
     /// session's, or for how many calls there are.
@@ -84,7 +111,7 @@ pub(crate) struct KnownAgent<'m> {
 }
 
 /// Things of which it is known that they are no news, by hashes under a secret key. Among a thousand
-/// million calls, the chance that one is taken for another is one in five million.
+/// million calls, the chance that one is taken for another is one in a million, about.
 #[derive(Debug, Default)]
 struct Remembered {
     hashes: HashTable<u64>,
@@ -115,6 +142,8 @@ enum Answer {
     LookCloser,
 }
 
+/// How many calls of all agents together are, when the calls are in: 18 MB of them.
+const NORMAL_MAX: usize = 2_000_000;
 /// How many networks, and user agents, are remembered of an agent.
 const FAMILIAR_MAX: usize = 64;
 /// How many resources are, and how many calls: 36 KB each, all that a table of this size holds.
@@ -173,10 +202,10 @@ impl<'m> KnownAgent<'m> {
         *answer == Answer::Yes
     }
 
-    /// Whether a call of which the same was told was normal: then this one is. `told` is [`Told::all`].
+    /// Whether a call that meant the same was normal: then this one is. `meant` is [`Told::meant`].
     #[inline]
-    pub(crate) fn remembers(&self, told: u64) -> bool {
-        self.normal.has(told)
+    pub(crate) fn remembers(&self, meant: u64) -> bool {
+        self.normal.has(meant)
     }
 
     /// Whether nothing in a call is news against the agent's habits. A call of which this is said
@@ -205,7 +234,7 @@ impl<'m> KnownAgent<'m> {
             }
         };
         let words = &*words;
-        let Scratch { text, account, found, .. } = scratch;
+        let Scratch { text, account, found, hasher: told_by, .. } = scratch;
         let (action, region);
         let (action, region) = match words.known_event(event) {
             Some(event) => (event.action.as_str(), &*event.region),
@@ -260,7 +289,7 @@ impl<'m> KnownAgent<'m> {
             return false;
         }
         let Self { hasher, resources, normal, .. } = self;
-        found.look(record, words.known_event(event), told, text);
+        found.look(record, words.known_event(event), told, text, told_by);
         let (mut usual, mut is_repeated) = (true, true);
         for resource in found.resources() {
             let hash = hasher.hash_one((event, account, resource));
@@ -292,7 +321,7 @@ impl<'m> KnownAgent<'m> {
             && self.remembers_calls
             && let Some(told) = told
         {
-            normal.note(told.all);
+            normal.note(told.meant);
         }
         usual
     }
@@ -332,10 +361,17 @@ fn remembered(
 /// told are the same to scope and habits. Numbers under a secret key, as in [`Remembered`].
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// All of it.
-    pub(crate) all: u64,
     /// What tells which resources it touches.
     touching: u64,
+    /// All the rest.
+    beside: u64,
+    /// What it all means. At first that is every word; once it is known what the call touches
+    /// ([`Scratch::touched`]), the resources themselves stand in place of what tells which they are: the same is
+    /// told of one resource in many words, and scope and habits ask for the resource alone. Of a call that was
+    /// refused, or that may hand a role over, it stays every word.
+    ///
+    /// One call may be known in either form: that costs a second look, and nothing else.
+    pub(crate) meant: u64,
     pub(crate) bytes_out: Option<u64>,
     network: Word<'static>,
     user_agent: Word<'static>,
@@ -361,31 +397,33 @@ struct Found {
     texts: String,
     ends: Vec<usize>,
     touched: Touched,
+    /// A hash of them, under a secret key.
+    hash: u64,
 }
 
 /// What calls touched, each in the place that follows from what was told of it: in the lower 16 bits, below
-/// the upper 48 of what was told.
+/// the upper 48 of what was told; and a hash of the resources.
 #[derive(Debug, Default)]
 struct TouchedBy {
-    places: Vec<u64>,
+    places: Vec<(u64, u64)>,
 }
 
-/// How many calls are remembered of which it is known what they touched: 256 KiB.
+/// How many calls are remembered of which it is known what they touched: 512 KiB.
 const TOUCHED_MAX: usize = 32_768;
 
 impl TouchedBy {
     #[inline]
-    fn of(&self, told: u64) -> Option<Touched> {
-        let place = self.places.get(told as usize % TOUCHED_MAX)?;
-        ((place ^ told) >> 16 == 0).then_some(Touched::from_bits(*place as u16))
+    fn of(&self, told: u64) -> Option<(Touched, u64)> {
+        let (place, hash) = self.places.get(told as usize % TOUCHED_MAX)?;
+        ((place ^ told) >> 16 == 0).then_some((Touched::from_bits(*place as u16), *hash))
     }
 
-    fn note(&mut self, told: u64, touched: Touched) {
+    fn note(&mut self, told: u64, touched: Touched, hash: u64) {
         if self.places.is_empty() {
-            self.places.resize(TOUCHED_MAX, 0);
+            self.places.resize(TOUCHED_MAX, (0, 0));
         }
         if let Some(place) = self.places.get_mut(told as usize % TOUCHED_MAX) {
-            *place = told >> 16 << 16 | u64::from(touched.bits());
+            *place = (told >> 16 << 16 | u64::from(touched.bits()), hash);
         }
     }
 }
@@ -398,6 +436,7 @@ impl Found {
         event: Option<&KnownEvent>,
         told: Option<&Told>,
         text: &mut String,
+        hasher: &RandomState,
     ) {
         let told = told.map(|told| told.touching);
         if told.is_some() && self.told == told {
@@ -416,6 +455,7 @@ impl Found {
             Some(event) => each_resource_by(&event.naming, record, text, &mut note),
             None => each_resource(record, text, &mut note),
         }
+        self.hash = hasher.hash_one((texts.as_str(), ends.as_slice()));
         self.touched = touching.finish();
         self.told = told;
     }
@@ -456,32 +496,57 @@ impl Scratch {
         // Of the bytes the magnitude is asked about.
         let magnitude = bytes_out.map(|bytes| bytes.leading_zeros());
         let error = record.error_code().map(JsonText::as_written);
-        let all = self.hasher.hash_one((touching, magnitude, around, error));
-        Some(Told { all, touching, bytes_out, network, user_agent })
+        let account = record.recipient_account_text().map(JsonText::as_written);
+        let beside = (event, self.last, account, magnitude, around, error);
+        let beside = self.hasher.hash_one(beside);
+        let meant = self.hasher.hash_one((touching, beside));
+        Some(Told { touching, beside, meant, bytes_out, network, user_agent })
     }
 
-    /// What a call touched. What was refused touched nothing.
+    /// The same of a call that was set aside, with what it [meant](Told::meant), where that is known.
+    pub(crate) fn told_again(
+        &mut self,
+        record: &Record<'_>,
+        event: u32,
+        words: &mut Vocabulary,
+        meant: Option<u64>,
+    ) -> Option<Told> {
+        let told = self.told(record, event, words)?;
+        Some(Told { meant: meant.unwrap_or(told.meant), ..told })
+    }
+
+    /// What a call touched; what it [means](Told::meant) follows from that. What was refused touched nothing.
     pub(crate) fn touched(
         &mut self,
         record: &Record<'_>,
         event: Option<&KnownEvent>,
-        told: Option<&Told>,
+        mut told: Option<&mut Told>,
     ) -> Touched {
         if record.is_denied() {
             return Touched::NOTHING;
         }
-        let Self { text, found, touched, .. } = self;
-        if let Some(known) = told.and_then(|told| touched.of(told.touching)) {
-            return known;
+        let Self { text, found, touched, hasher, .. } = self;
+        let known = told.as_ref().and_then(|told| touched.of(told.touching));
+        let (what, hash) = known.unwrap_or_else(|| {
+            found.look(record, event, told.as_deref(), text, hasher);
+            if let Some(told) = &told {
+                touched.note(told.touching, found.touched, found.hash);
+            }
+            (found.touched, found.hash)
+        });
+        // Which roles a call hands over is told in many places: then every word counts.
+        if let Some(told) = &mut told
+            && event.is_some_and(|event| !event.naming.may_pass_role())
+        {
+            told.meant = hasher.hash_one((told.beside, hash));
         }
-        found.look(record, event, told, text);
-        if let Some(told) = told {
-            touched.note(told.touching, found.touched);
-        }
-        found.touched
+        what
     }
 
     fn note_home(&mut self, record: &Record<'_>) {
+        if record.identity().account_text().is_some_and(|it| it.as_written() == self.account) {
+            return;
+        }
         let account = record.identity().account();
         if account == self.last {
             return;
@@ -516,7 +581,7 @@ mod tests {
         let record = Record::parse(&text).unwrap();
         let event = words.event(&record);
         let told = Scratch::new(1).told(&record, event, words).unwrap();
-        (told.all, told.touching)
+        (told.meant, told.touching)
     }
 
     #[test]
@@ -573,6 +638,84 @@ mod tests {
         }
     }
 
+    /// What is meant by a record with these changes, once it is known what it touches.
+    fn meant(scratch: &mut Scratch, changes: &[(&str, &str)]) -> u64 {
+        let mut text = r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"a",
+            "eventSource":"s3.amazonaws.com","eventName":"GetObject","awsRegion":"eu-west-1",
+            "sourceIPAddress":"192.0.2.1","userAgent":"Boto3/1","errorCode":"NoSuchKey",
+            "recipientAccountId":"210987654321",
+            "userIdentity":{"type":"AssumedRole","arn":"arn:aws:x","accountId":"123456789012"},
+            "requestParameters":{"bucketName":"b","key":"k"},
+            "additionalEventData":{"bytesTransferredOut":100.0}}"#
+            .to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replace(from, to);
+        }
+        let record = Record::parse(&text).unwrap();
+        let mut words = Vocabulary::new(1);
+        let event = words.event(&record);
+        let mut told = scratch.told(&record, event, &mut words);
+        let touched = scratch.touched(&record, words.known_event(event), told.as_mut());
+        assert_eq!(touched == Touched::NOTHING, record.is_denied());
+        told.unwrap().meant
+    }
+
+    /// The same resource, in other words.
+    const IN_OTHER_WORDS: (&str, &str) = (r#""key":"k""#, r#""key":"k","Host":"b.s3""#);
+
+    #[test]
+    fn the_same_is_meant_of_a_resource_in_whatever_words() {
+        let scratch = &mut Scratch::new(1);
+        let plain = meant(scratch, &[]);
+        // Known the second time, without a look.
+        assert_eq!(meant(scratch, &[]), plain);
+        assert_eq!(meant(scratch, &[IN_OTHER_WORDS]), plain);
+        assert_eq!(meant(&mut Scratch::new(1), &[IN_OTHER_WORDS]), plain);
+        let mut all = vec![plain];
+        for change in [
+            ("GetObject", "HeadObject"),
+            ("eu-west-1", "eu-west-2"),
+            ("210987654321", "210987654322"),
+            ("123456789012", "123456789013"),
+            ("192.0.2.1", "192.0.3.1"),
+            ("Boto3/1", "curl/1"),
+            ("NoSuchKey", "NoSuchBucket"),
+            (r#","errorCode":"NoSuchKey""#, ""),
+            ("100.0", "128"),
+            (r#"{"bytesTransferredOut":100.0}"#, "{}"),
+            (r#":"k""#, r#":"l""#),
+            (r#""bucketName":"b","key":"k""#, r#""bucketName":"b/k""#),
+        ] {
+            all.push(meant(scratch, &[change]));
+        }
+        let copied = (r#""key":"k""#, r#""key":"k","x-amz-copy-source":"c/d""#);
+        all.push(meant(scratch, &[copied]));
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        // All but one of an object whose name is that of a bucket's object: habits and scope ask for the ARN.
+        assert_eq!(all.len(), count - 1);
+    }
+
+    #[test]
+    fn of_what_was_refused_or_may_hand_over_a_role_every_word_counts() {
+        let refused = ("NoSuchKey", "AccessDenied");
+        let hands_over = [("s3.", "lambda."), ("GetObject", "CreateFunction20150331")];
+        let named = (r#""bucketName":"b","key":"k""#, r#""functionName":"f""#);
+        let with_role = (
+            r#""bucketName":"b","key":"k""#,
+            r#""functionName":"f","role":"arn:aws:iam::1:role/r""#,
+        );
+        let scratch = &mut Scratch::new(1);
+        assert_ne!(meant(scratch, &[refused]), meant(scratch, &[refused, IN_OTHER_WORDS]));
+        let [source, name] = hands_over;
+        assert_ne!(
+            meant(scratch, &[source, name, named]),
+            meant(scratch, &[source, name, with_role])
+        );
+    }
+
     #[test]
     fn what_is_told_is_the_same_by_any_vocabulary() {
         let mut words = Vocabulary::new(1);
@@ -608,10 +751,11 @@ mod tests {
     fn what_calls_touched_is_remembered_until_another_takes_its_place() {
         let mut touched = TouchedBy::default();
         let (one, alike) = (0xabcd_0000_0000_0003, 0xabcd_0000_0001_0003);
+        let (much, nothing) = ((Touched::from_bits(0xffff), 7), (Touched::NOTHING, 8));
         assert_eq!(touched.of(one), None);
-        touched.note(one, Touched::from_bits(0xffff));
-        assert_eq!((touched.of(one), touched.of(alike)), (Some(Touched::from_bits(0xffff)), None));
-        touched.note(alike, Touched::NOTHING);
-        assert_eq!((touched.of(one), touched.of(alike)), (None, Some(Touched::NOTHING)));
+        touched.note(one, much.0, much.1);
+        assert_eq!((touched.of(one), touched.of(alike)), (Some(much), None));
+        touched.note(alike, nothing.0, nothing.1);
+        assert_eq!((touched.of(one), touched.of(alike)), (None, Some(nothing)));
     }
 }

@@ -53,6 +53,7 @@ pub use held::{Hold, Key, time_of};
 pub use incident::{FINDINGS_MAX, Incident, incident_id};
 pub use intake::{Intake, Purpose, Reach};
 pub use judge::{DamagedRow, Judge, Judged, Scored, judge_all};
+pub use known::Normal;
 pub use learning::{AgentLearning, Flagged, Learning};
 pub use live::{
     Anchor, Arrival, Arrivals, Beat, Entry, HORIZON_SECS, Hearsay, LiveIncident, LiveReport,

@@ -24,6 +24,10 @@ pub(crate) struct OpenEpisodes {
     begun: VecDeque<(u32, u32)>,
     /// Those that are over and that nobody has asked for yet.
     over: Vec<Over>,
+    /// Room of episodes that are over, for the next ones: at more than a kilobyte each, nearly half of what an
+    /// episode costs is that its room is new.
+    #[expect(clippy::vec_box, reason = "they go back into a table of boxes")]
+    spare: Vec<Box<OpenEpisode>>,
 }
 
 /// An episode so far.
@@ -67,6 +71,9 @@ pub(crate) struct Over {
 /// so many new ones is given a grace.
 const VERSIONS_MAX: usize = 64;
 
+/// How much of that room is kept.
+const SPARE_MAX: usize = 64;
+
 /// No episode is longer, so that what began earlier is over.
 const EPISODE_MINUTES_MAX: u32 = 60;
 
@@ -74,28 +81,28 @@ impl OpenEpisodes {
     /// None so far. `hash_seed` keys the table; no result depends on it.
     pub(crate) fn new(hash_seed: u64) -> Self {
         let open = HashMap::with_hasher(keyed(hash_seed, 61));
-        Self { open, begun: VecDeque::new(), over: Vec::new() }
+        Self { open, begun: VecDeque::new(), over: Vec::new(), spare: Vec::new() }
     }
 
     /// The episode whose turn it is, of the agent with this number.
     #[inline]
     pub(crate) fn at(&mut self, turn: &Turn, agent: u32) -> &mut OpenEpisode {
         self.remove_some(turn.episode_start);
-        let Self { open, over, begun } = self;
-        let mut begin = || {
-            begun.push_back((turn.episode_start, turn.root));
-            Box::new(OpenEpisode {
-                start_minute: turn.episode_start,
-                agent,
-                ..OpenEpisode::default()
-            })
-        };
+        let Self { open, over, begun, spare } = self;
+        let mut begins = || begun.push_back((turn.episode_start, turn.root));
         match open.entry(turn.root) {
-            Entry::Vacant(place) => place.insert(begin()),
+            Entry::Vacant(place) => {
+                begins();
+                let mut episode = spare.pop().unwrap_or_default();
+                episode.begin(turn.episode_start, agent);
+                place.insert(episode)
+            }
             Entry::Occupied(place) => {
                 let episode = place.into_mut();
                 if episode.start_minute != turn.episode_start {
-                    over.push(std::mem::replace(episode, begin()).over());
+                    begins();
+                    over.push(episode.over());
+                    episode.begin(turn.episode_start, agent);
                 }
                 episode
             }
@@ -115,7 +122,11 @@ impl OpenEpisodes {
             if let Entry::Occupied(place) = self.open.entry(root)
                 && place.get().start_minute == start
             {
-                self.over.push(place.remove().over());
+                let episode = place.remove();
+                self.over.push(episode.over());
+                if self.spare.len() < SPARE_MAX {
+                    self.spare.push(episode);
+                }
             }
         }
     }
@@ -139,6 +150,11 @@ impl OpenEpisodes {
 }
 
 impl OpenEpisode {
+    /// Makes it one that begins, whatever it was before.
+    fn begin(&mut self, start_minute: u32, agent: u32) {
+        *self = Self { start_minute, agent, ..Self::default() };
+    }
+
     fn over(&self) -> Over {
         let Self { start_minute, highest, counted, killing, verdict, agent, .. } = *self;
         Over { start_minute, highest, counted, killing, verdict, agent }

@@ -11,7 +11,7 @@ use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 use tripline_baseline::{Call, Naming, Namings, Network, Outcome, RateClasses, UserAgentFamily};
 use tripline_cloudtrail::{EventId, EventTime, JsonText, Record, keyed};
-use tripline_iam::{AccountId, Action, Region};
+use tripline_iam::{Action, Region};
 use tripline_text::Untrusted;
 
 use crate::deed::{rate_classes, rate_classes_of};
@@ -55,53 +55,7 @@ pub struct Vocabulary {
     namings: Namings,
     networks: Words,
     user_agents: Words,
-    /// Where sessions called from lately, and with what, each in the place that follows from its identity:
-    /// most calls of a session are alike in that.
-    around: Vec<Option<Around>>,
 }
-
-/// Where a call came from and with what it was made: as written, one text behind the other, and by number.
-#[derive(Clone, Debug, Default)]
-struct Around {
-    written: String,
-    ends: [usize; 3],
-    /// Whose endpoint it is, where that is somebody else's.
-    owner: Option<AccountId>,
-    network: u32,
-    user_agent: u32,
-}
-
-impl Around {
-    /// Whether this is it.
-    #[inline]
-    fn is(&self, texts: [&str; 3], owner: Option<AccountId>) -> bool {
-        let mut from = 0;
-        self.owner == owner
-            && texts.into_iter().zip(self.ends).all(|(text, to)| {
-                let known = self.written.get(from..to).unwrap_or_default();
-                from = to;
-                is_same(known, text)
-            })
-    }
-
-    fn become_that_of(
-        &mut self,
-        texts: [&str; 3],
-        owner: Option<AccountId>,
-        (network, user_agent): (u32, u32),
-    ) {
-        self.written.clear();
-        for (text, end) in texts.into_iter().zip(&mut self.ends) {
-            self.written.push_str(text);
-            *end = self.written.len();
-        }
-        (self.owner, self.network, self.user_agent) = (owner, network, user_agent);
-    }
-}
-
-/// How many of these are kept, and how long their texts are at most: CloudTrail cuts a user agent at 1 KB.
-const AROUND_MAX: usize = 512;
-const AROUND_BYTES_MAX: usize = 2_048;
 
 /// An event in a Region.
 #[derive(Debug)]
@@ -138,7 +92,6 @@ impl Vocabulary {
             namings: Namings::default(),
             networks: Words::default(),
             user_agents: Words::default(),
-            around: Vec::new(),
         }
     }
 
@@ -203,39 +156,7 @@ impl Vocabulary {
     /// The network that a call came from, and its user agent family.
     #[inline]
     pub(crate) fn around(&mut self, record: &Record<'_>) -> (Word<'static>, Word<'static>) {
-        let texts = [record.vpc_endpoint(), record.source_ip(), record.user_agent()]
-            .map(|text| text.map_or("", JsonText::as_written));
-        let owner = record.foreign_endpoint_account();
-        let place = record.identity().hash() as usize % AROUND_MAX;
-        match self.around.get(place) {
-            Some(Some(around)) if around.is(texts, owner) => {
-                (Word::Known(around.network), Word::Known(around.user_agent))
-            }
-            _ => self.new_around(texts, owner, place, record),
-        }
-    }
-
-    #[cold]
-    fn new_around(
-        &mut self,
-        texts: [&str; 3],
-        owner: Option<AccountId>,
-        place: usize,
-        record: &Record<'_>,
-    ) -> (Word<'static>, Word<'static>) {
-        let words = (self.network(record), self.user_agent(record));
-        if let (Word::Known(network), Word::Known(user_agent)) = words
-            && texts.map(str::len).into_iter().sum::<usize>() <= AROUND_BYTES_MAX
-        {
-            if self.around.is_empty() {
-                self.around.resize(AROUND_MAX, None);
-            }
-            if let Some(around) = self.around.get_mut(place) {
-                let around = around.get_or_insert_default();
-                around.become_that_of(texts, owner, (network, user_agent));
-            }
-        }
-        words
+        (self.network(record), self.user_agent(record))
     }
 
     /// The network that a call came from.
@@ -409,51 +330,5 @@ impl Words {
             }
             Word::Spelt(text) => text,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_a_call_came_from_is_its_own_however_alike_those_before_it_were() {
-        let text = |around: [&str; 3], owner: &str, who: &str| {
-            let [endpoint, source, user_agent] = around;
-            format!(
-                r#"{{"eventTime":"2026-11-20T10:00:00Z","eventName":"X","userIdentity":{{"type":"{who}"}},
-                "sourceIPAddress":"{source}","userAgent":"{user_agent}","vpcEndpointId":"{endpoint}",
-                "recipientAccountId":"123456789012","vpcEndpointAccountId":"{owner}"}}"#
-            )
-        };
-        let long = "curl/8 ".repeat(AROUND_BYTES_MAX);
-        let calls = [
-            ["", "192.0.2.1", "curl/8"],
-            ["", "192.0.2.1", "curl/8"],
-            ["vpce-1", "192.0.2.1", "curl/8"],
-            ["vpce-1", "192.0.2.1c", "url/8"],
-            ["", "", ""],
-            ["", "198.51.100.1", "Boto3/1"],
-            ["", "198.51.100.1", &long],
-            ["", "192.0.2.1", "curl/8"],
-        ];
-        let (mut kept, mut fresh) = (Vocabulary::new(1), Vocabulary::new(1));
-        let (ours, theirs) = ("123456789012", "210987654321");
-        let calls = calls.into_iter().flat_map(|call| [(call, ours), (call, theirs), (call, "")]);
-        // Of an identity that is met first, nothing is known from those before it.
-        let calls = [(["", "", ""], ours, "E"), (["", "192.0.2.1", ""], ours, "F")]
-            .into_iter()
-            .chain(calls.map(|(call, owner)| (call, owner, "A")))
-            .chain((0..64).map(|nth| (["", "", ""], ours, ["G", "H", "I", "J"][nth % 4])));
-        for (call, owner, who) in calls {
-            let text = text(call, owner, who);
-            let record = Record::parse(&text).unwrap();
-            let around = kept.around(&record);
-            let alone = (fresh.network(&record), fresh.user_agent(&record));
-            assert_eq!(around, alone, "{call:?} {owner}");
-            assert_eq!(kept.around(&record), around, "{call:?} {owner}");
-        }
-        let kept = kept.around.iter().flatten().map(|around| around.written.len());
-        assert!(kept.max().is_some_and(|most| most <= AROUND_BYTES_MAX));
     }
 }

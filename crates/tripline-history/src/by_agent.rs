@@ -2,9 +2,10 @@
 //! the order in which they came, however many.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::sorter::new_run;
 use tripline_engine::{CALL_TO_LEARN_BYTES, CallToLearn};
 
 /// How much a run's reader holds.
@@ -57,7 +58,7 @@ impl ByAgent {
     fn spill(&mut self) -> io::Result<()> {
         // Stable: those of one agent stay in order.
         self.newest.sort_by_key(|(agent, _)| *agent);
-        let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
+        let mut run = new_run(&self.work_dir)?;
         for (agent, call) in &self.newest {
             run.write_all(&agent.to_le_bytes())?;
             run.write_all(&call.to_bytes())?;

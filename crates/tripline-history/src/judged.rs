@@ -75,10 +75,11 @@ impl Resolved {
         sink: &mut dyn FnMut(&Scored) -> io::Result<()>,
     ) -> Result<Judged, HistoryError> {
         let failed = |source| job.work_dir_failed(source);
-        let (mut calls, mut vocabularies) = (Vec::new(), Vec::new());
+        let (mut calls, mut vocabularies, mut normal) = (Vec::new(), Vec::new(), Vec::new());
         for part in self.parts {
             calls.push(part.calls);
             vocabularies.push(part.vocabulary);
+            normal.push(part.normal);
         }
         let ticks = Ticks::into_sorted(ticks).map_err(failed)?.batches();
         let ticks = ticks.map(|batch| batch.map_err(failed));
@@ -90,7 +91,8 @@ impl Resolved {
         let mut judge =
             Judge::new(job.model, &job.filter, tenants, sessions, &vocabularies, show_all)
                 .for_whole()
-                .knowing(before);
+                .knowing(before)
+                .told_normal(&normal);
         if keeps_outcomes {
             judge = judge.keeping_outcomes();
         }

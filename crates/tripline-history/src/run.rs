@@ -83,6 +83,25 @@ impl<'s> Selection<'s> {
         tally
     }
 
+    /// The files in the order in which a history is read: so that a mint comes before its uses, mostly, and two
+    /// copies of a record come close together. That saves time and memory, and changes nothing else.
+    ///
+    /// By the day of their delivery; on each day those of us-east-1 first, where the calls to the global endpoint
+    /// of STS are logged wherever they were served (facts, 2.5), but for other partitions; then as they are
+    /// listed, by the time.
+    pub(crate) fn in_reading_order(&self) -> Vec<usize> {
+        let order = |nth: &usize| {
+            let listed = self.source.files().get(*nth);
+            let (delivered, path) =
+                listed.map_or(("", ""), |it| (&*it.delivered, it.file.as_unescaped()));
+            let name = path.rsplit(['/', '\\']).next().unwrap_or_default();
+            (delivered.get(..8).unwrap_or_default(), !name.contains("_us-east-1_"))
+        };
+        let mut which = self.which.clone();
+        which.sort_by(|a, b| order(a).cmp(&order(b)));
+        which
+    }
+
     pub(crate) fn stored_bytes(&self) -> u64 {
         let files = self.which.iter().filter_map(|nth| self.source.files().get(*nth));
         files.map(|file| file.bytes).sum()
@@ -223,4 +242,34 @@ impl Job<'_> {
 /// A worker that panicked has lost its own share only; the panic itself is passed on by the pool.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tripline_runtime::LocalLogs;
+
+    use super::*;
+
+    #[test]
+    fn on_each_day_us_east_1_is_read_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let wanted = [
+            "b/1_CloudTrail_eu-west-1_20251231T2355Z_x.json.gz",
+            "d/1_CloudTrail_us-east-1_20260101T0015Z_x.json.gz",
+            "c_us-east-1_/1_CloudTrail_eu-west-1_20260101T0005Z_x.json.gz",
+            "a/1_CloudTrail_us-west-2_20260101T0010Z_x.json.gz",
+            "e/1_CloudTrail_us-east-1_20260102T0000Z_x.json.gz",
+        ];
+        for name in wanted {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "{}").unwrap();
+        }
+        let logs = LocalLogs::list(&[dir.path().to_owned()]);
+        let read = Selection::all(&logs).in_reading_order();
+        let names: Vec<&str> =
+            read.iter().map(|nth| logs.files()[*nth].file.as_unescaped()).collect();
+        let wanted = wanted.map(|name| dir.path().join(name).to_string_lossy().into_owned());
+        assert_eq!(names, wanted);
+    }
 }

@@ -18,6 +18,15 @@ const READ_BUFFERS_BYTES: usize = 4 << 20;
 /// … and each at least, and at most.
 const READ_BUFFER_BYTES: (usize, usize) = (8 << 10, 64 << 10);
 
+/// How much of a run is written at a time: few calls of the system, each of which takes as long as a few
+/// records do.
+const WRITE_BUFFER_BYTES: usize = 256 << 10;
+
+/// A file for a run, which is gone with it.
+pub(crate) fn new_run(work_dir: &Path) -> io::Result<BufWriter<File>> {
+    Ok(BufWriter::with_capacity(WRITE_BUFFER_BYTES, tempfile::tempfile_in(work_dir)?))
+}
+
 /// Takes rows in any order.
 #[derive(Debug)]
 pub(crate) struct Sorter {
@@ -84,7 +93,7 @@ impl Sorter {
 
     fn spill(&mut self) -> io::Result<()> {
         self.sort();
-        let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
+        let mut run = new_run(&self.work_dir)?;
         for (key, start, length) in &self.index {
             let row = self.arena.get(*start..*start + *length as usize).unwrap_or_default();
             run.write_all(key)?;

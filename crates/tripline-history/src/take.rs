@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tripline_attribution::{AgentRules, Attributor, Sessions, StoredMint};
-use tripline_cloudtrail::{Limits, Reader, Record, Tally};
+use tripline_cloudtrail::{Limits, Reader, Tally};
 use tripline_engine::{
-    Corrections, Hold, Intake, KeptCall, Key, Lesson, Purpose, Reach, Settler, Tick, Ticked,
-    Vocabulary,
+    Corrections, Hold, Intake, KeptCall, Key, Lesson, Normal, Purpose, Reach, Settler, Tick,
+    Ticked, Vocabulary,
 };
 use tripline_runtime::{Feed, Source, Unread};
 
@@ -46,6 +46,7 @@ pub(crate) struct Part {
     pub(crate) calls: Sorter,
     drawn: Log,
     pub(crate) vocabulary: Vocabulary,
+    pub(crate) normal: Normal,
 }
 
 /// What one thread has read.
@@ -59,6 +60,7 @@ struct Worker<'m> {
 struct Done {
     held: HeldRows,
     vocabulary: Vocabulary,
+    normal: Normal,
     tally: Tally,
 }
 
@@ -116,9 +118,9 @@ impl HeldRows {
             + sorters.map(Sorter::spilled_bytes).iter().sum::<u64>()
     }
 
-    fn into_part(self, vocabulary: Vocabulary) -> Part {
+    fn into_part(self, vocabulary: Vocabulary, normal: Normal) -> Part {
         let Self { ticks, lessons, calls, drawn, .. } = self;
-        Part { ticks, lessons, calls, drawn, vocabulary }
+        Part { ticks, lessons, calls, drawn, vocabulary, normal }
     }
 }
 
@@ -142,12 +144,12 @@ impl Taken {
         let mut spilled_bytes = 0;
         let (mut parts, mut copies, mut corrections) = (Vec::new(), Vec::new(), Vec::new());
         for done in each_on_its_thread(workers, Worker::finish) {
-            let Done { mut held, vocabulary, tally: read } = done;
+            let Done { mut held, vocabulary, normal, tally: read } = done;
             spilled_bytes += held.spilled_bytes();
             let empty = || Sorter::new(&job.work_dir, 0);
             copies.push(std::mem::replace(&mut held.copies, empty()));
             corrections.push(std::mem::replace(&mut held.corrections, empty()));
-            parts.push(held.into_part(vocabulary));
+            parts.push(held.into_part(vocabulary, normal));
             tally.add(read);
         }
         let attributor = attributor.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -197,7 +199,7 @@ impl Taken {
         duplicates += settler.corrections(corrections)?;
         self.tally.read_turned_duplicate(duplicates);
         self.spilled_bytes += held.spilled_bytes();
-        self.parts.push(held.into_part(Vocabulary::new(job.hash_seed)));
+        self.parts.push(held.into_part(Vocabulary::new(job.hash_seed), Normal::default()));
         Ok(())
     }
 
@@ -243,8 +245,10 @@ fn read_files<'m>(
     let threads = job.threads.clamp(1, sources.max(1));
     let next_table = Mutex::new(job.tables.iter());
     let next = AtomicUsize::new(0);
+    let ordered: Vec<(&dyn Source, Vec<usize>)> =
+        job.logs.iter().map(|logs| (logs.source, logs.in_reading_order())).collect();
     let feeds: Vec<(&dyn Source, Box<dyn Feed + '_>)> =
-        job.logs.iter().map(|logs| (logs.source, logs.source.open(&logs.which))).collect();
+        ordered.iter().map(|(source, which)| (*source, source.open(which))).collect();
     let work = || {
         let mut worker = Worker {
             intake: Intake::new(job.model, &job.filter, purpose, Shared(attributor))
@@ -258,8 +262,7 @@ fn read_files<'m>(
                 let Some(file) = source.files().get(arrived.nth) else { continue };
                 let Worker { intake, held, .. } = &mut worker;
                 let (reader, buffer, has_more) = (&mut reader, &mut buffer, arrived.has_more);
-                let ingest = |record: &Record<'_>| intake.ingest(record, held);
-                let tally = arrived.read(&file.file, reader, buffer, ingest);
+                let tally = arrived.read(&file.file, reader, buffer, &mut intake.sink(held));
                 if !has_more {
                     progress.file(file.bytes, tally.records.seen);
                 }
@@ -324,10 +327,10 @@ impl Worker<'_> {
     /// Sets the last calls aside, now that as much is known of their agents as the files tell.
     fn finish(self) -> Done {
         let Self { intake, mut held, tally } = self;
-        let (_, vocabulary) = intake.finish(&mut held);
+        let (_, vocabulary, normal) = intake.finish(&mut held);
         // What comes now needs the memory.
         held.calls.rest();
-        Done { held, vocabulary, tally }
+        Done { held, vocabulary, normal, tally }
     }
 
     fn read_partial(&mut self, job: &Job<'_>, path: &Path) -> Result<(), HistoryError> {

@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use crate::sorter::new_run;
 use tripline_engine::Ticked;
 
 /// How much a run's reader holds while runs are merged.
@@ -78,7 +79,7 @@ impl<T: Ticked> Ticks<T> {
 
     fn spill(&mut self) -> io::Result<()> {
         self.newest.sort_unstable_by_key(T::key);
-        let mut run = BufWriter::new(tempfile::tempfile_in(&self.work_dir)?);
+        let mut run = new_run(&self.work_dir)?;
         for tick in &self.newest {
             run.write_all(tick.to_bytes().as_ref())?;
         }

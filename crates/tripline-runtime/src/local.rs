@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tripline_cloudtrail::{Fate, Reader, Record, Tally};
+use tripline_cloudtrail::{Reader, Sink, Tally};
 use tripline_text::Untrusted;
 use walkdir::WalkDir;
 
@@ -122,12 +122,12 @@ impl LocalFile {
         &self,
         reader: &mut Reader,
         buffer: &mut Vec<u8>,
-        mut sink: impl FnMut(&Record<'_>) -> Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> Tally {
         let name = Self::name_of(&self.path);
         let outcome = match self.bytes <= WHOLE_BYTES_MAX {
-            true => self.read_whole(buffer).map(|()| reader.read(&name, buffer, &mut sink)),
-            false => self.read_in_pieces(reader, &name, buffer, &mut sink),
+            true => self.read_whole(buffer).map(|()| reader.read(&name, buffer, sink)),
+            false => self.read_in_pieces(reader, &name, buffer, sink),
         };
         outcome.unwrap_or_else(|error| {
             let mut tally = Tally::default();
@@ -147,7 +147,7 @@ impl LocalFile {
         reader: &Reader,
         name: &Arc<Untrusted<'static>>,
         buffer: &mut Vec<u8>,
-        sink: &mut impl FnMut(&Record<'_>) -> Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> io::Result<Tally> {
         let mut file = File::open(&self.path)?;
         let mut stream = reader.stream(name);

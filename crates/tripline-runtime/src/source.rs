@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tripline_cloudtrail::{Fate, Reader, Record, Tally};
+use tripline_cloudtrail::{Reader, Sink, Tally};
 use tripline_text::Untrusted;
 
 use crate::local::{LocalFile, files};
@@ -105,7 +105,7 @@ impl Arrived {
         name: &Arc<Untrusted<'static>>,
         reader: &mut Reader,
         buffer: &mut Vec<u8>,
-        mut sink: impl FnMut(&Record<'_>) -> Fate,
+        sink: &mut (impl Sink + ?Sized),
     ) -> Tally {
         let mut tally = match self.content {
             Content::Local(file) => file.read(reader, buffer, sink),
@@ -114,7 +114,7 @@ impl Arrived {
                 let mut stream = reader.stream(name);
                 for piece in pieces {
                     match piece {
-                        Ok(piece) => stream.feed(&piece, &mut sink),
+                        Ok(piece) => stream.feed(&piece, sink),
                         Err(why) => stream.broken(why),
                     }
                 }

@@ -25,7 +25,7 @@ fuzz_target!(|input: (u8, &[u8])| {
     };
     let mut reader = Reader::new(limits);
     let mut whole_ids = Vec::new();
-    let whole: Tally = reader.read(&file, bytes, collect(&mut whole_ids));
+    let whole: Tally = reader.read(&file, bytes, &mut collect(&mut whole_ids));
     assert!(whole.reconcile());
 
     let mut piece_ids = Vec::new();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use tripline_cloudtrail::{Fate, Limits, Reader};
+use tripline_cloudtrail::{Fate, Limits, Reader, Record};
 use tripline_detector::{Score, Verdict};
 use tripline_report::html::{self, About, Done, Gathered, Look, Selection};
 use tripline_runtime::{Leaf, Shelf, all_baselines, files, hash_seed, read_entries};
@@ -77,7 +77,7 @@ fn look_again(paths: &[PathBuf], look: &mut Look) {
     let (mut reader, mut buffer) = (Reader::new(Limits::default()), Vec::new());
     for file in files(paths).0 {
         // What cannot be read was named the first time.
-        let _ = file.read(&mut reader, &mut buffer, |record| {
+        let _ = file.read(&mut reader, &mut buffer, &mut |record: &Record<'_>| {
             look.note(record);
             Fate::Read
         });

@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 
 use super::*;
-use crate::tally::Counts;
+use crate::tally::{Counts, Skip};
 
 /// A record named `name`, of about the shape of real ones.
 fn record(name: &str) -> String {
@@ -30,7 +30,7 @@ fn name() -> Arc<Untrusted<'static>> {
 /// The names of the records in a file read at once, and the account.
 fn whole(bytes: &[u8]) -> (Vec<String>, Tally) {
     let mut names = Vec::new();
-    let tally = Reader::default().read(&name(), bytes, |record| {
+    let tally = Reader::default().read(&name(), bytes, &mut |record: &Record<'_>| {
         names.push(record.event_name().decode().into_owned());
         Fate::Read
     });
@@ -202,7 +202,7 @@ fn a_gzip_bomb_stops_at_the_limit() {
     };
     let check = |bytes: usize| {
         let packed = gzip(&vec![b' '; bytes]);
-        problems(&Reader::new(limits).read(&name(), &packed, |_| Fate::Read))
+        problems(&Reader::new(limits).read(&name(), &packed, &mut |_: &Record<'_>| Fate::Read))
     };
     assert_eq!(check((1 << 20) - 1), []);
     assert_eq!(check(1 << 20), []);
@@ -274,5 +274,50 @@ proptest! {
     fn any_bytes_are_accounted_for(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
         let _ = whole(&bytes);
         let _ = pieces(&bytes, 5);
+    }
+}
+
+/// Notes names by the batches that they come in.
+#[derive(Default)]
+struct Batches(Vec<Vec<String>>);
+
+impl Sink for Batches {
+    fn take(&mut self, records: &[Record<'_>], fates: &mut Vec<Fate>) {
+        let names = records.iter().map(|record| record.event_name().decode().into_owned());
+        self.0.push(names.collect());
+        // Every third is turned away: what becomes of each is told apart.
+        fates.extend(records.iter().map(|record| match record.event_name().as_written() {
+            name if name.ends_with('3') => Fate::Skipped(Skip::Filtered),
+            _ => Fate::Read,
+        }));
+    }
+}
+
+#[test]
+fn records_come_in_batches_and_none_is_lost_or_comes_twice() {
+    for count in [0, 1, 31, 32, 33, 64, 65, 200] {
+        let wrapped = format!(r#"{{"detail":{}}}"#, record("D"));
+        let passed_over = record("I").replace(r#""Data""#, r#""Insight""#);
+        let mut names: Vec<String> = (0..count).map(|nth| format!("N{nth}")).collect();
+        let mut objects: Vec<String> = names.iter().map(|name| record(name)).collect();
+        if count > 40 {
+            names.insert(40, "D".to_owned());
+            objects.insert(40, r#"{"eventName":"X"}"#.to_owned());
+            objects.insert(40, wrapped);
+            objects.insert(40, passed_over);
+        }
+        let text = format!(r#"{{"Records":[{}]}}"#, objects.join(","));
+        let mut batches = Batches::default();
+        let tally = Reader::default().read(&name(), text.as_bytes(), &mut batches);
+        assert!(tally.reconcile(), "{tally:?}");
+        assert_eq!(batches.0.concat(), names);
+        let sizes: Vec<usize> = batches.0.iter().map(Vec::len).collect();
+        assert!(sizes.iter().all(|size| (1..=32).contains(size)), "{sizes:?}");
+        assert!(count < 64 || sizes.contains(&32));
+        let filtered = names.iter().filter(|name| name.ends_with('3')).count() as u64;
+        assert_eq!(tally.skips.get(&Skip::Filtered).copied().unwrap_or_default(), filtered);
+        // Of the one that is no record the number is right, whatever was still to be handed on.
+        let numbers: Vec<_> = tally.problems.iter().map(|it| it.origin.record).collect();
+        assert_eq!(numbers, if count > 40 { vec![Some(42)] } else { vec![] });
     }
 }

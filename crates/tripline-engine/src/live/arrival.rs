@@ -70,7 +70,7 @@ impl<'m> Arrivals<'m> {
     ) -> Option<EventTime> {
         let Self { intake, reader, sorted, tally } = self;
         let mut newest = None;
-        tally.add(reader.read(file, stored, |record| {
+        tally.add(reader.read(file, stored, &mut |record: &Record<'_>| {
             newest = newest.max(Some(record.time()));
             let mut is_watched = true;
             let (fate, kept) = intake.kept(record, |used, shows_something| {
