@@ -562,6 +562,9 @@ impl Scratch {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use tripline_baseline::Network;
+
     use super::*;
 
     /// What is told of a record with these changes.
@@ -714,6 +717,85 @@ mod tests {
             meant(scratch, &[source, name, named]),
             meant(scratch, &[source, name, with_role])
         );
+    }
+
+    /// Calls that differ in a few things, each in a few ways.
+    fn any_call() -> impl Strategy<Value = String> {
+        let of = |texts: &'static [&'static str]| prop::sample::select(texts);
+        let request = of(&[
+            r#"{"bucketName":"b","key":"k"}"#,
+            r#"{"key":"k","bucketName":"b","Host":"x"}"#,
+            r#"{"bucketName":"b","key":"k","x-amz-copy-source":"c/d"}"#,
+            r#"{"bucketName":"b/k"}"#,
+            r#"{"tableName":"t"}"#,
+            r#"{"tableName":"t","limit":5}"#,
+            r#"{"functionName":"f"}"#,
+            r#"{"functionName":"f","role":"arn:aws:iam::1:role/r"}"#,
+            "null",
+        ]);
+        let event = of(&[
+            r#""s3.amazonaws.com","eventName":"GetObject""#,
+            r#""s3.amazonaws.com","eventName":"CopyObject""#,
+            r#""dynamodb.amazonaws.com","eventName":"Query""#,
+            r#""lambda.amazonaws.com","eventName":"UpdateFunctionConfiguration20150331v2""#,
+        ]);
+        let error = of(&["", r#""errorCode":"NoSuchKey","#, r#""errorCode":"AccessDenied","#]);
+        let around = of(&[
+            r#""sourceIPAddress":"192.0.2.1","userAgent":"Boto3/1.2""#,
+            r#""sourceIPAddress":"192.0.2.9","userAgent":"Boto3/1.3""#,
+            r#""sourceIPAddress":"198.51.100.1","userAgent":"Boto3/1""#,
+            r#""sourceIPAddress":"192.0.2.1","userAgent":"curl/8""#,
+        ]);
+        let accounts = of(&[
+            r#""123456789012"},"recipientAccountId":"123456789012""#,
+            r#""123456789012"},"recipientAccountId":"210987654321""#,
+            r#""210987654321"},"recipientAccountId":"123456789012""#,
+        ]);
+        let bytes = of(&["100", "127.0", "128", "0"]);
+        (request, event, error, around, accounts, bytes).prop_map(
+            |(request, event, error, around, accounts, bytes)| {
+                format!(
+                    r#"{{"eventTime":"2026-11-20T10:00:00Z","eventID":"a","eventSource":{event},
+                    "awsRegion":"eu-west-1",{error}{around},"requestParameters":{request},
+                    "additionalEventData":{{"bytesTransferredOut":{bytes}}},
+                    "userIdentity":{{"type":"AssumedRole","arn":"arn:aws:x","accountId":{accounts}}}"#
+                )
+            },
+        )
+    }
+
+    proptest! {
+        /// All that scope and habits ask a call for is the same of calls that mean the same; and the other way
+        /// round, but where every word counts.
+        #[test]
+        fn calls_mean_the_same_that_are_the_same_to_scope_and_habits(
+            calls in prop::collection::vec(any_call(), 2..12),
+        ) {
+            let (mut scratch, mut words) = (Scratch::new(1), Vocabulary::new(1));
+            let mut known: Vec<(u64, String, bool)> = Vec::new();
+            for text in &calls {
+                let record = Record::parse(text).unwrap();
+                let event = words.event(&record);
+                let mut told = scratch.told(&record, event, &mut words);
+                scratch.touched(&record, words.known_event(event), told.as_mut());
+                let may_pass_role = words.known_event(event).unwrap().naming.may_pass_role();
+                let mut call = Call::of(&record);
+                call.bytes_out = call.bytes_out.map(|bytes| bytes.checked_ilog2().unwrap_or(64).into());
+                let network = std::mem::replace(&mut call.network, Network::Unknown).key();
+                let call = format!("{network:?} {call:?}");
+                let by_words = record.is_denied() || may_pass_role;
+                known.push((told.unwrap().meant, call, by_words));
+            }
+            for (meant, call, by_words) in &known {
+                for (other, other_call, _) in &known {
+                    if meant == other {
+                        prop_assert_eq!(call, other_call);
+                    } else if !by_words {
+                        prop_assert_ne!(call, other_call);
+                    }
+                }
+            }
+        }
     }
 
     #[test]
