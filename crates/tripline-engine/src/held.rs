@@ -123,7 +123,7 @@ pub(crate) enum Form {
     /// What was held.
     Call,
     /// The essence of the record, of which nothing else is held: most that had to wait for their agent
-    /// are never asked for more than the head. With [`Told::meant`](crate::known::Told), where that is known.
+    /// are never asked for more than the head. With [`Told::meant`](crate::told::Told), where that is known.
     Record(Option<u64>),
 }
 

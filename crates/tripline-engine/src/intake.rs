@@ -13,10 +13,11 @@ use crate::drawn::{DrawnWriter, NOWHERE};
 use crate::filter::Filter;
 use crate::held::{Form, Head, Held, Hold, Key, call_key, copy_key, correction_key};
 use crate::judge::DamagedRow;
-use crate::known::{KnownAgent, KnownAgents, Normal, Scratch, Told};
+use crate::known::{KnownAgent, KnownAgents, Normal};
 use crate::model::Model;
 use crate::partial::{Kept, KeptCall, ToldBy};
 use crate::tick::{Lesson, Tick, Traits};
+use crate::told::{Scratch, Told};
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary, action_of, event_key};
 
 /// What the records are read for.

@@ -20,13 +20,14 @@ use crate::filter::Filter;
 use crate::habits::{Entries, Habits};
 use crate::held::{Form, Head, Held, Key, place_of};
 use crate::incident::{Incident, Incidents};
-use crate::known::{KnownAgents, Normal, Scratch};
+use crate::known::{KnownAgents, Normal};
 use crate::learning::Flagged;
 use crate::model::Model;
 use crate::open::{Deployments, OpenEpisodes};
 use crate::pace::Excess;
 use crate::target::View;
 use crate::tick::{Tick, Ticked};
+use crate::told::Scratch;
 use crate::vocabulary::{KnownEvent, UNKNOWN, Vocabulary};
 use crate::weigh::{Against, weigh};
 

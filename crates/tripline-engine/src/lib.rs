@@ -32,6 +32,7 @@ mod people;
 mod settle;
 mod target;
 mod tick;
+mod told;
 mod vocabulary;
 mod weigh;
 

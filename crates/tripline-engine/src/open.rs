@@ -24,8 +24,7 @@ pub(crate) struct OpenEpisodes {
     begun: VecDeque<(u32, u32)>,
     /// Those that are over and that nobody has asked for yet.
     over: Vec<Over>,
-    /// Room of episodes that are over, for the next ones: at more than a kilobyte each, nearly half of what an
-    /// episode costs is that its room is new.
+    /// Room of episodes that are over, for the next ones: more than a kilobyte each.
     #[expect(clippy::vec_box, reason = "they go back into a table of boxes")]
     spare: Vec<Box<OpenEpisode>>,
 }
