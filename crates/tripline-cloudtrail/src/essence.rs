@@ -1,6 +1,6 @@
 //! What of a record is kept while it waits for its agent to be known: a third of its text.
 
-use crate::json::JsonText;
+use crate::json::{Json, JsonText};
 use crate::record::Record;
 
 impl Record<'_> {
@@ -15,38 +15,27 @@ impl Record<'_> {
         // Nobody asks for the account of an endpoint of one's own.
         let endpoint_account =
             fields.vpc_endpoint_account_id.filter(|_| self.foreign_endpoint_account().is_some());
-        out.push('{');
-        for (key, text) in [
-            ("\"eventTime\":\"", fields.event_time.or(fields.timestamp)),
-            ("\"eventID\":\"", fields.event_id),
-            ("\"eventSource\":\"", fields.event_source),
-            ("\"eventName\":\"", fields.event_name),
-            ("\"eventType\":\"", fields.event_type),
-            ("\"awsRegion\":\"", fields.aws_region),
-            ("\"sourceIPAddress\":\"", fields.source_ip_address),
-            ("\"vpcEndpointId\":\"", fields.vpc_endpoint_id),
-            ("\"vpcEndpointAccountId\":\"", endpoint_account),
-            ("\"userAgent\":\"", fields.user_agent),
-            ("\"errorCode\":\"", fields.error_code),
-            ("\"recipientAccountId\":\"", fields.recipient_account_id),
-        ] {
-            member(out, key, text);
-        }
-        for (key, value) in [
-            ("\"requestParameters\":", self.request()),
-            ("\"additionalEventData\":", self.additional()),
-            ("\"resources\":", fields.resources),
-        ] {
-            if let Some(value) = value {
-                out.push_str(key);
-                out.push_str(value.as_written());
-                out.push(',');
-            }
-        }
-        out.push_str("\"userIdentity\":{");
+        // In the order of records, in which they are read fastest.
+        out.push_str("{\"userIdentity\":{");
         member(out, "\"arn\":\"", self.identity().arn());
         member(out, "\"accountId\":\"", self.identity().account_text());
         close(out);
+        out.push(',');
+        member(out, "\"eventTime\":\"", fields.event_time.or(fields.timestamp));
+        member(out, "\"eventSource\":\"", fields.event_source);
+        member(out, "\"eventName\":\"", fields.event_name);
+        member(out, "\"awsRegion\":\"", fields.aws_region);
+        member(out, "\"sourceIPAddress\":\"", fields.source_ip_address);
+        member(out, "\"userAgent\":\"", fields.user_agent);
+        member(out, "\"errorCode\":\"", fields.error_code);
+        json(out, "\"requestParameters\":", self.request());
+        json(out, "\"additionalEventData\":", self.additional());
+        member(out, "\"eventID\":\"", fields.event_id);
+        json(out, "\"resources\":", fields.resources);
+        member(out, "\"eventType\":\"", fields.event_type);
+        member(out, "\"recipientAccountId\":\"", fields.recipient_account_id);
+        member(out, "\"vpcEndpointId\":\"", fields.vpc_endpoint_id);
+        member(out, "\"vpcEndpointAccountId\":\"", endpoint_account);
         close(out);
     }
 }
@@ -57,6 +46,15 @@ fn member(out: &mut String, key: &str, text: Option<JsonText<'_>>) {
         out.push_str(key);
         out.push_str(text.as_written());
         out.push_str("\",");
+    }
+}
+
+/// A value that stays as it was written.
+fn json(out: &mut String, key: &str, value: Option<Json<'_>>) {
+    if let Some(value) = value {
+        out.push_str(key);
+        out.push_str(value.as_written());
+        out.push(',');
     }
 }
 
@@ -85,14 +83,13 @@ mod tests {
         record.write_essence(&mut essence);
         assert_eq!(
             essence,
-            r#"{"eventTime":"2026-11-20T10:00:00Z","eventID":"i","eventSource":"s3.amazonaws.com","#
-                .to_owned()
+            r#"{"userIdentity":{"arn":"arn:x","accountId":"123456789012"},"#.to_owned()
+                + r#""eventTime":"2026-11-20T10:00:00Z","eventSource":"s3.amazonaws.com","#
                 + r#""eventName":"Get\"Object","awsRegion":"7","sourceIPAddress":"10.0.0.1","#
-                + r#""userAgent":"","recipientAccountId":"210987654321","#
-                + r#""requestParameters":{"key":"b,}"},"#
+                + r#""userAgent":"","requestParameters":{"key":"b,}"},"#
                 + r#""additionalEventData":{"bytesTransferredOut":243.0},"#
-                + r#""resources":[{"ARN":"arn:y"}],"#
-                + r#""userIdentity":{"arn":"arn:x","accountId":"123456789012"}}"#
+                + r#""eventID":"i","resources":[{"ARN":"arn:y"}],"#
+                + r#""recipientAccountId":"210987654321"}"#
         );
         let again = Record::parse(&essence).unwrap();
         assert_eq!((again.id(), again.time()), (record.id(), record.time()));

@@ -116,6 +116,9 @@ pub struct Json<'a> {
 }
 
 impl<'a> Json<'a> {
+    /// As [`Cursor::value`] reads it.
+    pub(crate) const NULL: Self = Self { raw: "null" };
+
     /// The value that starts `text`, blanks before it allowed; `None` if it is not whole.
     pub fn first_in(text: &'a str) -> Option<Self> {
         let mut cursor = Cursor::new(text);
@@ -341,6 +344,27 @@ impl<'a> Cursor<'a> {
         Ok(is_object)
     }
 
+    /// Steps over `written`, if that is what stands here.
+    #[inline(always)]
+    pub(crate) fn steps_over(&mut self, written: &'static str) -> bool {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let is_here = rest.starts_with(written.as_bytes());
+        if is_here {
+            self.at += written.len();
+        }
+        is_here
+    }
+
+    /// The same with a key and its colon, and with the blanks before the value.
+    #[inline(always)]
+    pub(crate) fn steps_to_value(&mut self, written: &'static str) -> bool {
+        let is_here = self.steps_over(written);
+        if is_here {
+            self.blanks();
+        }
+        is_here
+    }
+
     /// The string here.
     #[inline(always)]
     pub(crate) fn string(&mut self) -> Result<JsonText<'a>, Stuck> {
@@ -349,7 +373,17 @@ impl<'a> Cursor<'a> {
             Some(_) => return Err(Stuck::Malformed(self.at)),
             None => return Err(Stuck::Short),
         }
-        let from = self.at + 1;
+        self.string_from(self.at + 1)
+    }
+
+    /// The string whose opening quote is before the cursor.
+    #[inline(always)]
+    pub(crate) fn string_body(&mut self) -> Result<JsonText<'a>, Stuck> {
+        self.string_from(self.at)
+    }
+
+    #[inline(always)]
+    fn string_from(&mut self, from: usize) -> Result<JsonText<'a>, Stuck> {
         let end = string_end(self.text.as_bytes(), from).ok_or(Stuck::Short)?;
         // INVARIANT: both ends are next to ASCII bytes, hence on character boundaries.
         let body = self.text.get(from..end).ok_or(Stuck::Malformed(from))?;
