@@ -358,17 +358,15 @@ impl Baseline {
         self.tries.values_mut().for_each(|root| root.fold(children));
         for family in Family::ALL {
             if family == Family::Resource {
-                let ranks =
-                    self.tries.iter().map(|(action, root)| (root.fact.rank(), action.clone()));
-                for cut in beyond(ranks.collect(), values) {
+                let ranks = self.tries.iter().map(|(action, root)| (root.fact.rank(), action));
+                for cut in beyond(ranks, values) {
                     self.tries.remove(&cut);
                     self.overflow.insert(family);
                 }
                 continue;
             }
             let keys = self.keys.iter().filter(|(name, _)| name.family == family);
-            let ranks = keys.map(|(name, fact)| (fact.rank(), name.clone())).collect();
-            for cut in beyond(ranks, values) {
+            for cut in beyond(keys.map(|(name, fact)| (fact.rank(), name)), values) {
                 self.keys.remove(&cut);
                 self.overflow.insert(family);
             }
@@ -377,11 +375,16 @@ impl Baseline {
 }
 
 /// The names beyond the first `kept`, by rank and then by name; what a person approved is never one.
-fn beyond<N: Ord>(mut ranks: Vec<(super::key::Rank, N)>, kept: usize) -> Vec<N> {
-    if ranks.len() <= kept {
+fn beyond<'n, N: Ord + Clone + 'n>(
+    ranks: impl Iterator<Item = (super::key::Rank, &'n N)> + Clone,
+    kept: usize,
+) -> Vec<N> {
+    // So it is nearly always, and nothing has to be put in order.
+    if ranks.clone().nth(kept).is_none() {
         return Vec::new();
     }
-    ranks.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(&other.1)));
+    let mut ranks: Vec<_> = ranks.collect();
+    ranks.sort_by(|one, other| other.0.cmp(&one.0).then_with(|| one.1.cmp(other.1)));
     let cut = ranks.into_iter().skip(kept).filter(|(rank, _)| !rank.is_approved());
-    cut.map(|(_, name)| name).collect()
+    cut.map(|(_, name)| name.clone()).collect()
 }

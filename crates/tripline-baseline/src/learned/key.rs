@@ -67,7 +67,8 @@ impl KeyName {
 
     /// The value as it is shown: printable ASCII without blanks.
     pub fn shown_value(&self) -> String {
-        let mut text = String::new();
+        // Wildcards are longer in braces: room for some, so that it seldom grows.
+        let mut text = String::with_capacity(self.value.len() + 16);
         self.push_value(&mut text);
         text
     }

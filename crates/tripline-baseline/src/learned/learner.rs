@@ -234,8 +234,8 @@ impl Learner {
         (0..self.open.len()).for_each(|at| self.close(at));
     }
 
-    /// A whole episode, as [`EpisodeFacts`] tells it; each once. What is learned is what its calls
-    /// would have taught.
+    /// A whole episode, as [`EpisodeFacts`] tells it; each once, and none of which a call was counted. What
+    /// is learned is what its calls would have taught.
     pub fn episode<'d>(
         &mut self,
         key: EpisodeKey,
@@ -247,19 +247,10 @@ impl Learner {
             self.version(key, version);
         }
         let Some(at) = self.place(key) else { return };
-        if let Some(open) = self.open.get_mut(at) {
-            for (window, classes) in peaks.iter().enumerate() {
-                for (rate, peak) in open.rates.iter_mut().zip(classes) {
-                    if let Some(bucket) = rate.windows.get_mut(window) {
-                        bucket.peak = *peak;
-                    }
-                }
-            }
-        }
         for draw in draws {
             self.note(at, key, draw.family, (draw.given(), draw.value));
         }
-        self.close(at);
+        self.end(at, peaks);
     }
 
     /// Never learn this episode: it holds something that a person or a rule objected to. It has to be
@@ -451,32 +442,30 @@ impl Learner {
         }
     }
 
+    /// Ends an episode, if there is one in that place: its peaks are those of its calls.
     fn close(&mut self, at: usize) {
-        let Some(open) = self.open.get_mut(at) else { return };
-        let Some(key) = open.key.take() else { return };
-        for (class, rate) in open.rates.iter().enumerate() {
-            for (bucket, classes) in rate.windows.iter().zip(&mut self.peaks) {
-                if let Some(histogram) = classes.get_mut(class) {
-                    histogram.add(bucket.peak);
-                }
+        let Some(open) = self.open.get_mut(at).filter(|open| open.key.is_some()) else { return };
+        let mut peaks = Peaks::default();
+        for (window, classes) in peaks.iter_mut().enumerate() {
+            for (peak, rate) in classes.iter_mut().zip(&open.rates) {
+                *peak = rate.windows.get(window).map_or(0, |bucket| bucket.peak);
             }
-        }
-        if let Some(ended) = &mut self.ended {
-            let mut peaks = Peaks::default();
-            for (window, classes) in peaks.iter_mut().enumerate() {
-                for (peak, rate) in classes.iter_mut().zip(&open.rates) {
-                    *peak = rate.windows.get(window).map_or(0, |bucket| bucket.peak);
-                }
-            }
-            let versions = open.versions.iter().cloned().collect();
-            ended.push(EpisodeFacts {
-                key,
-                versions,
-                peaks,
-                draws: std::mem::take(&mut open.facts),
-            });
         }
         open.rates = Default::default();
+        self.end(at, &peaks);
+    }
+
+    /// Ends an episode whose peaks are these, and not those of its calls.
+    fn end(&mut self, at: usize, peaks: &Peaks) {
+        let Some(open) = self.open.get_mut(at) else { return };
+        let Some(key) = open.key.take() else { return };
+        let histograms = self.peaks.as_flattened_mut().iter_mut();
+        histograms.zip(peaks.as_flattened()).for_each(|(histogram, peak)| histogram.add(*peak));
+        if let Some(ended) = &mut self.ended {
+            let versions = open.versions.iter().cloned().collect();
+            let draws = std::mem::take(&mut open.facts);
+            ended.push(EpisodeFacts { key, versions, peaks: *peaks, draws });
+        }
         open.touched = TouchedSet::default();
         open.drawn.clear();
         open.versions.clear();

@@ -15,10 +15,10 @@ pub(crate) struct Grafting<'r, 'a> {
 
 impl Grafting<'_, '_> {
     /// The node of both; nothing if it is forgotten.
-    pub(crate) fn graft(
+    pub(crate) fn graft<'n>(
         &mut self,
-        old: Option<&Node>,
-        new: Option<&Node>,
+        old: Option<&'n Node>,
+        new: Option<&'n Node>,
         above: Above,
     ) -> Option<Node> {
         let facts = (old.map(|node| &node.fact), new.map(|node| &node.fact));
@@ -34,22 +34,22 @@ impl Grafting<'_, '_> {
             (false, _) => Above::Pending,
         };
         let mut node = Node::new(fact, 0);
-        let tokens: BTreeSet<&str> = [old, new]
-            .into_iter()
-            .flatten()
-            .flat_map(|node| node.children.keys().map(|token| &**token))
-            .collect();
+        let of = |node: Option<&'n Node>| node.into_iter().flat_map(|node| node.children.keys());
+        let is_old = |token: &str| old.is_some_and(|old| old.children.contains_key(token));
+        let only_new = of(new).filter(|token| !is_old(token));
+        let mut tokens: Vec<&Box<str>> = of(old).chain(only_new).collect();
+        tokens.sort_unstable();
         for token in tokens {
-            let len = self.name.value.len();
-            self.name.value = [&*self.name.value, token].concat().into();
+            let longer = [&*self.name.value, token].concat().into();
+            let name = std::mem::replace(&mut self.name.value, longer);
             let (old, new) = (
                 old.and_then(|node| node.children.get(token)),
                 new.and_then(|node| node.children.get(token)),
             );
             if let Some(child) = self.graft(old, new, below) {
-                node.children.insert(token.into(), child);
+                node.children.insert(token.clone(), child);
             }
-            self.name.value = self.name.value.get(..len).unwrap_or_default().into();
+            self.name.value = name;
         }
         node.found = found(old, new, &node, self.rules.join);
         Some(node)

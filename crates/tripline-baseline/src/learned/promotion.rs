@@ -335,6 +335,10 @@ fn clip(next: &mut Baseline, pace: Pace) -> Option<u64> {
 /// Remembers what was forgotten, and no longer than that what was forgotten long ago or came back.
 fn bury(next: &mut Baseline, gone: BTreeMap<KeyName, Gone>, horizon: Option<Day>) {
     next.gone.extend(gone);
+    // So it is mostly, and nothing has to be looked up.
+    if next.gone.is_empty() {
+        return;
+    }
     let mut known = std::collections::BTreeSet::new();
     next.each_fact(&mut |name, fact, _| {
         if fact.is_known() {

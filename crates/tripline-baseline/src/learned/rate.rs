@@ -1,6 +1,5 @@
 //! The pace of an agent: how many calls, of which kind, in which stretch of time.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::touched::Touched;
@@ -194,21 +193,22 @@ const INDEX_MIN: f64 = 0.25;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PeakHistogram {
     max: u64,
-    buckets: BTreeMap<u16, u32>,
+    /// `(bucket, episodes)`, in order: mostly a few dozen, and never more than there are buckets, 496.
+    buckets: Vec<(u16, u32)>,
 }
 
 impl PeakHistogram {
     /// From stored parts: the highest peak, and `(lowest value of the bucket, episodes)` in order.
     pub(crate) fn from_parts(max: u64, parts: &[(u64, u32)]) -> Option<Self> {
-        let mut buckets = BTreeMap::new();
-        for &(low, episodes) in parts {
-            let bucket = bucket_of(low);
-            let fits = low > 0 && low_of(bucket) == low && episodes > 0;
-            if !fits || buckets.insert(bucket, episodes).is_some() {
-                return None;
-            }
-        }
-        (buckets.last_key_value()?.0 == &bucket_of(max)).then_some(Self { max, buckets })
+        let buckets: Vec<(u16, u32)> =
+            parts.iter().map(|&(low, episodes)| (bucket_of(low), episodes)).collect();
+        let begins = |(&(low, episodes), &(bucket, _)): (&(u64, u32), &(u16, u32))| {
+            low > 0 && low == low_of(bucket) && episodes > 0
+        };
+        let fits = parts.iter().zip(&buckets).all(begins)
+            && buckets.is_sorted_by(|(one, _), (other, _)| one < other)
+            && buckets.last().is_some_and(|(last, _)| *last == bucket_of(max));
+        fits.then_some(Self { max, buckets })
     }
 
     pub(crate) fn max(&self) -> u64 {
@@ -217,12 +217,12 @@ impl PeakHistogram {
 
     /// `(lowest value of the bucket, episodes)`, in order.
     pub(crate) fn parts(&self) -> impl Iterator<Item = (u64, u32)> {
-        self.buckets.iter().map(|(&bucket, &episodes)| (low_of(bucket), episodes))
+        self.buckets.iter().map(|&(bucket, episodes)| (low_of(bucket), episodes))
     }
 
     /// How many episodes had any.
     pub(crate) fn episodes(&self) -> u32 {
-        self.buckets.values().fold(0, |sum, &episodes| sum.saturating_add(episodes))
+        self.buckets.iter().fold(0, |sum, (_, episodes)| sum.saturating_add(*episodes))
     }
 
     /// Counts the peak of one episode; none at all is not counted.
@@ -234,13 +234,21 @@ impl PeakHistogram {
     }
 
     fn add_many(&mut self, bucket: u16, episodes: u32) {
-        let count = self.buckets.entry(bucket).or_default();
-        *count = count.saturating_add(episodes);
+        self.change(bucket, |count| count.saturating_add(episodes));
+    }
+
+    /// Changes how many episodes a bucket has, from none where it is not there yet.
+    fn change(&mut self, bucket: u16, to: impl FnOnce(u32) -> u32) {
+        let at = self.buckets.partition_point(|(it, _)| *it < bucket);
+        match self.buckets.get_mut(at) {
+            Some((it, count)) if *it == bucket => *count = to(*count),
+            _ => self.buckets.insert(at, (bucket, to(0))),
+        }
     }
 
     /// The two of disjoint histories together.
     pub(crate) fn add_all(&mut self, other: &Self) {
-        for (&bucket, &episodes) in &other.buckets {
+        for &(bucket, episodes) in &other.buckets {
             self.add_many(bucket, episodes);
         }
         self.max = self.max.max(other.max);
@@ -248,9 +256,8 @@ impl PeakHistogram {
 
     /// The two of histories that may overlap: the larger count of each bucket.
     pub(crate) fn widen(&mut self, other: &Self) {
-        for (&bucket, &episodes) in &other.buckets {
-            let count = self.buckets.entry(bucket).or_default();
-            *count = (*count).max(episodes);
+        for &(bucket, episodes) in &other.buckets {
+            self.change(bucket, |count| count.max(episodes));
         }
         self.max = self.max.max(other.max);
     }
@@ -260,16 +267,14 @@ impl PeakHistogram {
         if self.max <= limit {
             return;
         }
-        let above = self.buckets.split_off(&bucket_of(limit).saturating_add(1));
+        let top = bucket_of(limit);
+        let above = self.buckets.split_off(self.buckets.partition_point(|(it, _)| *it <= top));
         self.max = limit;
         if limit == 0 {
             self.buckets.clear();
             return;
         }
-        let top = bucket_of(limit);
-        for episodes in above.into_values() {
-            self.add_many(top, episodes);
-        }
+        above.into_iter().for_each(|(_, episodes)| self.add_many(top, episodes));
     }
 
     /// The index of a Pareto tail: Hill's estimate over the highest twentieth of the peaks, and not
@@ -278,7 +283,7 @@ impl PeakHistogram {
         let episodes = f64::from(self.episodes().max(1));
         let wanted = (episodes / 20.0).max(1.0);
         let (mut seen, mut sum, mut from) = (0.0, 0.0, self.max);
-        for (low, count) in self.buckets.iter().rev().map(|(&it, &count)| (low_of(it), count)) {
+        for (low, count) in self.buckets.iter().rev().map(|&(it, count)| (low_of(it), count)) {
             from = low.max(1);
             if seen >= wanted {
                 break;

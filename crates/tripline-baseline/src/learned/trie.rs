@@ -109,6 +109,16 @@ impl Node {
     ///
     /// What is pending never goes into a `{*}` that is known: it would be known by that.
     pub(crate) fn fold(&mut self, literals: usize) {
+        // Mostly there are few enough, and none has to be ranked.
+        if self.children.len() > literals {
+            self.fold_children(literals);
+        }
+        for child in self.children.values_mut() {
+            child.fold(literals);
+        }
+    }
+
+    fn fold_children(&mut self, literals: usize) {
         let literal = self.children.iter().filter(|(token, _)| &***token != STAR);
         let mut ranked: Vec<(Rank, &str)> =
             literal.map(|(token, child)| (child.fact.rank(), &**token)).collect();
@@ -119,9 +129,6 @@ impl Node {
             let cut = ranked.iter().skip(literals).filter(|(rank, _)| !rank.is_approved());
             let cut: Vec<Box<str>> = cut.map(|(_, token)| Box::from(*token)).collect();
             self.fold_into_star(&cut, any_known);
-        }
-        for child in self.children.values_mut() {
-            child.fold(literals);
         }
     }
 

@@ -1,5 +1,6 @@
 //! A baseline as text. The format is specified in `baselines/README.md`.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use sha2::{Digest, Sha256};
@@ -144,10 +145,10 @@ impl Baseline {
 
     fn write_children(&self, out: &mut String, node: &Node, depth: usize) -> fmt::Result {
         for (token, child) in &node.children {
-            let mut path = token.to_string();
+            let mut path = Cow::Borrowed(&**token);
             let mut child = child;
             while let Some((token, next)) = only_child(child) {
-                path.push_str(token);
+                path.to_mut().push_str(token);
                 child = next;
             }
             (0..depth).for_each(|_| out.push_str("  "));
