@@ -6,14 +6,6 @@ use tripline_detector::{Assessment, Verdict};
 use tripline_engine::Scored;
 use tripline_testkit::simulation::{Origin, RaidKind, Tempo};
 
-/// The running evidence of the episode that a call belongs to, as far as the call says.
-///
-/// One function, so that there is one place to say what the score is.
-pub(crate) fn evidence(scored: &Scored, sum_so_far: f64) -> f64 {
-    let added: f64 = scored.assessment.reasons.iter().map(|reason| reason.weight).sum();
-    scored.assessment.score.unwrap_or(sum_so_far + added)
-}
-
 /// Methods, in the order of tables: the detector, then what it is compared with.
 pub(crate) const METHODS: [&str; 5] = [
     "evidence",

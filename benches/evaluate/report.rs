@@ -8,7 +8,7 @@ use tripline_testkit::simulation::{Origin, RaidKind, Tempo};
 
 use crate::Arguments;
 use crate::outcome::{Benign, METHODS, Outcome, Run, Verdicts, Work, by_day};
-use crate::stats::{bounds, is_below, line, quantile, upper};
+use crate::stats::{bounds, chance_of_more, line, quantile, upper};
 
 /// False actions per agent-month that all methods are set to alike.
 const BUDGETS: [f64; 4] = [0.02, 0.1, 1.0, 5.0];
@@ -39,7 +39,8 @@ impl Report {
     fn caught(&self, run: &Run, method: usize, budget: usize) -> Option<u32> {
         let line = self.lines[method][budget];
         let trace = &run.traces[method];
-        trace.iter().find(|(_, score)| *score > line).map(|(calls, _)| (*calls).max(1))
+        // What was there before the attack began is the session's own.
+        trace.iter().find(|(calls, score)| *calls > 0 && *score > line).map(|(calls, _)| *calls)
     }
 
     fn runs(&self, kind: RaidKind) -> impl Iterator<Item = &Run> {
@@ -69,8 +70,15 @@ impl Report {
             it.calls,
             it.runs.len()
         );
-        let above = it.test.len() as f64 / it.tested.episodes as f64;
-        let _ = writeln!(out, "episodes of the test with any evidence: {:.2} %", above * 100.0);
+        fn with_any(scores: impl Iterator<Item = f64>, all: u64) -> f64 {
+            100.0 * scores.filter(|score| *score > 0.0).count() as f64 / all as f64
+        }
+        let _ = writeln!(
+            out,
+            "of the test with any evidence: {:.2} % of episodes, {:.2} % of agent-days",
+            with_any(it.benign(0).map(|benign| benign.score), it.tested.episodes),
+            with_any(by_day(it.benign(0)).into_iter(), it.tested.agent_days)
+        );
         let known = it.runs.iter().filter(|run| run.is_mature).count() as f64;
         let _ = writeln!(
             out,
@@ -151,22 +159,29 @@ impl Report {
         let _ = writeln!(out);
     }
 
-    /// Kinds of which another method catches more, for sure.
+    /// Kinds of which another method caught more.
     fn worse(&self, out: &mut String) {
-        let _ = writeln!(out, "Kinds that another method catches more of, at 95 % confidence");
+        let _ = writeln!(out, "Kinds that another method caught more of; * is sure at 95 %");
         for (place, budget) in BUDGETS.iter().enumerate() {
-            let hits = |kind, method| {
-                self.runs(kind).filter(|run| self.caught(run, method, place).is_some()).count()
-            };
             for kind in RaidKind::ALL {
                 let all = self.runs(kind).count();
                 for (method, name) in METHODS.iter().enumerate().skip(1) {
-                    let (own, others) = (hits(kind, 0), hits(kind, method));
-                    if is_below(own, all, others, all) {
-                        let (own, others) = (share(own, all), share(others, all));
+                    // Both were given the same attacks.
+                    let (mut own, mut others, mut only_own, mut only_other) = (0, 0, 0, 0);
+                    for run in self.runs(kind) {
+                        let [by_own, by_other] =
+                            [0, method].map(|method| self.caught(run, method, place).is_some());
+                        own += usize::from(by_own);
+                        others += usize::from(by_other);
+                        only_own += u64::from(by_own && !by_other);
+                        only_other += u64::from(by_other && !by_own);
+                    }
+                    if others > own {
+                        let chance = chance_of_more(only_own, only_other);
                         let _ = writeln!(
                             out,
-                            "{budget:>6}  {:<28}{own:.2}, {others:.2} by {name}",
+                            "{budget:>6} {} {:<28}{own} of {all}, {others} by {name} (only evidence {only_own}, only the other {only_other}; p = {chance:.3})",
+                            if chance <= 0.05 { '*' } else { ' ' },
                             kind.name()
                         );
                     }

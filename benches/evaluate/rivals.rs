@@ -310,7 +310,7 @@ impl State {
     }
 }
 
-/// Notes a score where it grew. What was there before the attack began is the session's own.
+/// Notes a score where it grew.
 fn note(trace: &mut Trace, calls: u32, score: f64) {
     if trace.last().map_or(0.0, |(_, highest)| *highest) < score {
         trace.push((calls, score));

@@ -1,6 +1,6 @@
 //! The statistics of the report.
 
-use statrs::distribution::{Beta, ContinuousCDF as _};
+use statrs::distribution::{Beta, Binomial, ContinuousCDF as _, DiscreteCDF as _};
 
 /// Clopper's and Pearson's bounds of a share, both at 95 % together.
 pub(crate) fn bounds(hits: u64, of: u64) -> (f64, f64) {
@@ -32,10 +32,9 @@ pub(crate) fn quantile(sorted: &[u32], share: f64) -> Option<u32> {
     sorted.get((last as f64 * share).ceil() as usize).copied()
 }
 
-/// Whether one share is below another, at 95 % confidence (two samples, normal approximation).
-pub(crate) fn is_below(hits: usize, of: usize, other_hits: usize, other_of: usize) -> bool {
-    let (one, other) = (hits as f64 / of as f64, other_hits as f64 / other_of as f64);
-    let both = (hits + other_hits) as f64 / (of + other_of) as f64;
-    let deviation = (both * (1.0 - both) * (1.0 / of as f64 + 1.0 / other_of as f64)).sqrt();
-    deviation > 0.0 && (other - one) / deviation > 1.645
+/// How likely an even chance for each is to bring so many of the runs that only one of two methods caught to
+/// the other one, or more: the exact test for pairs, one-sided (McNemar, Psychometrika 12, 1947).
+pub(crate) fn chance_of_more(only_one: u64, only_other: u64) -> f64 {
+    let even = Binomial::new(0.5, only_one + only_other).unwrap();
+    only_other.checked_sub(1).map_or(1.0, |fewer| even.sf(fewer))
 }

@@ -14,7 +14,7 @@ use tripline_text::Untrusted;
 use crate::Arguments;
 use crate::operator::{Desk, Operator};
 use crate::outcome::{
-    Benign, METHODS, Outcome, Run, Trace, Verdicts, Work, by_day, evidence, highest_by_day,
+    Benign, METHODS, Outcome, Run, Trace, Verdicts, Work, by_day, highest_by_day,
 };
 use crate::rivals;
 
@@ -122,6 +122,11 @@ fn plan(seed: u64, simulation: &Simulation, arguments: &Arguments) -> Vec<Planne
     plan
 }
 
+/// How far the evidence of a call's episode had come with it.
+fn score_of(one: &Scored) -> f64 {
+    one.assessment.score.unwrap_or_default()
+}
+
 /// Scores a day of all agents' work; what was told of it.
 fn score(
     seed: u64,
@@ -154,13 +159,16 @@ fn score(
                 }
             };
             let shifts = before.shifts(worker, day..day + 1);
-            let findings = Purpose::ShowFindings;
-            let report = before.read(&before.model, findings, shifts, &|_| None, &mut count);
+            // Every call: of evidence below ten to one there is no finding.
+            let all = Purpose::ShowAll;
+            let report = before.read(&before.model, all, shifts, &|_| None, &mut count);
             let armed = before.armed.as_ref().map(|model| {
                 let shifts = before.shifts(worker, day..day + 1);
+                let findings = Purpose::ShowFindings;
                 before.read(model, findings, shifts, &|_| None, &mut |_, _| {}).scored
             });
-            let BatchReport { scored, outcomes, deployments, .. } = report;
+            let BatchReport { mut scored, outcomes, deployments, .. } = report;
+            scored.retain(|one| score_of(one) > 0.0 || one.assessment.verdict > Verdict::Normal);
             // A shift is one lineage, and its episodes have a start each.
             let killing: BTreeMap<u32, f64> =
                 outcomes.iter().map(|it| (it.start_minute, it.counted.log10())).collect();
@@ -201,9 +209,11 @@ fn score(
         }
         for one in &scored {
             let entry = by_episode.entry(one.episode.clone()).or_insert_with(silent);
-            entry.score = evidence(one, entry.score).max(entry.score);
+            entry.score = score_of(one).max(entry.score);
             let start = u32::try_from(one.episode.start.unix_minutes()).unwrap();
-            entry.killing = killing.get(&start).copied().unwrap_or_default();
+            // Of days of which something was learned, as the first one after it may be (some sessions go on
+            // after midnight), nobody says how much counts for a kill: then all, which draws lines higher.
+            entry.killing = killing.get(&start).copied().unwrap_or(entry.score);
             if !is_test {
                 entry.verdicts = entry.verdicts.max(Verdicts::of(one));
             }
@@ -215,10 +225,8 @@ fn score(
                 }));
             }
         }
-        for benign in by_episode.into_values() {
-            let of = if is_test { &mut outcome.test } else { &mut outcome.calibration };
-            of.push(benign);
-        }
+        let of = if is_test { &mut outcome.test } else { &mut outcome.calibration };
+        of.extend(by_episode.into_values());
         told.extend(scored.into_iter().filter(|one| one.assessment.verdict >= Verdict::Alert));
     }
     told
@@ -230,17 +238,20 @@ fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
     let is_mature = operator.is_mature(planned.shift.worker);
     let is_armed_to_kill = operator.is_armed_to_kill(planned.shift.worker);
     let mut traces: [Trace; METHODS.len()] = Default::default();
-    let mut sums: BTreeMap<EpisodeId, f64> = BTreeMap::new();
-    each_since(operator, &operator.model, planned, |nth, one| {
-        let sum = sums.entry(one.episode.clone()).or_default();
-        *sum = evidence(one, *sum);
-        if nth > 0 && is_mature && traces[0].last().is_none_or(|(_, highest)| *highest < *sum) {
-            traces[0].push((nth, *sum));
+    let mut scores: BTreeMap<EpisodeId, f64> = BTreeMap::new();
+    // Every call: weak evidence is no finding.
+    each_since(operator, &operator.model, Purpose::ShowAll, planned, |nth, one| {
+        let score = score_of(one);
+        let before = scores.insert(one.episode.clone(), score).unwrap_or_default();
+        // What was there before the attack began is the session's own.
+        let has_grown = nth > 0 && is_mature && score > before;
+        if has_grown && traces[0].last().is_none_or(|(_, highest)| *highest < score) {
+            traces[0].push((nth, score));
         }
     });
     let [mut fenced, mut killed, mut fenced_by_evidence, mut killed_by_evidence] = [None; 4];
     let armed = operator.armed.as_ref().unwrap_or(&operator.model);
-    each_since(operator, armed, planned, |nth, one| {
+    each_since(operator, armed, Purpose::ShowFindings, planned, |nth, one| {
         let Verdicts { by_rule, by_evidence } = Verdicts::of(one);
         for (least, first, first_by_evidence) in [
             (Verdict::Fence, &mut fenced, &mut fenced_by_evidence),
@@ -269,11 +280,12 @@ fn attack(operator: &Operator<'_>, planned: &Planned) -> Run {
     }
 }
 
-/// The findings of an attacked session in order of time, each with the number of the attack's calls
-/// until then: 0 before it began.
+/// What is shown of an attacked session in order of time, each with the number of the attack's calls until
+/// then: 0 before it began.
 fn each_since(
     operator: &Operator<'_>,
     model: &Model,
+    purpose: Purpose,
     planned: &Planned,
     mut each: impl FnMut(u32, &Scored),
 ) {
@@ -284,7 +296,7 @@ fn each_since(
     };
     let shifts = std::iter::once(planned.shift);
     let raid = planned.raid;
-    let report = operator.read(model, Purpose::ShowFindings, shifts, &|_| Some(raid), &mut note);
+    let report = operator.read(model, purpose, shifts, &|_| Some(raid), &mut note);
     // The program judges in order of time and id.
     order.sort_by_key(|(id, time, _)| (*time, *id));
     let mut calls = 0;
