@@ -407,8 +407,8 @@ fn field<'a>(
 }
 
 /// Reads on from the cursor as long as the keys that CloudTrail writes come next, compact and in its order;
-/// whether any did. A key that is left out costs one comparison, and one that is there a quarter of what
-/// [`field`] takes to find out which it is; what does not come so is left to that.
+/// whether any did. A key that is left out costs one comparison, and one that is there about half of what
+/// [`field`] takes, which finds out which it is; what does not come so is left to that.
 #[inline(always)]
 fn usual_fields<'a>(
     cursor: &mut Cursor<'a>,
@@ -761,13 +761,12 @@ mod tests {
     fn blanks_around_usual_keys_change_nothing() {
         for text in [
             r#""userIdentity": {"arn":"x"},"eventTime":"t"}"#,
-            r#""eventVersion":"1","requestParameters": {},"resources":	[]}"#,
-            r#""eventVersion":"1","responseElements": null,"tlsDetails":\n{}}"#,
+            "\"eventVersion\":\"1\",\"requestParameters\": {},\"resources\":\t[]}",
+            "\"eventVersion\":\"1\",\"responseElements\": null,\"tlsDetails\":\n{}}",
             r#""eventVersion":"1","requestParameters": "#,
             r#""eventVersion":"1","readOnly":truex,"eventID":"é"}"#,
         ] {
-            let text = text.replace(r"\t", "\t").replace(r"\n", "\n");
-            let [usually, otherwise] = both_ways(&text);
+            let [usually, otherwise] = both_ways(text);
             assert_eq!(usually, otherwise, "{text}");
         }
     }
