@@ -277,16 +277,21 @@ impl Sessions {
         coverage
     }
 
-    /// The sessions of these agents, in order of first use.
-    pub fn of_agents(&self, agents: &BTreeSet<AgentId>) -> Vec<Session> {
+    /// The sessions of these agents that are wanted, in order of first use. Of a busy agent there are
+    /// thousands: none is kept that is not.
+    pub fn of_agents(
+        &self,
+        agents: &BTreeSet<AgentId>,
+        is_wanted: impl Fn(&Session) -> bool,
+    ) -> Vec<Session> {
         let is_theirs = |at: &u32| {
             let claim = self.settled.get(*at as usize).and_then(|settled| settled.claim.ok());
             claim
                 .and_then(|claim| self.named(claim))
                 .is_some_and(|named| agents.contains(&named.agent.id))
         };
-        let mut sessions: Vec<Session> =
-            self.places().filter(is_theirs).map(|at| self.session(at)).collect();
+        let theirs = self.places().filter(is_theirs).map(|at| self.session(at));
+        let mut sessions: Vec<Session> = theirs.filter(is_wanted).collect();
         sessions.sort_by(|a, b| (a.first, a.kind, &a.id).cmp(&(b.first, b.kind, &b.id)));
         sessions
     }

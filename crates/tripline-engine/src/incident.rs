@@ -175,9 +175,17 @@ impl Incidents {
             .collect();
         let lineages: Vec<Session> =
             drafts.iter().flat_map(|(draft, _)| sessions.lineage_of(&draft.session)).collect();
-        let agents = drafts.iter().filter_map(|(draft, _)| Some(draft.session.agent()?.id.clone()));
+        let mut moments: BTreeMap<AgentId, Vec<EventTime>> = BTreeMap::new();
+        for (draft, _) in &drafts {
+            if let Some(agent) = draft.session.agent() {
+                moments.entry(agent.id.clone()).or_default().push(draft.moment(view));
+            }
+        }
         // It is of the agent: its other sessions may have heard the same words.
-        let theirs = sessions.of_agents(&agents.collect());
+        let theirs = sessions.of_agents(&moments.keys().cloned().collect(), |session| {
+            let moments = session.agent().and_then(|agent| moments.get(&agent.id));
+            moments.into_iter().flatten().any(|now| may_be_there(session, *now))
+        });
         let users =
             (view == View::Whole).then(|| role_users(sessions, lineages.iter().chain(&theirs)));
         let mut incidents: Vec<Incident> = drafts
@@ -201,6 +209,14 @@ impl Draft {
         Work { data_events_logged: logged.unwrap_or_default(), ..model.work_of(agent) }
     }
 
+    /// When its agent is to be stopped.
+    fn moment(&self, view: View) -> EventTime {
+        match view {
+            View::Whole => self.opened,
+            View::Live(now) => now,
+        }
+    }
+
     fn finish(
         self,
         sessions: &Sessions,
@@ -211,10 +227,7 @@ impl Draft {
         work: Work,
     ) -> Incident {
         let lineage = sessions.lineage_of(&self.session);
-        let now = match view {
-            View::Whole => self.opened,
-            View::Live(now) => now,
-        };
+        let now = self.moment(view);
         let target = self.target(&lineage, theirs, users, now, config);
         let plan = match self.verdict {
             Verdict::Normal | Verdict::Alert => Err(Refusal::NotCalledFor),
@@ -258,8 +271,7 @@ impl Draft {
         let alive = theirs.iter().filter(|session| {
             agent.is_some()
                 && session.agent().map(|agent| &agent.id) == agent
-                && session.first <= now
-                && may_be_alive(session, now)
+                && may_be_there(session, now)
         });
         for session in alive {
             if known.iter().all(|other| other.id != session.id) {
@@ -273,6 +285,11 @@ impl Draft {
     fn last_seen(&self) -> EventTime {
         self.findings.iter().map(|finding| finding.call.time).max().unwrap_or(self.opened)
     }
+}
+
+/// Whether a session had begun by then, and may have been good for calls.
+fn may_be_there(session: &Session, now: EventTime) -> bool {
+    session.first <= now && may_be_alive(session, now)
 }
 
 /// An incident that somebody opens by hand: another one each time.
