@@ -5,8 +5,9 @@
 
 use ahash::RandomState;
 
+use crate::fields::identity;
 use crate::json::{Cursor, Stuck};
-use crate::record::{Spans, UserIdentity, identity};
+use crate::record::{Spans, UserIdentity};
 
 /// Identities by a hash of their beginning, the newest of each hash. What comes out is what parsing
 /// would give, whatever was read before.

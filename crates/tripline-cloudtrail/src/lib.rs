@@ -2,6 +2,7 @@
 
 pub mod digest;
 mod essence;
+mod fields;
 mod identities;
 mod ids;
 mod json;

@@ -1,9 +1,10 @@
 //! Text to [`Record`].
 
+use crate::fields::fields;
 use crate::identities::Identities;
 use crate::ids::EventId;
 use crate::json::{Cursor, Json, Stuck};
-use crate::record::{Fields, Record, RecordKind, Wrapper, fields};
+use crate::record::{Fields, Record, RecordKind, Wrapper};
 use crate::tally::ProblemKind;
 use crate::time::EventTime;
 
